@@ -1,12 +1,13 @@
 #include "base/log.h"
 
-#include <absl/strings/str_cat.h>
 #include <spdlog/async.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <nlohmann/json.hpp>
+
+#include "base/strings.h"
 
 namespace tidegate::base {
 namespace {
@@ -34,7 +35,7 @@ bool needs_quotes(std::string_view value) {
   return value.empty() || value.find_first_of(" \"=\n\t") != std::string_view::npos;
 }
 
-std::string quoted(std::string_view value) {
+std::string json_string(std::string_view value) {
   // dump() with replacement: a value may hold bytes that are not UTF-8.
   return nlohmann::json(std::string(value)).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -42,14 +43,14 @@ std::string quoted(std::string_view value) {
 std::string as_text(std::string_view message, std::initializer_list<LogField> fields) {
   std::string line(message);
   for (const LogField& field : fields) {
-    absl::StrAppend(&line, " ", field.key, "=", needs_quotes(field.value) ? quoted(field.value) : field.value);
+    line += cat(" ", field.key, "=", needs_quotes(field.value) ? json_string(field.value) : field.value);
   }
   return line;
 }
 
 std::string as_json(std::string_view message, std::initializer_list<LogField> fields) {
-  std::string line = absl::StrCat("\"message\":", quoted(message));
-  for (const LogField& field : fields) absl::StrAppend(&line, ",", quoted(field.key), ":", quoted(field.value));
+  std::string line = cat("\"message\":", json_string(message));
+  for (const LogField& field : fields) line += cat(",", json_string(field.key), ":", json_string(field.value));
   return line;
 }
 
@@ -74,10 +75,10 @@ absl::Status parse_log_options(std::string_view level, std::string_view format, 
   else if (level == "info") *out_level = LogLevel::kInfo;
   else if (level == "warning") *out_level = LogLevel::kWarning;
   else if (level == "error") *out_level = LogLevel::kError;
-  else return absl::InvalidArgumentError(absl::StrCat("log level '", level, "' is not debug, info, warning or error"));
+  else return absl::InvalidArgumentError(cat("log level '", level, "' is not debug, info, warning or error"));
   if (format == "text") *out_format = LogFormat::kText;
   else if (format == "json") *out_format = LogFormat::kJson;
-  else return absl::InvalidArgumentError(absl::StrCat("log format '", format, "' is not text or json"));
+  else return absl::InvalidArgumentError(cat("log format '", format, "' is not text or json"));
   return absl::OkStatus();
 }
 

@@ -2,9 +2,11 @@
 // Errors across every interface of Tidegate are absl::Status / absl::StatusOr; exceptions never cross one.
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
-#include <absl/strings/str_cat.h>
 
 #include <string_view>
+#include <utility>
+
+#include "base/strings.h"  // base::cat: absl::StrCat does not take std::string_view here
 
 // Returns the error of a Status expression to the caller.
 #define TG_RETURN_IF_ERROR(expression)              \
@@ -29,7 +31,7 @@ namespace tidegate::base {
 // The same code with `prefix: ` before the message: errors gain context on the way up.
 inline absl::Status annotate(const absl::Status& status, std::string_view prefix) {
   if (status.ok()) return status;
-  return absl::Status(status.code(), absl::StrCat(prefix, ": ", status.message()));
+  return absl::Status(status.code(), cat(prefix, ": ", status.message()));
 }
 
 }  // namespace tidegate::base
