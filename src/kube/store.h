@@ -1,0 +1,297 @@
+#pragma once
+// What a Reflector has seen of one collection: immutable typed objects by key, with indexes and handlers.
+// Controllers read it (never the network) in observe(); only the reflector writes it. Loop thread only.
+//
+// T is any slim type; it is shared, never copied: `auto pod = pods.get(key)` stays valid and unchanged for as long as
+// it is held.
+#include <absl/container/flat_hash_map.h>
+#include <absl/status/statusor.h>
+#include <absl/time/time.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "kube/json.h"
+#include "kube/reflector.h"
+#include "kube/resource.h"
+
+namespace tidegate::kube {
+
+// How far a store has come; what Expectations asks.
+class StorePosition {
+ public:
+  virtual ~StorePosition() = default;
+  // Whether the store shows the write that gave `key` this resourceVersion, or something later.
+  virtual bool has_reached(const ObjectKey& key, uint64_t resource_version) const = 0;
+  // Whether the object of that uid is gone from the store, or is marked for deletion there.
+  virtual bool is_gone_or_leaving(const ObjectKey& key, std::string_view uid) const = 0;
+};
+
+template <class T>
+class Store : public ReflectorSink, public StorePosition {
+ public:
+  using Pointer = std::shared_ptr<const T>;
+  using Decoder = std::function<absl::StatusOr<T>(const Json&)>;
+  // The values under which an object is found; none: not in this index.
+  using IndexFunction = std::function<std::vector<std::string>(const ObjectKey&, const T&)>;
+  struct Handlers {
+    std::function<void(const ObjectKey&, const Pointer& object)> on_add;
+    // Only called when the resourceVersion changed.
+    std::function<void(const ObjectKey&, const Pointer& before, const Pointer& after)> on_update;
+    // The last state that was seen; called also for deletions missed between list and watch.
+    std::function<void(const ObjectKey&, const Pointer& last)> on_delete;
+  };
+
+  // `name` is for logs and metrics (the plural). `clock` must outlive the store.
+  Store(std::string name, Decoder decode, base::Clock& clock)
+      : name_(std::move(name)), decode_(std::move(decode)), clock_(clock) {}
+
+  // Indexes and handlers are added before the reflector runs. A handler may read the store: it sees the new state.
+  void add_index(const std::string& index, IndexFunction function);
+  void add_handlers(Handlers handlers) { handlers_.push_back(std::move(handlers)); }
+
+  // Null when there is none.
+  Pointer get(const ObjectKey& key) const;
+  // The resourceVersion of one object; empty when there is none.
+  std::string resource_version_of(const ObjectKey& key) const;
+  // In the order of keys.
+  std::vector<std::pair<ObjectKey, Pointer>> list() const;
+  std::vector<Pointer> by_index(const std::string& index, const std::string& value) const;
+  size_t size() const { return entries_.size(); }
+  const std::string& name() const { return name_; }
+
+  // Whether one complete list has been stored.
+  bool synced() const { return synced_; }
+  // The highest resourceVersion seen, of objects and bookmarks.
+  uint64_t resource_version() const { return resource_version_; }
+  // Time since the last event, bookmark or list; infinite before the first.
+  absl::Duration age() const;
+  // Objects that `decode` refused since the start. The last good state of such an object is kept.
+  uint64_t undecodable() const { return undecodable_; }
+
+  bool has_reached(const ObjectKey& key, uint64_t resource_version) const override;
+  bool is_gone_or_leaving(const ObjectKey& key, std::string_view uid) const override;
+
+  // For the reflector (and for tests that fill a store by hand).
+  void keep(const Json& object) override;
+  void discard_kept() override { kept_.clear(); }
+  void commit(const std::string& resource_version) override;
+  void upsert(const Json& object) override;
+  void erase(const Json& object) override;
+  void progress(const std::string& resource_version) override;
+
+ private:
+  struct Entry {
+    Pointer object;
+    std::string uid;
+    std::string resource_version;
+    bool leaving = false;
+  };
+  using Index = absl::flat_hash_map<std::string, std::set<ObjectKey>>;
+
+  static ObjectKey key_of(const Json& object);
+  Entry decode(const ObjectKey& key, const Json& object);
+  void put(const ObjectKey& key, Entry entry);
+  void drop(const ObjectKey& key);
+  void index_object(const ObjectKey& key, const Pointer& before, const Pointer& after);
+  void seen(const std::string& resource_version);
+
+  std::string name_;
+  Decoder decode_;
+  base::Clock& clock_;
+  std::map<ObjectKey, Entry> entries_;
+  std::map<ObjectKey, Entry> kept_;
+  std::map<std::string, IndexFunction> index_functions_;
+  std::map<std::string, Index> indexes_;
+  std::vector<Handlers> handlers_;
+  uint64_t resource_version_ = 0;
+  uint64_t undecodable_ = 0;
+  bool synced_ = false;
+  absl::Duration last_seen_at_ = -absl::InfiniteDuration();
+};
+
+template <class T>
+void Store<T>::add_index(const std::string& index, IndexFunction function) {
+  index_functions_[index] = std::move(function);
+  for (const auto& [key, entry] : entries_) {
+    for (const std::string& value : index_functions_[index](key, *entry.object)) indexes_[index][value].insert(key);
+  }
+}
+
+template <class T>
+typename Store<T>::Pointer Store<T>::get(const ObjectKey& key) const {
+  auto found = entries_.find(key);
+  return found == entries_.end() ? nullptr : found->second.object;
+}
+
+template <class T>
+std::string Store<T>::resource_version_of(const ObjectKey& key) const {
+  auto found = entries_.find(key);
+  return found == entries_.end() ? "" : found->second.resource_version;
+}
+
+template <class T>
+std::vector<std::pair<ObjectKey, typename Store<T>::Pointer>> Store<T>::list() const {
+  std::vector<std::pair<ObjectKey, Pointer>> all;
+  all.reserve(entries_.size());
+  for (const auto& [key, entry] : entries_) all.emplace_back(key, entry.object);
+  return all;
+}
+
+template <class T>
+std::vector<typename Store<T>::Pointer> Store<T>::by_index(const std::string& index, const std::string& value) const {
+  std::vector<Pointer> found;
+  auto keys_by_value = indexes_.find(index);
+  if (keys_by_value == indexes_.end()) return found;
+  auto keys = keys_by_value->second.find(value);
+  if (keys == keys_by_value->second.end()) return found;
+  for (const ObjectKey& key : keys->second) found.push_back(entries_.at(key).object);
+  return found;
+}
+
+template <class T>
+absl::Duration Store<T>::age() const {
+  return clock_.uptime() - last_seen_at_;
+}
+
+template <class T>
+bool Store<T>::has_reached(const ObjectKey& key, uint64_t resource_version) const {
+  if (resource_version_ >= resource_version) return true;
+  auto found = entries_.find(key);
+  return found != entries_.end() && resource_version_number(found->second.resource_version) >= resource_version;
+}
+
+template <class T>
+bool Store<T>::is_gone_or_leaving(const ObjectKey& key, std::string_view uid) const {
+  auto found = entries_.find(key);
+  return found == entries_.end() || found->second.uid != uid || found->second.leaving;
+}
+
+template <class T>
+ObjectKey Store<T>::key_of(const Json& object) {
+  return {string_at(object, {"metadata", "namespace"}), string_at(object, {"metadata", "name"})};
+}
+
+template <class T>
+typename Store<T>::Entry Store<T>::decode(const ObjectKey& key, const Json& object) {
+  Entry entry{nullptr, string_at(object, {"metadata", "uid"}), string_at(object, {"metadata", "resourceVersion"}),
+              find(object, {"metadata", "deletionTimestamp"}) != nullptr};
+  absl::StatusOr<T> decoded = decode_(object);
+  if (decoded.ok()) {
+    entry.object = std::make_shared<const T>(*std::move(decoded));
+    return entry;
+  }
+  ++undecodable_;
+  base::log_warning("ignored a change that cannot be read; the last good state stays",
+                    {{"collection", name_}, {"object", key.to_string()}, {"error", decoded.status()}});
+  auto known = entries_.find(key);
+  // A state of another uid is no state of this object.
+  if (known != entries_.end() && known->second.uid == entry.uid) entry.object = known->second.object;
+  return entry;
+}
+
+template <class T>
+void Store<T>::keep(const Json& object) {
+  ObjectKey key = key_of(object);
+  Entry entry = decode(key, object);
+  if (entry.object) kept_.insert_or_assign(std::move(key), std::move(entry));
+}
+
+template <class T>
+void Store<T>::commit(const std::string& resource_version) {
+  std::map<ObjectKey, Entry> complete = std::exchange(kept_, {});
+  std::vector<ObjectKey> missing;
+  for (const auto& [key, entry] : entries_) {
+    if (!complete.contains(key)) missing.push_back(key);
+  }
+  for (const ObjectKey& key : missing) drop(key);
+  for (auto& [key, entry] : complete) put(key, std::move(entry));
+  // Set, not raised: after a restored backup the server's versions are lower than those we knew.
+  resource_version_ = resource_version_number(resource_version);
+  last_seen_at_ = clock_.uptime();
+  synced_ = true;
+}
+
+template <class T>
+void Store<T>::upsert(const Json& object) {
+  const ObjectKey key = key_of(object);
+  Entry entry = decode(key, object);
+  seen(entry.resource_version);
+  if (entry.object) put(key, std::move(entry));
+}
+
+template <class T>
+void Store<T>::erase(const Json& object) {
+  seen(string_at(object, {"metadata", "resourceVersion"}));
+  drop(key_of(object));
+}
+
+template <class T>
+void Store<T>::progress(const std::string& resource_version) {
+  seen(resource_version);
+}
+
+template <class T>
+void Store<T>::put(const ObjectKey& key, Entry entry) {
+  auto known = entries_.find(key);
+  // Deleted and made again while we did not look: two objects, so two events.
+  if (known != entries_.end() && known->second.uid != entry.uid) {
+    drop(key);
+    known = entries_.end();
+  }
+  const Pointer before = known == entries_.end() ? nullptr : known->second.object;
+  const bool changed = !before || known->second.resource_version != entry.resource_version;
+  if (!changed) return;
+  const Pointer after = entry.object;
+  entries_.insert_or_assign(key, std::move(entry));
+  index_object(key, before, after);
+  for (const Handlers& handlers : handlers_) {
+    if (!before && handlers.on_add) handlers.on_add(key, after);
+    if (before && handlers.on_update) handlers.on_update(key, before, after);
+  }
+}
+
+template <class T>
+void Store<T>::drop(const ObjectKey& key) {
+  auto known = entries_.find(key);
+  if (known == entries_.end()) return;
+  const Pointer last = known->second.object;
+  entries_.erase(known);
+  index_object(key, last, nullptr);
+  for (const Handlers& handlers : handlers_) {
+    if (handlers.on_delete) handlers.on_delete(key, last);
+  }
+}
+
+template <class T>
+void Store<T>::index_object(const ObjectKey& key, const Pointer& before, const Pointer& after) {
+  for (const auto& [name, function] : index_functions_) {
+    Index& index = indexes_[name];
+    for (const std::string& value : before ? function(key, *before) : std::vector<std::string>{}) {
+      auto keys = index.find(value);
+      if (keys == index.end()) continue;
+      keys->second.erase(key);
+      if (keys->second.empty()) index.erase(keys);
+    }
+    if (!after) continue;
+    for (const std::string& value : function(key, *after)) index[value].insert(key);
+  }
+}
+
+template <class T>
+void Store<T>::seen(const std::string& resource_version) {
+  resource_version_ = std::max(resource_version_, resource_version_number(resource_version));
+  last_seen_at_ = clock_.uptime();
+}
+
+}  // namespace tidegate::kube

@@ -1,0 +1,40 @@
+#pragma once
+// One line of a watch stream, and the decoder that cuts a byte stream into lines. Pure; used by Client::watch.
+#include <absl/status/statusor.h>
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "kube/json.h"
+
+namespace tidegate::kube {
+
+enum class WatchEventType { kAdded, kModified, kDeleted, kBookmark };
+
+struct WatchEvent {
+  WatchEventType type;
+  Json object;
+
+  std::string resource_version() const;
+  // A bookmark that says: what was there at the start has been sent (WatchList).
+  bool ends_initial_events() const;
+};
+
+// INVALID_ARGUMENT for a line that is no event; the server's error for an ERROR event.
+absl::StatusOr<WatchEvent> parse_watch_event(std::string_view line, std::string_view what);
+
+// Bytes in, whole lines out, in order. A line may come in any number of pieces.
+class LineDecoder {
+ public:
+  // Calls `on_line` for every line that is complete; stops early, keeping nothing, when it returns false.
+  // Returns whether all were accepted.
+  bool feed(std::string_view bytes, const std::function<bool(std::string_view)>& on_line);
+  // Bytes of a line that has not ended.
+  size_t pending_bytes() const { return pending_.size(); }
+
+ private:
+  std::string pending_;
+};
+
+}  // namespace tidegate::kube

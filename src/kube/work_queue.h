@@ -1,0 +1,91 @@
+#pragma once
+// Which objects need another look: a queue in which a key stands at most once, is worked on by one worker at a time,
+// and waits longer after each failure. Store handlers add, controllers pop. Loop thread only.
+//
+//   add ─► dirty, queued ─► pop ─► processing ─► done        (added again while processing: queued at done)
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+#include <absl/status/statusor.h>
+#include <absl/time/time.h>
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/scope.h"
+#include "base/task.h"
+#include "kube/metrics.h"
+#include "kube/resource.h"
+
+namespace tidegate::kube {
+
+struct WorkQueueOptions {
+  // After the n-th failure in a row a key waits base·2^(n-1), at most max.
+  absl::Duration base_delay = absl::Milliseconds(5);
+  absl::Duration max_delay = absl::Seconds(1000);
+  // Overall bucket for retries: this many a second, after a burst.
+  double retries_per_second = 10;
+  double retry_burst = 100;
+};
+
+struct WorkQueueMetrics {
+  uint64_t adds = 0;     // keys that came into the queue
+  uint64_t retries = 0;  // add_rate_limited
+  DurationHistogram queue_latency;  // from being queued to pop
+  DurationHistogram work_duration;  // from pop to done
+};
+
+class WorkQueue {
+ public:
+  explicit WorkQueue(base::Clock& clock, WorkQueueOptions options = {});
+
+  void add(const ObjectKey& key);
+  // After `delay` of monotonic time; the earlier of two delayed adds of a key wins. Not positive: at once.
+  void add_after(const ObjectKey& key, absl::Duration delay);
+  // After the delay that the key's failures and the overall bucket ask for; counts one failure.
+  void add_rate_limited(const ObjectKey& key);
+  // The key succeeded: its failures are forgotten.
+  void forget(const ObjectKey& key);
+  int failures(const ObjectKey& key) const;
+
+  // The key that waited longest, now being processed; every pop needs a done. CANCELLED when the scope ends.
+  base::Task<absl::StatusOr<ObjectKey>> pop(base::Scope& scope);
+  void done(const ObjectKey& key);
+
+  size_t depth() const { return queue_.size(); }
+  size_t processing() const { return processing_.size(); }
+  size_t delayed() const { return delayed_.size(); }
+  // How long the longest-running worker has been at it; zero when none is.
+  absl::Duration longest_running() const;
+  const WorkQueueMetrics& metrics() const { return metrics_; }
+
+ private:
+  void enqueue(const ObjectKey& key);
+  void hand_out();
+  ObjectKey take();
+  void arm_timer();
+  void release_due();
+  absl::Duration reserve_retry();
+
+  base::Clock& clock_;
+  WorkQueueOptions options_;
+  WorkQueueMetrics metrics_;
+  std::deque<ObjectKey> queue_;
+  absl::flat_hash_map<ObjectKey, absl::Duration> dirty_;       // and since when (uptime)
+  absl::flat_hash_map<ObjectKey, absl::Duration> processing_;  // and since when
+  absl::flat_hash_map<ObjectKey, int> failures_;
+  std::set<std::pair<absl::Duration, ObjectKey>> due_;  // by uptime
+  absl::flat_hash_map<ObjectKey, absl::Duration> delayed_;
+  std::unique_ptr<base::Clock::Timer> timer_;
+  std::deque<base::Promise<absl::Status>> waiters_;
+  double retry_tokens_;
+  absl::Duration retry_tokens_at_;
+};
+
+}  // namespace tidegate::kube
