@@ -1,0 +1,84 @@
+#include "stats/latency_histogram.h"
+
+#include <algorithm>
+#include <iterator>
+#include <tuple>
+
+namespace tidegate::stats {
+namespace {
+
+bool Before(const LatencyBucket& a, const LatencyBucket& b) {
+  return std::tie(a.lower_ms, a.upper_ms) < std::tie(b.lower_ms, b.upper_ms);
+}
+
+bool SameRange(const LatencyBucket& a, const LatencyBucket& b) {
+  return a.lower_ms == b.lower_ms && a.upper_ms == b.upper_ms;
+}
+
+}  // namespace
+
+void LatencyHistogram::Add(double lower_ms, double upper_ms, int64_t count) {
+  if (count == 0) return;
+  const LatencyBucket added{lower_ms, upper_ms, count};
+  const auto at = std::lower_bound(buckets_.begin(), buckets_.end(), added, Before);
+  if (at != buckets_.end() && SameRange(*at, added)) {
+    at->count += count;
+  } else {
+    buckets_.insert(at, added);
+  }
+  total_ += count;
+}
+
+void LatencyHistogram::Merge(const LatencyHistogram& other) {
+  std::vector<LatencyBucket> merged;
+  merged.reserve(buckets_.size() + other.buckets_.size());
+  std::merge(buckets_.begin(), buckets_.end(), other.buckets_.begin(), other.buckets_.end(),
+             std::back_inserter(merged), Before);
+  buckets_.clear();
+  for (const LatencyBucket& bucket : merged) {
+    if (!buckets_.empty() && SameRange(buckets_.back(), bucket)) {
+      buckets_.back().count += bucket.count;
+    } else {
+      buckets_.push_back(bucket);
+    }
+  }
+  total_ += other.total_;
+}
+
+std::optional<LatencyHistogram> LatencyHistogram::Since(const LatencyHistogram& earlier) const {
+  LatencyHistogram difference;
+  auto before = earlier.buckets_.begin();
+  for (const LatencyBucket& bucket : buckets_) {
+    int64_t count = bucket.count;
+    if (before != earlier.buckets_.end() && SameRange(*before, bucket)) count -= (before++)->count;
+    if (count < 0) return std::nullopt;
+    if (count > 0) difference.buckets_.push_back({bucket.lower_ms, bucket.upper_ms, count});
+    difference.total_ += count;
+  }
+  if (before != earlier.buckets_.end()) return std::nullopt;
+  return difference;
+}
+
+int64_t LatencyHistogram::CountAbove(double limit_ms, Edge edge) const {
+  int64_t above = 0;
+  for (const LatencyBucket& bucket : buckets_) {
+    // A bucket holds latencies in (lower, upper]: with lower == limit all of it is longer than the limit, with
+    // upper == limit none of it.
+    const bool counts = edge == Edge::kLower ? bucket.lower_ms >= limit_ms : bucket.upper_ms > limit_ms;
+    if (counts) above += bucket.count;
+  }
+  return above;
+}
+
+std::optional<double> LatencyHistogram::Quantile(double q, Edge edge) const {
+  if (total_ == 0) return std::nullopt;
+  const double rank = q * static_cast<double>(total_);
+  int64_t seen = 0;
+  for (const LatencyBucket& bucket : buckets_) {
+    seen += bucket.count;
+    if (static_cast<double>(seen) >= rank) return edge == Edge::kLower ? bucket.lower_ms : bucket.upper_ms;
+  }
+  return edge == Edge::kLower ? buckets_.back().lower_ms : buckets_.back().upper_ms;
+}
+
+}  // namespace tidegate::stats
