@@ -1,0 +1,49 @@
+// traffic::build: all programs in, one Snapshot out. Pure, and total: it never fails as a whole. The same programs
+// give the same bytes, in whatever order they come, so a proxy is only sent what changed.
+//
+// For each ModelDeployment there is a virtual host (<n>.<ns>, <n>.<ns>.svc, <n>.<ns>.svc.<cluster domain> and its own
+// hosts, ports ignored), a prefix /<ns>/<n>/ on the gateway's own address, and for each revision a cluster for HTTP/1.1
+// and one for gRPC. Shares are weighted clusters with a constant total of 10,000, so that a changed weight never moves
+// more requests than it must. A share whose revision has no endpoints goes to those that have, in proportion to their
+// own shares; if none has, shares stay as they are and requests get 503.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "traffic/program.h"
+#include "traffic/snapshot.h"
+
+namespace tidegate::traffic {
+
+struct Settings {
+  std::string cluster_domain = "cluster.local";
+  uint16_t listen_port = 8080;
+  std::string listen_address = "0.0.0.0";
+  // The resourceVersion up to which the caller's store of ModelDeployments is complete (its last list, watch event or
+  // bookmark); 0: unknown.
+  uint64_t store_resource_version = 0;
+  uint64_t max_request_bytes = 64ull << 20;  // a larger request is answered 413
+};
+
+// An object that was not, or not wholly, programmed as asked.
+struct ProgramError {
+  std::string namespace_;
+  std::string name;
+  std::string reason;   // InvalidTraffic: kept its last good program, or 503; HostConflict, HostRefused: less that host
+  std::string message;  // a sentence: what is wrong and what to do
+
+  friend bool operator==(const ProgramError&, const ProgramError&) = default;
+};
+
+struct BuildResult {
+  std::shared_ptr<const Snapshot> snapshot;  // never null
+  std::vector<ProgramError> errors;          // by namespace, name
+};
+
+// `previous`: the snapshot that this one follows, or null at the start.
+BuildResult build(const std::vector<Program>& programs, const Settings& settings, const Snapshot* previous);
+
+}  // namespace tidegate::traffic
