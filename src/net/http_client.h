@@ -48,7 +48,8 @@ struct HttpRequest {
   // Ends the request with UNAVAILABLE when no byte arrives for this long; infinite: never.
   absl::Duration stall_timeout = absl::InfiniteDuration();
   std::shared_ptr<const TlsOptions> tls;
-  // The answer's body may not be larger; RESOURCE_EXHAUSTED beyond.
+  // The body that is kept in HttpResponse::body (after decompression) may not be larger; RESOURCE_EXHAUSTED beyond.
+  // Bytes given to on_chunk do not count: their receiver sets its own limit.
   uint64_t max_body_bytes = 512ull << 20;
   // When set, body bytes of a 2xx answer go here as they arrive, and HttpResponse::body stays empty (other answers
   // keep their body). Returning false ends the request with CANCELLED.

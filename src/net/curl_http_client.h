@@ -1,0 +1,49 @@
+#pragma once
+// HttpClient on libcurl's multi interface, within an Asio loop and on its thread.
+//
+// libcurl's sockets live in one private epoll descriptor and Asio waits on that one descriptor, so libcurl may open and
+// close sockets as it likes without Asio knowing. HTTP/2 where the server offers it over TLS: all requests to one host
+// share a connection. A dead peer is noticed within about half a minute by TCP (keep-alive probes and
+// TCP_USER_TIMEOUT); libcurl 7.88 sends no HTTP/2 PING from the multi interface.
+//
+// Made by main.cc: on the loop for the Kubernetes API, inside ThreadedHttpClient for hosts that users name.
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "net/http_client.h"
+
+namespace tidegate::net {
+
+struct CurlOptions {
+  // Over TLS. Without it, parallel requests to a host use parallel connections: faster for large downloads.
+  bool http2 = true;
+  // Idle connections that are kept for later requests.
+  int max_idle_connections = 64;
+  // Obey http_proxy, https_proxy and no_proxy of the environment.
+  bool use_environment_proxy = false;
+  // Sent as User-Agent unless a request brings its own; empty: "tidegate/<version>".
+  std::string user_agent;
+};
+
+class CurlHttpClient : public HttpClient {
+ public:
+  // `context` and `clock` must outlive the client.
+  CurlHttpClient(boost::asio::io_context& context, base::Clock& clock, CurlOptions options = {});
+  // Requests that are still running end with CANCELLED. Not from inside an on_chunk.
+  ~CurlHttpClient() override;
+
+  // Asks for gzip and decodes it, unless the request brings its own accept-encoding. Redirects are not followed.
+  // A transfer that a server ends early is UNAVAILABLE.
+  base::Task<absl::StatusOr<HttpResponse>> request(HttpRequest request, base::Scope& scope) override;
+
+ private:
+  class Engine;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace tidegate::net
