@@ -2,7 +2,7 @@
 
 namespace tidegate::api {
 
-std::vector<Check> DefaultChecks() {
+std::vector<Check> default_checks() {
   Check errors;
   errors.name = "errors";
   errors.metric = Metric::kErrorRate;
@@ -14,7 +14,7 @@ std::vector<Check> DefaultChecks() {
   return {errors, latency};
 }
 
-std::vector<RolloutStep> DefaultSteps() {
+std::vector<RolloutStep> default_steps() {
   std::vector<RolloutStep> steps(3);
   steps[0].weight = 5;
   steps[1].weight = 25;

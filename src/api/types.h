@@ -1,3 +1,4 @@
+#pragma once
 // The kinds of group tidegate.dev/v1alpha1 as plain structs: what a person writes (`…Spec`) and what the operator
 // remembers between two looks (`…Status`). crds/*.yaml is the source of truth; a test compares both, field by field.
 // A member initialiser here is the schema's default, so a spec built in C++ is the spec that the API server would
@@ -5,7 +6,6 @@
 //
 // Durations are Kubernetes style strings in JSON ("30s", "10m"), times RFC 3339 in UTC with whole seconds or
 // milliseconds. `absl::InfinitePast()` never appears: what may be absent is std::optional.
-#pragma once
 
 #include <cstdint>
 #include <map>
@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "absl/time/time.h"
+#include <absl/time/time.h>
 
 namespace tidegate::api {
 
@@ -100,10 +100,10 @@ struct Pause {  // `pause: {}`: until a person resumes
 };
 
 struct RolloutStep {
-  int weight = 0;                                // per cent of requests for the canary, 1–100
-  absl::Duration hold = absl::ZeroDuration();    // at least so long at this weight, from when the proxies confirmed it
-  std::optional<Pause> pause;                    // when the step would pass, wait for a person
-  std::optional<int> replicas;                   // of the canary during this step; absent: what the weight needs
+  int weight = 0;                              // per cent of requests for the canary, 1–100
+  absl::Duration hold = absl::ZeroDuration();  // at least so long at this weight, from when the proxies confirmed it
+  std::optional<Pause> pause;                  // when the step would pass, wait for a person
+  std::optional<int> replicas;                 // of the canary during this step; absent: what the weight needs
 
   friend bool operator==(const RolloutStep&, const RolloutStep&) = default;
 };
@@ -115,11 +115,11 @@ enum class Metric { kErrorRate, kLatency };
 struct Check {
   std::string name;  // unique among the checks
   Metric metric = Metric::kErrorRate;
-  std::optional<double> max;                 // ErrorRate: share of failed requests, 0–1
-  std::optional<double> max_increase;        // ErrorRate: canary minus stable, 0–1
-  std::optional<double> max_ratio;           // canary over stable, > 1
-  std::optional<absl::Duration> max_latency;  // Latency: at the quantile
-  double quantile = 0.95;                    // Latency: 0.5–0.999
+  std::optional<double> max;                         // ErrorRate: share of failed requests, 0–1
+  std::optional<double> max_increase;                // ErrorRate: canary minus stable, 0–1
+  std::optional<double> max_ratio;                   // canary over stable, > 1
+  std::optional<absl::Duration> max_latency;         // Latency: at the quantile
+  double quantile = 0.95;                            // Latency: 0.5–0.999
   absl::Duration min_delta = absl::Milliseconds(5);  // Latency maxRatio: a smaller difference never counts as harm
 
   friend bool operator==(const Check&, const Check&) = default;
@@ -129,13 +129,13 @@ enum class OnInconclusive { kHold, kPromote, kRollback };
 enum class ErrorClass { k5xx, k429, kTimeout, kReset };
 
 // The pair that a ModelDeployment without `checks` gets: errors maxIncrease 0.01, latency p95 maxRatio 1.2.
-std::vector<Check> DefaultChecks();
+std::vector<Check> default_checks();
 
 struct AnalysisSpec {
-  std::vector<Check> checks = DefaultChecks();
-  double confidence = 0.95;                           // 0.5–0.9999; a good version is rolled back in ≤ 1 − confidence
-  int min_requests = 50;                              // per revision and step, before a step may pass
-  absl::Duration max_duration = absl::Minutes(30);    // of a step without a verdict; then onInconclusive
+  std::vector<Check> checks = default_checks();
+  double confidence = 0.95;                         // 0.5–0.9999; a good version is rolled back in ≤ 1 − confidence
+  int min_requests = 50;                            // per revision and step, before a step may pass
+  absl::Duration max_duration = absl::Minutes(30);  // of a step without a verdict; then onInconclusive
   OnInconclusive on_inconclusive = OnInconclusive::kHold;
   std::vector<ErrorClass> errors = {ErrorClass::k5xx, ErrorClass::k429, ErrorClass::kTimeout, ErrorClass::kReset};
   double design_effect = 1;  // ≥ 1: counts are divided by it, because requests of one moment resemble each other
@@ -148,11 +148,11 @@ enum class OnFailure { kRollback, kPause };
 enum class Surge { kAuto, kAlways, kNever };
 
 // 5, 25, 50.
-std::vector<RolloutStep> DefaultSteps();
+std::vector<RolloutStep> default_steps();
 
 struct RolloutSpec {
   Strategy strategy = Strategy::kCanary;
-  std::vector<RolloutStep> steps = DefaultSteps();  // weights strictly rising; may be empty: no step, no analysis
+  std::vector<RolloutStep> steps = default_steps();  // weights strictly rising; may be empty: no step, no analysis
   AnalysisSpec analysis;
   OnFailure on_failure = OnFailure::kRollback;
   absl::Duration progress_deadline = absl::Minutes(10);
@@ -164,10 +164,10 @@ struct RolloutSpec {
 };
 
 struct TrafficSpec {
-  std::vector<std::string> hosts;                // further host names, beside <name>.<namespace>.svc
-  absl::Duration timeout = absl::Seconds(30);    // of one request
-  int retries = 1;                               // on refused connections only: a request is never inferred twice
-  int max_concurrency = 1000;                    // requests at once a revision and gateway; more get 503
+  std::vector<std::string> hosts;              // further host names, beside <name>.<namespace>.svc
+  absl::Duration timeout = absl::Seconds(30);  // of one request
+  int retries = 1;                             // on refused connections only: a request is never inferred twice
+  int max_concurrency = 1000;                  // requests at once a revision and gateway; more get 503
 
   friend bool operator==(const TrafficSpec&, const TrafficSpec&) = default;
 };
@@ -181,7 +181,7 @@ struct ModelDeploymentSpec {
   TrafficSpec traffic;
   bool paused = false;  // stops progress; scaling, healing and rollback go on
 
-  int DesiredReplicas() const { return replicas.value_or(1); }
+  int desired_replicas() const { return replicas.value_or(1); }
   friend bool operator==(const ModelDeploymentSpec&, const ModelDeploymentSpec&) = default;
 };
 
@@ -190,12 +190,12 @@ struct ModelDeploymentSpec {
 enum class Phase { kPending, kProgressing, kPaused, kHealthy, kRolledBack, kDegraded };
 
 struct RevisionStatus {
-  std::string revision;        // name of its Deployment: <object>-<8 hex>
-  std::string version;         // the resolved one: "7", never "latest"
-  std::string source_digest;   // hex SHA-256 over the listing (paths, sizes, ETags); names the revision
-  std::string digest;          // "sha256:…" of the content, once a pod has fetched it; empty before
-  int replicas = 0;            // asked for
-  int available = 0;           // serving
+  std::string revision;       // name of its Deployment: <object>-<8 hex>
+  std::string version;        // the resolved one: "7", never "latest"
+  std::string source_digest;  // hex SHA-256 over the listing (paths, sizes, ETags); names the revision
+  std::string digest;         // "sha256:…" of the content, once a pod has fetched it; empty before
+  int replicas = 0;           // asked for
+  int available = 0;          // serving
 
   friend bool operator==(const RevisionStatus&, const RevisionStatus&) = default;
 };
@@ -208,17 +208,17 @@ struct CanaryStatus {
   int replicas = 0;
   int available = 0;
 
-  std::optional<int> step;               // index into spec.rollout.steps; absent: not sent any traffic yet
-  int weight = 0;                        // wanted (what status.traffic says)
-  int verified_weight = 0;               // confirmed by every proxy
-  std::optional<absl::Time> started;     // the rollout
-  std::optional<absl::Time> since;       // the present step (weight written)
-  std::optional<absl::Time> measure_from;  // the weight was verified: only what began later counts (rule 8)
+  std::optional<int> step;                  // index into spec.rollout.steps; absent: not sent any traffic yet
+  int weight = 0;                           // wanted (what status.traffic says)
+  int verified_weight = 0;                  // confirmed by every proxy
+  std::optional<absl::Time> started;        // the rollout
+  std::optional<absl::Time> since;          // the present step (weight written)
+  std::optional<absl::Time> measure_from;   // the weight was verified: only what began later counts (rule 8)
   std::optional<absl::Time> last_progress;  // a replica became available or a step passed (rule 16)
-  std::optional<absl::Time> paused_since;  // pauses do not count against the deadline
-  std::optional<int> resumed_step;       // a person resumed this step's pause
-  bool promoted = false;                 // a person asked to skip the rest of the analysis (rule 17)
-  std::string failure;                   // reason of a failure that onFailure: Pause only froze; empty: none
+  std::optional<absl::Time> paused_since;   // pauses do not count against the deadline
+  std::optional<int> resumed_step;          // a person resumed this step's pause
+  bool promoted = false;                    // a person asked to skip the rest of the analysis (rule 17)
+  std::string failure;                      // reason of a failure that onFailure: Pause only froze; empty: none
 
   friend bool operator==(const CanaryStatus&, const CanaryStatus&) = default;
 };
@@ -227,8 +227,8 @@ struct CanaryStatus {
 struct DrainingStatus {
   std::string revision;
   std::string version;
-  absl::Time since;                        // weight 0 was written
-  std::optional<absl::Time> verified_at;   // every proxy confirmed weight 0
+  absl::Time since;                       // weight 0 was written
+  std::optional<absl::Time> verified_at;  // every proxy confirmed weight 0
 
   friend bool operator==(const DrainingStatus&, const DrainingStatus&) = default;
 };
@@ -322,7 +322,7 @@ inline constexpr char kRetryAnnotation[] = "tidegate.dev/retry";      // argumen
 inline constexpr char kResumeAnnotation[] = "tidegate.dev/resume";    // argument: step (index)
 
 struct HandledCommand {
-  std::string command;   // promote, abort, retry, resume
+  std::string command;  // promote, abort, retry, resume
   std::string argument;
   absl::Time at;
 
