@@ -66,7 +66,8 @@ node_ready_since() {
   [ "$status" = True ] && date -d "$heartbeat" +%s
 }
 
-# A kept etcd still holds the last run's Ready, so the heartbeat must be newer than this start.
+# node_ready SECONDS_SINCE_1970: a kept etcd still holds the last run's Ready, so the heartbeat must be newer than the
+# kubelet's start.
 node_ready() {
   local heartbeat
   heartbeat=$(node_ready_since) && ((heartbeat >= $1))

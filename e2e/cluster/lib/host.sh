@@ -28,12 +28,12 @@ restore_sysctls() { [ ! -s "$BEFORE/sysctls" ] || sysctl -q -p "$BEFORE/sysctls"
 
 remove_host_paths() {
   local path
-  # cAdvisor's link, see up; beside another containerd it was never made.
+  # cAdvisor's link, see up. A socket in its place belongs to another containerd, which came later and needs the folder.
   [ ! -L /run/containerd/containerd.sock ] || rm -f /run/containerd/containerd.sock
   for path in "${HOST_PATHS[@]}"; do
+    [ "$path" = /run/containerd ] && [ -e "$path/containerd.sock" ] && continue
     existed_before "$path" || rm -rf "$path"
   done
-  rm -f /etc/cni/net.d/cni.lock
 }
 
 create_network() {
