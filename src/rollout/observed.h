@@ -1,3 +1,4 @@
+#pragma once
 // Everything a plan may know: one immutable picture of a ModelDeployment and its surroundings at one instant.
 //
 //   watch stores, resolver, gateway readings ──► Observed ──plan()──► Plan ──► executor
@@ -15,14 +16,14 @@
 //      all that exist have reached Observed.traffic_resource_version the weights are verified and plan() writes
 //      status.canary.measureFrom.
 //   4. The observer then accumulates Measurements for that measureFrom, and only those are judged.
-#pragma once
+
+#include <absl/time/time.h>
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/time/time.h"
 #include "api/types.h"
 #include "stats/latency_histogram.h"
 

@@ -1,3 +1,4 @@
+#pragma once
 // What to do now, as data. plan() is the whole of Tidegate's judgement: a pure function of what was observed. The
 // operator's reconciler calls it, its executor carries the Plan out and decides nothing; the debug page prints it.
 //
@@ -7,13 +8,13 @@
 //   2. creates, then scales, then deletes, with the uid and resourceVersion given;
 //   3. events and notifications;
 //   4. after requeue_after, or when anything observed changes, observe and plan again.
-#pragma once
+
+#include <absl/time/time.h>
 
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/time/time.h"
 #include "api/types.h"
 #include "rollout/observed.h"
 
@@ -81,16 +82,16 @@ struct Plan {
   std::optional<absl::Duration> requeue_after;  // absent: only when something observed changes
 
   // No write at all comes from it.
-  bool IsNoop() const {
+  bool is_noop() const {
     return stop.empty() && !status_changed && creates.empty() && scales.empty() && deletes.empty() && events.empty() &&
            notifications.empty();
   }
 
   // A few lines for a person: the debug page, test failures.
-  std::string ToString() const;
+  std::string to_string() const;
 };
 
-Plan MakePlan(const Observed& observed);
+Plan plan(const Observed& observed);
 
 // How often plans are wanted while something is being measured, and how often numbers alone are written to status.
 inline constexpr absl::Duration kAnalysisPeriod = absl::Seconds(5);

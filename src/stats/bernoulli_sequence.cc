@@ -17,13 +17,13 @@ namespace {
 class UpperEvidence {
  public:
   UpperEvidence(double events, double trials)
-      : a_(events + 0.5), b_(trials - events - 0.5), log_peak_(std::log(0.5) + LogBetaExcess(a_, b_)) {}
+      : a_(events + 0.5), b_(trials - events - 0.5), log_peak_(std::log(0.5) + log_beta_excess(a_, b_)) {}
 
   double mode() const { return a_ / (a_ + b_); }
 
   // ln M(p0) - threshold for p0 > mode(); increasing in p0.
-  double Over(double p0, double log_threshold) const {
-    const double log_whole = log_peak_ + ScaledDivergence(a_, b_, p0);
+  double over(double p0, double log_threshold) const {
+    const double log_whole = log_peak_ + scaled_divergence(a_, b_, p0);
     const double slope = (a_ + b_) * p0 - a_;
     const double tail_share = std::exp(std::log(0.5) - std::log(slope) - log_whole);
     if (!(tail_share < 1)) return -log_threshold;  // too close to the mode to say anything
@@ -37,55 +37,55 @@ class UpperEvidence {
 };
 
 // With no more than half a trial without an event, no p is excluded.
-bool HasUpperBound(double events, double trials) { return trials > 0 && trials - events > 0.5; }
+bool has_upper_bound(double events, double trials) { return trials > 0 && trials - events > 0.5; }
 
 // ln of the two-sided mixture's evidence against p.
-double LogBetaBinomialEvidence(double events, double trials, double p, const BetaBinomialTuning& tuning) {
+double log_beta_binomial_evidence(double events, double trials, double p, const BetaBinomialTuning& tuning) {
   const double a = tuning.uniform ? 1 : tuning.prior_weight * p;
   const double b = tuning.uniform ? 1 : tuning.prior_weight * (1 - p);
   const double posterior_a = a + events;
   const double posterior_b = b + trials - events;
   // ln B(posterior) - ln B(prior) - k ln p - (n - k) ln(1 - p), regrouped around the divergences so that nothing of the
   // order of n has to cancel.
-  return LogBetaExcess(posterior_a, posterior_b) + ScaledDivergence(posterior_a, posterior_b, p) -
-         LogBetaExcess(a, b) - ScaledDivergence(a, b, p);
+  return log_beta_excess(posterior_a, posterior_b) + scaled_divergence(posterior_a, posterior_b, p) -
+         log_beta_excess(a, b) - scaled_divergence(a, b, p);
 }
 
 }  // namespace
 
-double UpperBound(double events, double trials, double alpha) {
-  if (!HasUpperBound(events, trials)) return 1;
+double bernoulli_upper_bound(double events, double trials, double alpha) {
+  if (!has_upper_bound(events, trials)) return 1;
   const UpperEvidence evidence(events, trials);
   const double threshold = -std::log(alpha);
-  return IncreasingRoot([&](double p) { return evidence.Over(p, threshold); }, evidence.mode(), 1).upper;
+  return increasing_root([&](double p) { return evidence.over(p, threshold); }, evidence.mode(), 1).upper;
 }
 
-double LowerBound(double events, double trials, double alpha) {
-  return 1 - UpperBound(trials - events, trials, alpha);
+double bernoulli_lower_bound(double events, double trials, double alpha) {
+  return 1 - bernoulli_upper_bound(trials - events, trials, alpha);
 }
 
-bool UpperBoundIsAtMost(double p0, double events, double trials, double alpha) {
+bool bernoulli_upper_bound_is_at_most(double p0, double events, double trials, double alpha) {
   if (p0 >= 1) return true;
-  if (!HasUpperBound(events, trials)) return false;
+  if (!has_upper_bound(events, trials)) return false;
   const UpperEvidence evidence(events, trials);
-  return p0 > evidence.mode() && evidence.Over(p0, -std::log(alpha)) >= 0;
+  return p0 > evidence.mode() && evidence.over(p0, -std::log(alpha)) >= 0;
 }
 
-BetaBinomialTuning BetaBinomialTuning::OptimalAt(double trials, double alpha) {
+BetaBinomialTuning BetaBinomialTuning::optimal_at(double trials, double alpha) {
   const double twice_log = 2 * std::log(1 / alpha);
   return {.uniform = false, .prior_weight = std::max(trials / (twice_log + std::log1p(twice_log)) - 1, 1e-3)};
 }
 
-BetaBinomialTuning BetaBinomialTuning::Uniform() { return {.uniform = true}; }
+BetaBinomialTuning BetaBinomialTuning::uniform_prior() { return {.uniform = true}; }
 
-Interval BetaBinomialInterval(double events, double trials, double alpha, const BetaBinomialTuning& tuning) {
+Interval beta_binomial_interval(double events, double trials, double alpha, const BetaBinomialTuning& tuning) {
   if (!(trials > 0)) return {};
   const double threshold = -std::log(alpha);
   const double mean = events / trials;
-  const auto over = [&](double p) { return LogBetaBinomialEvidence(events, trials, p, tuning) - threshold; };
+  const auto over = [&](double p) { return log_beta_binomial_evidence(events, trials, p, tuning) - threshold; };
   Interval interval;
-  if (events > 0) interval.lower = IncreasingRoot([&](double x) { return over(-x); }, -mean, 0).upper * -1;
-  if (events < trials) interval.upper = IncreasingRoot(over, mean, 1).upper;
+  if (events > 0) interval.lower = std::abs(increasing_root([&](double x) { return over(-x); }, -mean, 0).upper);
+  if (events < trials) interval.upper = increasing_root(over, mean, 1).upper;
   return interval;
 }
 

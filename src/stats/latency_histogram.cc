@@ -7,21 +7,21 @@
 namespace tidegate::stats {
 namespace {
 
-bool Before(const LatencyBucket& a, const LatencyBucket& b) {
+bool before(const LatencyBucket& a, const LatencyBucket& b) {
   return std::tie(a.lower_ms, a.upper_ms) < std::tie(b.lower_ms, b.upper_ms);
 }
 
-bool SameRange(const LatencyBucket& a, const LatencyBucket& b) {
+bool same_range(const LatencyBucket& a, const LatencyBucket& b) {
   return a.lower_ms == b.lower_ms && a.upper_ms == b.upper_ms;
 }
 
 }  // namespace
 
-void LatencyHistogram::Add(double lower_ms, double upper_ms, int64_t count) {
+void LatencyHistogram::add(double lower_ms, double upper_ms, int64_t count) {
   if (count == 0) return;
   const LatencyBucket added{lower_ms, upper_ms, count};
-  const auto at = std::lower_bound(buckets_.begin(), buckets_.end(), added, Before);
-  if (at != buckets_.end() && SameRange(*at, added)) {
+  const auto at = std::lower_bound(buckets_.begin(), buckets_.end(), added, before);
+  if (at != buckets_.end() && same_range(*at, added)) {
     at->count += count;
   } else {
     buckets_.insert(at, added);
@@ -29,14 +29,14 @@ void LatencyHistogram::Add(double lower_ms, double upper_ms, int64_t count) {
   total_ += count;
 }
 
-void LatencyHistogram::Merge(const LatencyHistogram& other) {
+void LatencyHistogram::merge(const LatencyHistogram& other) {
   std::vector<LatencyBucket> merged;
   merged.reserve(buckets_.size() + other.buckets_.size());
   std::merge(buckets_.begin(), buckets_.end(), other.buckets_.begin(), other.buckets_.end(),
-             std::back_inserter(merged), Before);
+             std::back_inserter(merged), before);
   buckets_.clear();
   for (const LatencyBucket& bucket : merged) {
-    if (!buckets_.empty() && SameRange(buckets_.back(), bucket)) {
+    if (!buckets_.empty() && same_range(buckets_.back(), bucket)) {
       buckets_.back().count += bucket.count;
     } else {
       buckets_.push_back(bucket);
@@ -45,21 +45,21 @@ void LatencyHistogram::Merge(const LatencyHistogram& other) {
   total_ += other.total_;
 }
 
-std::optional<LatencyHistogram> LatencyHistogram::Since(const LatencyHistogram& earlier) const {
+std::optional<LatencyHistogram> LatencyHistogram::since(const LatencyHistogram& earlier) const {
   LatencyHistogram difference;
-  auto before = earlier.buckets_.begin();
+  auto former = earlier.buckets_.begin();
   for (const LatencyBucket& bucket : buckets_) {
     int64_t count = bucket.count;
-    if (before != earlier.buckets_.end() && SameRange(*before, bucket)) count -= (before++)->count;
+    if (former != earlier.buckets_.end() && same_range(*former, bucket)) count -= (former++)->count;
     if (count < 0) return std::nullopt;
     if (count > 0) difference.buckets_.push_back({bucket.lower_ms, bucket.upper_ms, count});
     difference.total_ += count;
   }
-  if (before != earlier.buckets_.end()) return std::nullopt;
+  if (former != earlier.buckets_.end()) return std::nullopt;
   return difference;
 }
 
-int64_t LatencyHistogram::CountAbove(double limit_ms, Edge edge) const {
+int64_t LatencyHistogram::count_above(double limit_ms, Edge edge) const {
   int64_t above = 0;
   for (const LatencyBucket& bucket : buckets_) {
     // A bucket holds latencies in (lower, upper]: with lower == limit all of it is longer than the limit, with
@@ -70,7 +70,7 @@ int64_t LatencyHistogram::CountAbove(double limit_ms, Edge edge) const {
   return above;
 }
 
-std::optional<double> LatencyHistogram::Quantile(double q, Edge edge) const {
+std::optional<double> LatencyHistogram::quantile(double q, Edge edge) const {
   if (total_ == 0) return std::nullopt;
   const double rank = q * static_cast<double>(total_);
   int64_t seen = 0;

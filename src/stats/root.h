@@ -1,6 +1,6 @@
+#pragma once
 // Where an increasing function crosses zero: bisection sped up by the secant (the Illinois rule, Dowell and Jarratt
 // 1971), which keeps the bracket and needs about ten evaluations. Used inside stats.
-#pragma once
 
 #include <cmath>
 
@@ -15,7 +15,7 @@ struct Bracket {
 // bound's evidence is infinite at 0 and 1). The bracket it returns is at most 1e-12 of the distance from `lower` wide,
 // or a few units in the last place; if the function is below zero everywhere, `upper` comes back unchanged.
 template <typename Function>
-Bracket IncreasingRoot(const Function& function, double lower, double upper) {
+Bracket increasing_root(const Function& function, double lower, double upper) {
   constexpr int kMaxEvaluations = 200;
   constexpr double kRelativeWidth = 1e-12;
   const double start = lower;

@@ -5,7 +5,7 @@
 
 namespace tidegate::stats {
 
-double StirlingRemainder(double x) {
+double stirling_remainder(double x) {
   constexpr double kSeriesFrom = 16;
   if (x < kSeriesFrom) {
     const double half_log_two_pi = 0.5 * std::log(2 * std::numbers::pi);
@@ -15,15 +15,15 @@ double StirlingRemainder(double x) {
   return (1.0 / 12 - r * (1.0 / 360 - r * (1.0 / 1260 - r / 1680))) / x;
 }
 
-double LogBetaExcess(double a, double b) {
+double log_beta_excess(double a, double b) {
   const double n = a + b;
   // ln(n / (a b)), written so that neither the product overflows nor a tiny factor is lost.
   const double log_ratio = std::log(n / a) - std::log(b);
-  return 0.5 * (std::log(2 * std::numbers::pi) + log_ratio) + StirlingRemainder(a) + StirlingRemainder(b) -
-         StirlingRemainder(n);
+  return 0.5 * (std::log(2 * std::numbers::pi) + log_ratio) + stirling_remainder(a) + stirling_remainder(b) -
+         stirling_remainder(n);
 }
 
-double ScaledDivergence(double a, double b, double p) {
+double scaled_divergence(double a, double b, double p) {
   const double m = a / (a + b);
   const double x = p - m;
   double sum = 0;

@@ -1,0 +1,39 @@
+#include "rollout/text.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+#include <cmath>
+
+namespace tidegate::rollout {
+namespace {
+
+// Two significant digits below one per cent, else one decimal: enough to tell 0.04 % from 0.5 %, and 12.3 % from 12.4 %.
+int percent_decimals(double percent) {
+  const double size = std::abs(percent);
+  if (size == 0 || size >= 10) return 1;
+  return size < 0.1 ? 3 : 2;
+}
+
+}  // namespace
+
+std::string percent(double share) { return absl::StrFormat("%.*f %%", percent_decimals(share * 100), share * 100); }
+
+std::string signed_percent(double share) {
+  return absl::StrFormat("%+.*f %%", percent_decimals(share * 100), share * 100);
+}
+
+std::string grouped(int64_t number) {
+  std::string digits = absl::StrCat(number);
+  const int first = number < 0 ? 1 : 0;
+  for (int at = static_cast<int>(digits.size()) - 3; at > first; at -= 3) digits.insert(at, ",");
+  return digits;
+}
+
+std::string milliseconds(double ms) { return absl::StrFormat(ms < 10 ? "%.2g ms" : "%.0f ms", ms); }
+
+std::string duration(absl::Duration d) { return absl::FormatDuration(absl::Trunc(d, absl::Seconds(1))); }
+
+std::string replicas(int n) { return absl::StrCat(n, n == 1 ? " replica" : " replicas"); }
+
+}  // namespace tidegate::rollout
