@@ -21,6 +21,9 @@ using JsonPath = std::initializer_list<std::string_view>;
 // INVALID_ARGUMENT names `what` and the byte where the text stops being JSON.
 absl::StatusOr<Json> parse_json(std::string_view text, std::string_view what);
 
+// Compact text. Bytes that are not UTF-8 (a container's last words) become U+FFFD.
+std::string dump_json(const Json& json);
+
 // The value at `path` through nested objects, or null.
 const Json* find(const Json& object, JsonPath path);
 // The same for arrays: an empty array when it is missing or no array.

@@ -41,7 +41,8 @@ enum class LeaseDecision {
   kRenew,   // we lead
   kWait,    // somebody else leads
 };
-// `leading`: whether we hold it now (a holder of our own name that we did not take in this life is somebody else's).
+// `leading`: whether we lead now. A record in our name while we do not (a write whose answer got lost, a second process
+// of the same identity) is waited for like anybody else's.
 LeaseDecision decide_lease(const LeaseObservation& observed, const std::string& identity, bool leading,
                            absl::Duration uptime, const LeaseTiming& timing);
 

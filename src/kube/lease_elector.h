@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/scope.h"
@@ -51,19 +52,23 @@ class LeaseElector {
 
  private:
   base::Task<void> campaign_round(base::Scope& scope);
+  base::Task<void> take(bool create, base::Scope& round, base::Scope& scope);
+  base::Task<void> renew(base::Scope& round, base::Scope& scope);
   base::Task<absl::Status> read(base::Scope& scope);
   base::Task<absl::Status> write(Lease lease, bool create, base::Scope& scope);
   base::Task<void> release();
   void lead(absl::Duration since, int64_t epoch);
   void renewed(absl::Duration since);
   void lose(const std::string& why);
-  void take_over(const Lease& lease);
+  absl::Status take_over(const absl::StatusOr<Json>& answer);
+  void report(std::string_view what, const absl::Status& error, const base::Scope& scope) const;
 
   Client& client_;
   base::Clock& clock_;
   LeaseElectorOptions options_;
   LeaseCallbacks callbacks_;
   LeaseObservation observed_;
+  bool known_ = false;  // observed_ is what the server has, unless somebody else wrote since
   bool leading_ = false;
   int64_t epoch_ = 0;
   absl::Duration renewed_at_;  // uptime at the start of the last request that renewed

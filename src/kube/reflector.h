@@ -3,8 +3,10 @@
 // carries the objects to a sink (a Store<T>). main.cc makes one for each collection and spawns run().
 #include <absl/time/time.h>
 
-#include <functional>
+#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -58,11 +60,12 @@ class Reflector {
   base::Task<ReflectorEvent> perform(ReflectorCommand command, base::Scope& scope);
   base::Task<ReflectorEvent> request_page(ReflectorRequestPage request, base::Scope& scope);
   base::Task<ReflectorEvent> watch(ReflectorOpenWatch request, base::Scope& scope);
-  void on_watch_event(const WatchEvent& event);
+  base::Task<ReflectorEvent> wait(ReflectorWait request, base::Scope& scope);
   // Feeds the machine, lets `objects` take effect, returns the machine's next command.
-  std::optional<ReflectorCommand> advance(const ReflectorEvent& event, const std::vector<const Json*>& objects);
-  void take_effect(ReflectorEffect effect, const std::vector<const Json*>& objects);
+  std::optional<ReflectorCommand> advance(const ReflectorEvent& event, std::span<const Json> objects);
+  void take_effect(ReflectorEffect effect, std::span<const Json> objects);
   void note(const ReflectorEvent& event);
+  absl::Duration watch_timeout();
 
   Client& client_;
   GroupVersionResource resource_;
@@ -71,10 +74,10 @@ class Reflector {
   base::Clock& clock_;
   base::Random& random_;
   ReflectorState state_;
-  std::vector<Json> page_;  // objects of the page that request_page() returned
+  std::vector<Json> page_;  // objects of the page that request_page() got
   absl::Status last_error_;
-  uint64_t watches_ = 0;
-  uint64_t commits_ = 0;
+  bool watched_before_ = false;
+  bool listed_before_ = false;
 };
 
 }  // namespace tidegate::kube

@@ -66,6 +66,7 @@ struct ReflectorFailure {
 // The server ended the watch as asked.
 struct ReflectorWatchClosed {
   absl::Duration lived;
+  bool had_events = false;
 };
 using ReflectorEvent = std::variant<ReflectorStart, ReflectorDelayOver, ReflectorPage, ReflectorWatchEvent,
                                     ReflectorFailure, ReflectorWatchClosed>;

@@ -27,8 +27,11 @@ absl::StatusOr<WatchEvent> parse_watch_event(std::string_view line, std::string_
 // Bytes in, whole lines out, in order. A line may come in any number of pieces.
 class LineDecoder {
  public:
-  // Calls `on_line` for every line that is complete; stops early, keeping nothing, when it returns false.
-  // Returns whether all were accepted.
+  // Far above what etcd can hold (1.5 MiB): a longer line is no API server's.
+  static constexpr size_t kMaxLineBytes = 32 << 20;
+
+  // Calls `on_line` for every line that is complete. False when `on_line` refused one (nothing after it is read) or a
+  // line is too long: the stream is of no more use then.
   bool feed(std::string_view bytes, const std::function<bool(std::string_view)>& on_line);
   // Bytes of a line that has not ended.
   size_t pending_bytes() const { return pending_.size(); }

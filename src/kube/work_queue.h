@@ -4,17 +4,13 @@
 //
 //   add ─► dirty, queued ─► pop ─► processing ─► done        (added again while processing: queued at done)
 #include <absl/container/flat_hash_map.h>
-#include <absl/container/flat_hash_set.h>
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
 
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
-#include <optional>
 #include <set>
-#include <string>
 #include <utility>
 
 #include "base/clock.h"
@@ -84,6 +80,7 @@ class WorkQueue {
   absl::flat_hash_map<ObjectKey, absl::Duration> delayed_;
   std::unique_ptr<base::Clock::Timer> timer_;
   std::deque<base::Promise<absl::Status>> waiters_;
+  size_t woken_ = 0;  // waiters that were told of a key and have not run yet; each will take one
   double retry_tokens_;
   absl::Duration retry_tokens_at_;
 };

@@ -1,0 +1,357 @@
+#include "kube/client.h"
+
+#include <absl/strings/ascii.h>
+#include <absl/strings/numbers.h>
+
+#include <algorithm>
+#include <iterator>
+#include <memory>
+#include <utility>
+
+#include "base/status.h"
+#include "base/strings.h"
+#include "kube/errors.h"
+
+namespace tidegate::kube {
+namespace {
+
+constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kMergePatch = "application/merge-patch+json";
+// JSON is YAML, so the body needs no other encoding.
+constexpr std::string_view kApplyPatch = "application/apply-patch+yaml";
+constexpr absl::Duration kListTimeout = absl::Minutes(2);
+// For the server to end a watch by itself, and for its last bytes to arrive.
+constexpr absl::Duration kWatchGrace = absl::Seconds(30);
+
+// "?a=b&c=d" of what is not empty; values are percent-encoded.
+class Query {
+ public:
+  Query& add(std::string_view name, std::string_view value) {
+    if (value.empty()) return *this;
+    text_ += base::cat(text_.empty() ? "?" : "&", name, "=");
+    for (const char c : value) append_escaped(c);
+    return *this;
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  void append_escaped(char c) {
+    static constexpr std::string_view kHex = "0123456789ABCDEF";
+    const auto byte = static_cast<unsigned char>(c);
+    if (absl::ascii_isalnum(byte) || std::string_view("-._~").find(c) != std::string_view::npos) {
+      text_ += c;
+    } else {
+      text_ += {'%', kHex[byte >> 4], kHex[byte & 15]};
+    }
+  }
+
+  std::string text_;
+};
+
+std::string describe(std::string_view verb, const GroupVersionResource& resource, const ObjectKey& key,
+                     std::string_view subresource = "") {
+  std::string text = base::cat(verb, " ", resource.plural);
+  if (!subresource.empty()) text += base::cat("/", subresource);
+  if (!key.name.empty()) return base::cat(text, " ", key.to_string());
+  return key.ns.empty() ? text : base::cat(text, " in ", key.ns);
+}
+
+ObjectKey key_of(const Json& object) {
+  return {string_at(object, {"metadata", "namespace"}), string_at(object, {"metadata", "name"})};
+}
+
+void fill_type(Json& object, const GroupVersionResource& resource) {
+  if (!object.contains("apiVersion")) object["apiVersion"] = resource.api_version();
+  if (!object.contains("kind")) object["kind"] = resource.kind;
+}
+
+// The server would answer a path without a name as a request for the whole collection.
+absl::Status check_named(const std::string& what, const GroupVersionResource& resource, const ObjectKey& key) {
+  if (key.name.empty()) return absl::InvalidArgumentError(base::cat(what, ": the object has no metadata.name"));
+  if (resource.namespaced && key.ns.empty()) {
+    return absl::InvalidArgumentError(base::cat(what, ": the object has no metadata.namespace"));
+  }
+  return absl::OkStatus();
+}
+
+Json delete_body(const DeleteOptions& options) {
+  Json body = {{"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"propagationPolicy", options.propagation_policy}};
+  if (!options.uid.empty()) body["preconditions"]["uid"] = options.uid;
+  if (!options.resource_version.empty()) body["preconditions"]["resourceVersion"] = options.resource_version;
+  if (options.grace_period_seconds) body["gracePeriodSeconds"] = *options.grace_period_seconds;
+  return body;
+}
+
+// What a status write holds and nothing else, so that the manager owns nothing but the status.
+Json status_object(const GroupVersionResource& resource, const ObjectKey& key, Json status,
+                   const std::string& resource_version) {
+  Json object = {{"metadata", {{"name", key.name}, {"resourceVersion", resource_version}}}};
+  if (resource.namespaced) object["metadata"]["namespace"] = key.ns;
+  object["status"] = std::move(status);
+  return object;
+}
+
+Json scale_patch(int32_t replicas, const std::string& resource_version) {
+  Json patch = {{"spec", {{"replicas", replicas}}}};
+  if (!resource_version.empty()) patch["metadata"]["resourceVersion"] = resource_version;
+  return patch;
+}
+
+// An answer that is no success, as the error it stands for.
+absl::StatusOr<net::HttpResponse> checked(absl::StatusOr<net::HttpResponse> response, const std::string& what) {
+  if (response.ok() && (response->status < 200 || response->status >= 300)) return error_from_response(*response, what);
+  return response;
+}
+
+// Splits a watch's bytes into events; remembers what ended it from our side.
+struct WatchReader {
+  std::string what;
+  std::function<void(const WatchEvent&)> on_event;
+  LineDecoder lines;
+  absl::Status error;
+
+  bool feed(std::string_view bytes) {
+    const bool accepted = lines.feed(bytes, [this](std::string_view line) { return take(line); });
+    if (!accepted && error.ok()) {
+      error = absl::InvalidArgumentError(base::cat(what, ": a line of the watch is too long"));
+    }
+    return accepted;
+  }
+  bool take(std::string_view line) {
+    absl::StatusOr<WatchEvent> event = parse_watch_event(line, what);
+    if (event.ok()) {
+      on_event(*event);
+    } else {
+      error = event.status();
+    }
+    return event.ok();
+  }
+};
+
+int number_in(const Json& version, std::string_view field) {
+  // Some providers write "34+".
+  std::string digits = string_at(version, {field});
+  digits.erase(std::find_if_not(digits.begin(), digits.end(), absl::ascii_isdigit), digits.end());
+  int number = 0;
+  return absl::SimpleAtoi(digits, &number) ? number : 0;
+}
+
+}  // namespace
+
+// One request: what it is called in errors and metrics, and what goes over the wire.
+struct Client::Call {
+  std::string what;
+  std::string verb;
+  std::string method;
+  std::string path;  // with the query
+  std::string content_type;
+  std::string body;
+  absl::Duration timeout = absl::Seconds(30);
+  std::function<bool(std::string_view)> on_chunk;
+};
+
+Client::Client(net::HttpClient& http, ClientConfig config, ClientMetrics* metrics)
+    : http_(http), config_(std::move(config)), metrics_(metrics) {}
+
+void Client::count(std::string_view verb, int code) {
+  if (metrics_ != nullptr) ++metrics_->requests[{std::string(verb), code}];
+}
+
+base::Task<absl::StatusOr<net::HttpResponse>> Client::send_once(Call call, base::Scope& scope) {
+  net::HttpRequest request;
+  request.method = call.method;
+  request.url = base::cat(config_.server, call.path);
+  request.headers = {{"accept", std::string(kJson)}, {"user-agent", config_.user_agent}};
+  if (!call.body.empty()) request.headers.emplace_back("content-type", call.content_type);
+  if (config_.token) {
+    absl::StatusOr<std::string> token = config_.token->token();
+    if (!token.ok()) co_return base::annotate(token.status(), call.what);
+    request.headers.emplace_back("authorization", base::cat("Bearer ", *token));
+  }
+  request.body = std::move(call.body);
+  request.timeout = call.timeout;
+  request.tls = config_.tls;
+  request.on_chunk = std::move(call.on_chunk);
+  absl::StatusOr<net::HttpResponse> response = co_await http_.request(std::move(request), scope);
+  count(call.verb, response.ok() ? response->status : 0);
+  if (!response.ok()) co_return base::annotate(response.status(), call.what);
+  co_return response;
+}
+
+base::Task<absl::StatusOr<net::HttpResponse>> Client::send(Call call, base::Scope& scope) {
+  const std::string what = call.what;
+  absl::StatusOr<net::HttpResponse> response = co_await send_once(call, scope);
+  if (!response.ok() || response->status != 401 || !config_.token) co_return checked(std::move(response), what);
+  config_.token->invalidate();
+  absl::StatusOr<net::HttpResponse> again = co_await send_once(std::move(call), scope);
+  co_return checked(std::move(again), what);
+}
+
+base::Task<absl::StatusOr<Json>> Client::send_json(Call call, base::Scope& scope) {
+  const std::string what = call.what;
+  absl::StatusOr<net::HttpResponse> response = co_await send(std::move(call), scope);
+  if (!response.ok()) co_return response.status();
+  absl::StatusOr<Json> json = parse_json(response->body, what);
+  co_return json;
+}
+
+base::Task<absl::StatusOr<Json>> Client::get(GroupVersionResource resource, ObjectKey key, base::Scope& scope) {
+  Call call{describe("get", resource, key), "get", "GET", resource.path(key.ns, key.name)};
+  absl::Status named = check_named(call.what, resource, key);
+  if (!named.ok()) co_return named;
+  absl::StatusOr<Json> object = co_await send_json(std::move(call), scope);
+  co_return object;
+}
+
+base::Task<absl::StatusOr<ListPage>> Client::list_page(GroupVersionResource resource, ListOptions options,
+                                                       base::Scope& scope) {
+  Query query;
+  query.add("labelSelector", options.label_selector).add("fieldSelector", options.field_selector);
+  query.add("limit", base::cat(options.limit)).add("continue", options.continue_token);
+  // A continuation carries its own version.
+  if (options.continue_token.empty()) query.add("resourceVersion", options.resource_version);
+  Call call{describe("list", resource, {options.ns, ""}), "list", "GET", resource.path(options.ns) + query.text()};
+  call.timeout = kListTimeout;
+  absl::StatusOr<Json> list = co_await send_json(std::move(call), scope);
+  if (!list.ok()) co_return list.status();
+  ListPage page;
+  page.resource_version = string_at(*list, {"metadata", "resourceVersion"});
+  page.continue_token = string_at(*list, {"metadata", "continue"});
+  if (auto items = list->find("items"); items != list->end() && items->is_array()) {
+    page.items = std::move(items->get_ref<Json::array_t&>());
+  }
+  co_return page;
+}
+
+base::Task<absl::StatusOr<ListPage>> Client::list(GroupVersionResource resource, ListOptions options,
+                                                  base::Scope& scope) {
+  ListPage all;
+  bool restarted = false;
+  while (true) {
+    absl::StatusOr<ListPage> page = co_await list_page(resource, options, scope);
+    const bool expired = absl::IsOutOfRange(page.status()) && !options.continue_token.empty() && !restarted;
+    if (expired) {
+      restarted = true;
+      all.items.clear();
+      options.continue_token.clear();
+      options.resource_version.clear();
+      continue;
+    }
+    if (!page.ok()) co_return page.status();
+    std::move(page->items.begin(), page->items.end(), std::back_inserter(all.items));
+    all.resource_version = page->resource_version;
+    options.continue_token = page->continue_token;
+    if (options.continue_token.empty()) co_return all;
+  }
+}
+
+base::Task<absl::StatusOr<Json>> Client::create(GroupVersionResource resource, Json object, base::Scope& scope) {
+  fill_type(object, resource);
+  const ObjectKey key = key_of(object);
+  Call call{describe("create", resource, key), "create", "POST", resource.path(key.ns), std::string(kJson),
+            dump_json(object)};
+  absl::Status named = check_named(call.what, resource, key);
+  if (!named.ok()) co_return named;
+  absl::StatusOr<Json> created = co_await send_json(std::move(call), scope);
+  co_return created;
+}
+
+base::Task<absl::StatusOr<Json>> Client::apply(GroupVersionResource resource, Json object, ApplyOptions options,
+                                               base::Scope& scope) {
+  fill_type(object, resource);
+  const ObjectKey key = key_of(object);
+  Query query;
+  query.add("fieldManager", options.field_manager).add("force", options.force ? "true" : "false");
+  Call call{describe("apply", resource, key, options.subresource), "apply", "PATCH",
+            resource.path(key.ns, key.name, options.subresource) + query.text(), std::string(kApplyPatch),
+            dump_json(object)};
+  absl::Status named = check_named(call.what, resource, key);
+  if (!named.ok()) co_return named;
+  absl::StatusOr<Json> applied = co_await send_json(std::move(call), scope);
+  co_return applied;
+}
+
+base::Task<absl::StatusOr<Json>> Client::apply_status(GroupVersionResource resource, ObjectKey key, Json status,
+                                                      std::string expected_resource_version,
+                                                      std::string field_manager, base::Scope& scope) {
+  if (expected_resource_version.empty()) {
+    co_return absl::InvalidArgumentError(base::cat(describe("apply", resource, key, "status"),
+                                                      ": no resourceVersion was given to base the status on"));
+  }
+  Json object = status_object(resource, key, std::move(status), expected_resource_version);
+  ApplyOptions options{std::move(field_manager), true, "status"};
+  absl::StatusOr<Json> applied = co_await apply(std::move(resource), std::move(object), std::move(options), scope);
+  co_return applied;
+}
+
+base::Task<absl::StatusOr<Json>> Client::update(GroupVersionResource resource, Json object, std::string subresource,
+                                                base::Scope& scope) {
+  fill_type(object, resource);
+  const ObjectKey key = key_of(object);
+  Call call{describe("update", resource, key, subresource), "update", "PUT",
+            resource.path(key.ns, key.name, subresource), std::string(kJson), dump_json(object)};
+  absl::Status named = check_named(call.what, resource, key);
+  if (!named.ok()) co_return named;
+  absl::StatusOr<Json> updated = co_await send_json(std::move(call), scope);
+  co_return updated;
+}
+
+base::Task<absl::StatusOr<Json>> Client::merge_patch(GroupVersionResource resource, ObjectKey key, Json patch,
+                                                     std::string subresource, std::string field_manager,
+                                                     base::Scope& scope) {
+  Query query;
+  query.add("fieldManager", field_manager);
+  Call call{describe("patch", resource, key, subresource), "patch", "PATCH",
+            resource.path(key.ns, key.name, subresource) + query.text(), std::string(kMergePatch), dump_json(patch)};
+  absl::Status named = check_named(call.what, resource, key);
+  if (!named.ok()) co_return named;
+  absl::StatusOr<Json> patched = co_await send_json(std::move(call), scope);
+  co_return patched;
+}
+
+base::Task<absl::StatusOr<Json>> Client::scale(GroupVersionResource resource, ObjectKey key, int32_t replicas,
+                                               std::string expected_resource_version, std::string field_manager,
+                                               base::Scope& scope) {
+  Json patch = scale_patch(replicas, expected_resource_version);
+  absl::StatusOr<Json> scaled = co_await merge_patch(std::move(resource), std::move(key), std::move(patch), "scale",
+                                                     std::move(field_manager), scope);
+  co_return scaled;
+}
+
+base::Task<absl::Status> Client::remove(GroupVersionResource resource, ObjectKey key, DeleteOptions options,
+                                        base::Scope& scope) {
+  Call call{describe("delete", resource, key), "delete", "DELETE", resource.path(key.ns, key.name),
+            std::string(kJson), dump_json(delete_body(options))};
+  absl::Status named = check_named(call.what, resource, key);
+  if (!named.ok()) co_return named;
+  absl::StatusOr<net::HttpResponse> response = co_await send(std::move(call), scope);
+  co_return response.status();
+}
+
+base::Task<absl::Status> Client::watch(GroupVersionResource resource, WatchOptions options,
+                                       std::function<void(const WatchEvent&)> on_event, base::Scope& scope) {
+  Query query;
+  query.add("watch", "true").add("allowWatchBookmarks", "true");
+  query.add("labelSelector", options.label_selector).add("fieldSelector", options.field_selector);
+  query.add("resourceVersion", options.resource_version);
+  query.add("timeoutSeconds", base::cat(absl::ToInt64Seconds(options.timeout)));
+  if (options.send_initial_events) query.add("sendInitialEvents", "true").add("resourceVersionMatch", "NotOlderThan");
+  Call call{describe("watch", resource, {options.ns, ""}), "watch", "GET", resource.path(options.ns) + query.text()};
+  call.timeout = options.timeout + kWatchGrace;
+  auto reader = std::make_shared<WatchReader>(WatchReader{call.what, std::move(on_event), {}, absl::OkStatus()});
+  call.on_chunk = [reader](std::string_view bytes) { return reader->feed(bytes); };
+  absl::StatusOr<net::HttpResponse> response = co_await send(std::move(call), scope);
+  // Our own refusal ends the request as CANCELLED; why we refused says more.
+  if (!reader->error.ok()) co_return reader->error;
+  co_return response.status();
+}
+
+base::Task<absl::StatusOr<ServerVersion>> Client::server_version(base::Scope& scope) {
+  Call call{"get the server's version", "get", "GET", "/version"};
+  absl::StatusOr<Json> json = co_await send_json(std::move(call), scope);
+  if (!json.ok()) co_return json.status();
+  ServerVersion version{number_in(*json, "major"), number_in(*json, "minor"), string_at(*json, {"gitVersion"})};
+  co_return version;
+}
+
+}  // namespace tidegate::kube

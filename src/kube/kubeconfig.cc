@@ -1,0 +1,129 @@
+// The kubeconfig half of config.h.
+#include <absl/strings/escaping.h>
+#include <yaml-cpp/yaml.h>
+
+#include <filesystem>
+#include <utility>
+
+#include "base/status.h"
+#include "base/strings.h"
+#include "kube/config.h"
+#include "kube/files.h"
+
+namespace tidegate::kube {
+namespace {
+
+// One file while it is read: `where` begins every error, `directory` is what relative paths are relative to.
+struct File {
+  std::string where;
+  std::filesystem::path directory;
+  YAML::Node root;
+};
+
+std::string text_of(const YAML::Node& node, const char* field) {
+  const YAML::Node value = node[field];
+  return value && value.IsScalar() ? value.Scalar() : "";
+}
+
+absl::StatusOr<File> open(const std::string& path) {
+  TG_ASSIGN_OR_RETURN(const std::string text, read_file(path));
+  const std::string where = base::cat("kubeconfig ", path);
+  try {
+    YAML::Node root = YAML::Load(text);
+    if (!root.IsMap()) return absl::InvalidArgumentError(base::cat(where, ": not a YAML mapping"));
+    return File{where, std::filesystem::path(path).parent_path(), root};
+  } catch (const YAML::Exception& error) {
+    return absl::InvalidArgumentError(base::cat(where, ": ", error.what()));
+  }
+}
+
+// The body (`field`) of the entry called `name` in one of the lists clusters, contexts, users.
+absl::StatusOr<YAML::Node> entry(const File& file, const char* list, const char* field, const std::string& name) {
+  const YAML::Node entries = file.root[list];
+  if (entries && entries.IsSequence()) {
+    for (const YAML::Node& candidate : entries) {
+      if (!candidate.IsMap() || text_of(candidate, "name") != name) continue;
+      const YAML::Node body = candidate[field];
+      if (body && body.IsMap()) return body;
+      return absl::InvalidArgumentError(base::cat(file.where, ": ", list, " '", name, "' has no ", field));
+    }
+  }
+  return absl::NotFoundError(base::cat(file.where, ": no entry '", name, "' in ", list));
+}
+
+// `<field>-data` (base64) wins over `<field>` (a path), as in kubectl. Empty when neither is there.
+absl::StatusOr<std::string> inline_or_file(const File& file, const YAML::Node& node, const std::string& field) {
+  const std::string data_field = field + "-data";
+  if (const std::string data = text_of(node, data_field.c_str()); !data.empty()) {
+    std::string bytes;
+    if (!absl::Base64Unescape(data, &bytes)) {
+      return absl::InvalidArgumentError(base::cat(file.where, ": ", data_field, " is not base64"));
+    }
+    return bytes;
+  }
+  const std::string path = text_of(node, field.c_str());
+  if (path.empty()) return "";
+  absl::StatusOr<std::string> text = read_file(file.directory / path);
+  if (!text.ok()) return base::annotate(text.status(), base::cat(file.where, ": ", field));
+  return text;
+}
+
+absl::Status refuse_unsupported(const File& file, const YAML::Node& node, std::initializer_list<const char*> fields) {
+  for (const char* field : fields) {
+    if (!node[field]) continue;
+    return absl::UnimplementedError(base::cat(file.where, ": '", field,
+                                                 "' is not supported; use a client certificate or a token"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status read_cluster(const File& file, const YAML::Node& cluster, ClientConfig& config, net::TlsOptions& tls) {
+  TG_RETURN_IF_ERROR(refuse_unsupported(file, cluster, {"proxy-url"}));
+  config.server = text_of(cluster, "server");
+  if (config.server.ends_with('/')) config.server.pop_back();
+  if (config.server.empty()) return absl::InvalidArgumentError(base::cat(file.where, ": the cluster has no server"));
+  TG_ASSIGN_OR_RETURN(tls.ca_pem, inline_or_file(file, cluster, "certificate-authority"));
+  tls.server_name = text_of(cluster, "tls-server-name");
+  tls.insecure_skip_verify = text_of(cluster, "insecure-skip-tls-verify") == "true";
+  return absl::OkStatus();
+}
+
+absl::Status read_user(const File& file, const YAML::Node& user, base::Clock& clock, ClientConfig& config,
+                       net::TlsOptions& tls) {
+  TG_RETURN_IF_ERROR(refuse_unsupported(
+      file, user, {"exec", "auth-provider", "username", "password", "as", "as-uid", "as-groups", "as-user-extra"}));
+  TG_ASSIGN_OR_RETURN(tls.certificate_pem, inline_or_file(file, user, "client-certificate"));
+  TG_ASSIGN_OR_RETURN(tls.private_key_pem, inline_or_file(file, user, "client-key"));
+  if (tls.certificate_pem.empty() != tls.private_key_pem.empty()) {
+    return absl::InvalidArgumentError(
+        base::cat(file.where, ": client-certificate and client-key must be given together"));
+  }
+  if (const std::string path = text_of(user, "tokenFile"); !path.empty()) {
+    config.token = make_file_token(file.directory / path, clock);
+    return config.token->token().status();
+  }
+  if (std::string token = text_of(user, "token"); !token.empty()) config.token = make_static_token(std::move(token));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<ClientConfig> load_kubeconfig(const std::string& path, std::string_view context, base::Clock& clock) {
+  TG_ASSIGN_OR_RETURN(const File file, open(path));
+  const std::string name = context.empty() ? text_of(file.root, "current-context") : std::string(context);
+  if (name.empty()) {
+    return absl::InvalidArgumentError(base::cat(file.where, ": no current-context, and no context was named"));
+  }
+  TG_ASSIGN_OR_RETURN(const YAML::Node chosen, entry(file, "contexts", "context", name));
+  TG_ASSIGN_OR_RETURN(const YAML::Node cluster, entry(file, "clusters", "cluster", text_of(chosen, "cluster")));
+  TG_ASSIGN_OR_RETURN(const YAML::Node user, entry(file, "users", "user", text_of(chosen, "user")));
+  ClientConfig config;
+  auto tls = std::make_shared<net::TlsOptions>();
+  TG_RETURN_IF_ERROR(read_cluster(file, cluster, config, *tls));
+  TG_RETURN_IF_ERROR(read_user(file, user, clock, config, *tls));
+  config.tls = std::move(tls);
+  if (std::string ns = text_of(chosen, "namespace"); !ns.empty()) config.default_namespace = std::move(ns);
+  return config;
+}
+
+}  // namespace tidegate::kube

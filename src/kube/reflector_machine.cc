@@ -1,0 +1,201 @@
+#include "kube/reflector_machine.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "kube/errors.h"
+
+namespace tidegate::kube {
+namespace {
+
+constexpr absl::Duration kFirstBackoff = absl::Milliseconds(800);
+constexpr absl::Duration kMaxBackoff = absl::Seconds(30);
+// A watch that the server ends this soon, having sent nothing, is a failure: without a pause it would become a storm.
+constexpr absl::Duration kShortestWatch = absl::Seconds(1);
+
+using Effect = ReflectorEffect;
+
+template <class Phase>
+bool is(const ReflectorState& state) {
+  return std::holds_alternative<Phase>(state.phase);
+}
+
+ReflectorStep list_page(ReflectorState state, std::string resource_version, std::string continue_token) {
+  state.phase = ReflectorListing{resource_version, continue_token};
+  return {std::move(state), {}, ReflectorRequestPage{std::move(resource_version), std::move(continue_token)}};
+}
+
+std::string version_to_list(const ReflectorState& state) {
+  if (state.last_seen_unavailable) return "";
+  return state.last_seen.empty() ? "0" : state.last_seen;
+}
+
+// A complete set, from nothing.
+ReflectorStep begin(ReflectorState state) {
+  if (!state.use_watch_list) {
+    std::string version = version_to_list(state);
+    return list_page(std::move(state), std::move(version), "");
+  }
+  state.phase = ReflectorInitialWatch{};
+  // Empty here means: as recent as a quorum read.
+  std::string version = state.last_seen_unavailable ? "" : state.last_seen;
+  return {std::move(state), {Effect::kDiscardKept}, ReflectorOpenWatch{std::move(version), true}};
+}
+
+ReflectorStep open_watch(ReflectorState state) {
+  state.phase = ReflectorWatching{};
+  std::string version = state.last_seen;
+  return {std::move(state), {}, ReflectorOpenWatch{std::move(version), false}};
+}
+
+// Whatever the phase was waiting to do.
+ReflectorStep proceed(ReflectorState state) {
+  if (is<ReflectorListed>(state)) return open_watch(std::move(state));
+  if (const auto* listing = std::get_if<ReflectorListing>(&state.phase)) {
+    const ReflectorListing again = *listing;
+    return list_page(std::move(state), again.resource_version, again.continue_token);
+  }
+  return begin(std::move(state));
+}
+
+// In the phase the state is in, after a pause.
+ReflectorStep pause(ReflectorState state, std::vector<Effect> effects = {}) {
+  ++state.failures;
+  const absl::Duration delay = reflector_backoff(state.failures);
+  return {std::move(state), std::move(effects), ReflectorWait{delay}};
+}
+
+// Starts over with a complete set. At once the first time (a 410 is routine), later after a pause.
+ReflectorStep start_over(ReflectorState state) {
+  state.phase = ReflectorEmpty{};
+  if (state.failures == 0) {
+    ++state.failures;
+    ReflectorStep step = begin(std::move(state));
+    step.effects.insert(step.effects.begin(), Effect::kDiscardKept);
+    return step;
+  }
+  return pause(std::move(state), {Effect::kDiscardKept});
+}
+
+ReflectorStep on_page(ReflectorState state, const ReflectorPage& page) {
+  if (!is<ReflectorListing>(state)) return {std::move(state), {}, std::nullopt};
+  if (!page.continue_token.empty()) {
+    const std::string version = std::get<ReflectorListing>(state.phase).resource_version;
+    ReflectorStep step = list_page(std::move(state), version, page.continue_token);
+    step.effects = {Effect::kKeep};
+    return step;
+  }
+  state.last_seen = page.resource_version;
+  state.last_seen_unavailable = false;
+  state.phase = ReflectorListed{};
+  ReflectorStep step = open_watch(std::move(state));
+  step.effects = {Effect::kKeep, Effect::kCommit};
+  return step;
+}
+
+ReflectorStep on_initial_event(ReflectorState state, const ReflectorWatchEvent& event) {
+  if (event.type != WatchEventType::kBookmark) return {std::move(state), {Effect::kKeep}, std::nullopt};
+  if (!event.ends_initial_events) return {std::move(state), {}, std::nullopt};
+  state.phase = ReflectorWatching{};
+  state.last_seen = event.resource_version;
+  state.last_seen_unavailable = false;
+  state.failures = 0;
+  return {std::move(state), {Effect::kCommit}, std::nullopt};
+}
+
+ReflectorStep on_watch_event(ReflectorState state, const ReflectorWatchEvent& event) {
+  if (is<ReflectorInitialWatch>(state)) return on_initial_event(std::move(state), event);
+  if (!is<ReflectorWatching>(state)) return {std::move(state), {}, std::nullopt};
+  state.failures = 0;
+  if (!event.resource_version.empty()) state.last_seen = event.resource_version;
+  switch (event.type) {
+    case WatchEventType::kAdded:
+    case WatchEventType::kModified: return {std::move(state), {Effect::kUpsert}, std::nullopt};
+    case WatchEventType::kDeleted: return {std::move(state), {Effect::kErase}, std::nullopt};
+    case WatchEventType::kBookmark: break;
+  }
+  return {std::move(state), {Effect::kProgress}, std::nullopt};
+}
+
+// The server is too busy: it has said nothing about what we hold, so nothing is listed anew.
+ReflectorStep on_too_many_requests(ReflectorState state, const absl::Status& error) {
+  if (is<ReflectorWatching>(state)) state.phase = ReflectorListed{};
+  // Events of a WatchList that broke off are no complete set.
+  std::vector<Effect> effects;
+  if (is<ReflectorInitialWatch>(state)) effects = {Effect::kDiscardKept};
+  const std::optional<absl::Duration> asked = retry_after(error);
+  if (!asked) return pause(std::move(state), std::move(effects));
+  return {std::move(state), std::move(effects), ReflectorWait{*asked}};
+}
+
+ReflectorStep on_failed_list(ReflectorState state, const absl::Status& error) {
+  const bool was_recent = std::get<ReflectorListing>(state.phase).resource_version.empty();
+  if (absl::IsOutOfRange(error) || is_resource_version_too_large(error)) {
+    state.last_seen_unavailable = true;
+    // Nothing is more recent than "most recent": that it expired while we paged is a reason to slow down.
+    if (was_recent) {
+      state.phase = ReflectorEmpty{};
+      return pause(std::move(state), {Effect::kDiscardKept});
+    }
+    return start_over(std::move(state));
+  }
+  state.phase = ReflectorEmpty{};
+  return pause(std::move(state), {Effect::kDiscardKept});
+}
+
+ReflectorStep on_failed_initial_watch(ReflectorState state, const absl::Status& error) {
+  state.phase = ReflectorEmpty{};
+  if (absl::IsInvalidArgument(error)) {
+    state.use_watch_list = false;  // the server does not know sendInitialEvents
+    ReflectorStep step = begin(std::move(state));
+    step.effects = {Effect::kDiscardKept};
+    return step;
+  }
+  if (absl::IsOutOfRange(error) || is_resource_version_too_large(error)) {
+    state.last_seen_unavailable = true;
+    return start_over(std::move(state));
+  }
+  return pause(std::move(state), {Effect::kDiscardKept});
+}
+
+ReflectorStep on_failure(ReflectorState state, const absl::Status& error) {
+  if (absl::IsResourceExhausted(error)) return on_too_many_requests(std::move(state), error);
+  if (is<ReflectorListing>(state)) return on_failed_list(std::move(state), error);
+  if (is<ReflectorInitialWatch>(state)) return on_failed_initial_watch(std::move(state), error);
+  // Too old a version, or a stream that we cannot read: asking for the same again would give the same.
+  const bool hopeless = absl::IsOutOfRange(error) || absl::IsInvalidArgument(error);
+  if (is<ReflectorWatching>(state) && hopeless) return start_over(std::move(state));
+  if (is<ReflectorWatching>(state)) state.phase = ReflectorListed{};
+  return pause(std::move(state));
+}
+
+ReflectorStep on_closed(ReflectorState state, const ReflectorWatchClosed& closed) {
+  if (is<ReflectorInitialWatch>(state)) {
+    state.phase = ReflectorEmpty{};
+    return pause(std::move(state), {Effect::kDiscardKept});
+  }
+  state.phase = ReflectorListed{};
+  if (closed.lived < kShortestWatch && !closed.had_events) return pause(std::move(state));
+  state.failures = 0;
+  return open_watch(std::move(state));
+}
+
+}  // namespace
+
+absl::Duration reflector_backoff(int failures) {
+  const int doublings = std::clamp(failures - 1, 0, 16);
+  return std::min(kFirstBackoff * std::ldexp(1.0, doublings), kMaxBackoff);
+}
+
+ReflectorStep reflector_step(ReflectorState state, const ReflectorEvent& event) {
+  if (std::holds_alternative<ReflectorStart>(event) || std::holds_alternative<ReflectorDelayOver>(event)) {
+    return proceed(std::move(state));
+  }
+  if (const auto* page = std::get_if<ReflectorPage>(&event)) return on_page(std::move(state), *page);
+  if (const auto* seen = std::get_if<ReflectorWatchEvent>(&event)) return on_watch_event(std::move(state), *seen);
+  if (const auto* closed = std::get_if<ReflectorWatchClosed>(&event)) return on_closed(std::move(state), *closed);
+  return on_failure(std::move(state), std::get<ReflectorFailure>(event).error);
+}
+
+}  // namespace tidegate::kube
