@@ -144,7 +144,6 @@ void CurlTransfer::prepare_transport() {
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, to_milliseconds(request_.timeout));
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, to_milliseconds(request_.connect_timeout));
   curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, options_.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
-  curl_easy_setopt(curl, CURLOPT_PIPEWAIT, options_.http2 ? 1L : 0L);
   curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(curl, CURLOPT_TCP_KEEPIDLE, kKeepAliveIdleSeconds);
   curl_easy_setopt(curl, CURLOPT_TCP_KEEPINTVL, kKeepAliveIntervalSeconds);
@@ -160,6 +159,9 @@ void CurlTransfer::prepare_transport() {
 void CurlTransfer::prepare_tls() {
   CURL* curl = easy();
   curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+  // Rather wait for the handshake of a connection that may carry many requests than open more. Without TLS only the
+  // first answer would tell, and a long one would hold up all others.
+  curl_easy_setopt(curl, CURLOPT_PIPEWAIT, options_.http2 ? 1L : 0L);
   if (!request_.tls) return;
   const TlsOptions& tls = *request_.tls;
   if (!tls.ca_pem.empty()) {
