@@ -1,0 +1,21 @@
+#pragma once
+// TensorFlow Serving's REST API over the servables. Called by server/rest_router.h for /v1/….
+#include "net/http_server.h"
+#include "serving-runtime/api/front_end.h"
+
+namespace tidegate::serving::tfs {
+
+class RestApi {
+ public:
+  explicit RestApi(FrontEndContext& context) : context_(context) {}
+  // Answers exactly once, now or when the request's turn comes.
+  void handle(net::ServerRequest request, net::Responder respond);
+
+ private:
+  net::ServerResponse describe(const net::ServerRequest& request);
+  net::ServerResponse predict(const ModelSpec& spec, const net::ServerRequest& request);
+
+  FrontEndContext& context_;
+};
+
+}  // namespace tidegate::serving::tfs

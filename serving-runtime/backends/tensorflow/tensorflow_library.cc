@@ -1,0 +1,58 @@
+#include "serving-runtime/backends/tensorflow/tensorflow_library.h"
+
+#include <dlfcn.h>
+#include <unistd.h>
+
+namespace tidegate::serving {
+namespace {
+
+// RTLD_LOCAL keeps TensorFlow's protobuf and Abseil apart from those in our binary.
+void* open_local(const std::string& path, std::string& error) {
+  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!handle) error = dlerror();
+  return handle;
+}
+
+std::string find_library(const std::string& folder) {
+  for (const char* name : {"/libtensorflow_cc.so.2", "/libtensorflow.so.2"}) {
+    if (access((folder + name).c_str(), R_OK) == 0) return folder + name;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::unique_ptr<TensorflowLibrary> TensorflowLibrary::open(const std::vector<std::string>& folders,
+                                                           std::string& error) {
+  std::string folder, path, looked;
+  for (const std::string& candidate : folders) {
+    looked += (looked.empty() ? "" : ", ") + candidate;
+    path = find_library(folder = candidate);
+    if (!path.empty()) break;
+  }
+  if (path.empty()) {
+    error = "libtensorflow_cc.so.2 is in none of: " + looked +
+            "; name its folder with --tensorflow-dir or use an image that carries it (runtime-tensorflow)";
+    return nullptr;
+  }
+  void* framework = open_local(folder + "/libtensorflow_framework.so.2", error);
+  void* library = framework ? open_local(path, error) : nullptr;
+  if (!library) return nullptr;
+
+  auto loaded = std::make_unique<TensorflowLibrary>();
+  const char* missing = nullptr;
+#define TIDEGATE_LOOK_UP(function)                                                                   \
+  loaded->function = reinterpret_cast<decltype(&::function)>(dlsym(library, #function));             \
+  if (!loaded->function)                                                                             \
+    loaded->function = reinterpret_cast<decltype(&::function)>(dlsym(framework, #function));         \
+  if (!loaded->function) missing = #function;
+  TIDEGATE_TENSORFLOW_FUNCTIONS(TIDEGATE_LOOK_UP)
+#undef TIDEGATE_LOOK_UP
+  if (missing) {
+    error = path + " has no function " + missing + "; TensorFlow 2.13 or newer is needed";
+    return nullptr;
+  }
+  return loaded;
+}
+
+}  // namespace tidegate::serving

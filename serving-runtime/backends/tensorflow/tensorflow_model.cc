@@ -1,0 +1,171 @@
+#include "serving-runtime/backends/tensorflow/tensorflow_model.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+#include "serving-runtime/backends/tensorflow/tensorflow_tensor.h"
+
+namespace tidegate::serving {
+namespace {
+
+constexpr TidegateCode kInvalidArgument = 3;
+constexpr TidegateCode kNotFound = 5;
+constexpr TidegateCode kInternal = 13;
+constexpr TidegateCode kDataLoss = 15;
+constexpr const char* kServeTag = "serve";
+
+class ScopedStatus {
+ public:
+  explicit ScopedStatus(const TensorflowLibrary& library) : library_(library), status_(library.TF_NewStatus()) {}
+  ~ScopedStatus() { library_.TF_DeleteStatus(status_); }
+  ScopedStatus(const ScopedStatus&) = delete;
+  ScopedStatus& operator=(const ScopedStatus&) = delete;
+  TF_Status* get() const { return status_; }
+  // TensorFlow's codes are the canonical ones.
+  Failure failure() const { return {library_.TF_GetCode(status_), library_.TF_Message(status_)}; }
+
+ private:
+  const TensorflowLibrary& library_;
+  TF_Status* status_;
+};
+
+std::string join(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
+  return out;
+}
+
+// Reads the file once more than TensorFlow does, so that what is wrong with it can be said in its owner's words.
+Failure check_tags(const std::string& folder) {
+  std::ifstream file(folder + "/saved_model.pb", std::ios::binary);
+  if (!file) return {kNotFound, folder + " has no readable saved_model.pb"};
+  std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  auto graphs = model::parse_saved_model(bytes);
+  if (!graphs || graphs->empty()) {
+    return {kDataLoss, folder + "/saved_model.pb (" + std::to_string(bytes.size()) +
+                           " bytes) is not a SavedModel; it may be cut short or corrupt"};
+  }
+  std::string found;
+  for (const model::MetaGraph& graph : *graphs) {
+    if (graph.tags == std::vector<std::string>{kServeTag}) return {};
+    found += (found.empty() ? "{" : ", {") + join(graph.tags) + "}";
+  }
+  return {kNotFound, "SavedModel " + folder + " has no graph with exactly the tag '" + kServeTag +
+                         "', which servers load; it has the tag sets: " + found +
+                         ". Export it for serving, e.g. with tf.saved_model.save or model.export()"};
+}
+
+}  // namespace
+
+Failure TensorflowModel::load(const TensorflowLibrary& library, const std::string& folder, const std::string& config,
+                              std::unique_ptr<TensorflowModel>& model) {
+  if (Failure failure = check_tags(folder); !failure.ok()) return failure;
+  std::unique_ptr<TensorflowModel> loaded(new TensorflowModel(library));
+  ScopedStatus status(library);
+  TF_SessionOptions* options = library.TF_NewSessionOptions();
+  TF_Buffer* meta_graph = library.TF_NewBuffer();
+  loaded->graph_ = library.TF_NewGraph();
+  library.TF_SetConfig(options, config.data(), config.size(), status.get());
+  Failure failure = status.failure();
+  if (failure.ok()) {
+    const char* tags[] = {kServeTag};
+    loaded->session_ = library.TF_LoadSessionFromSavedModel(options, nullptr, folder.c_str(), tags, 1, loaded->graph_,
+                                                            meta_graph, status.get());
+    failure = status.failure();
+  }
+  std::optional<model::MetaGraph> parsed;
+  if (failure.ok()) parsed = model::parse_meta_graph({static_cast<const char*>(meta_graph->data), meta_graph->length});
+  library.TF_DeleteBuffer(meta_graph);
+  library.TF_DeleteSessionOptions(options);
+  if (!failure.ok()) return failure;
+  if (!parsed) return {kInternal, "TensorFlow returned a meta graph that does not parse"};
+  loaded->describe(std::move(parsed->signatures));
+  model = std::move(loaded);
+  return {};
+}
+
+TensorflowModel::~TensorflowModel() {
+  ScopedStatus status(library_);
+  if (session_) {
+    library_.TF_CloseSession(session_, status.get());
+    library_.TF_DeleteSession(session_, status.get());
+  }
+  if (graph_) library_.TF_DeleteGraph(graph_);
+}
+
+void TensorflowModel::describe(std::vector<model::Signature> signatures) {
+  signatures_ = std::move(signatures);
+  for (const model::Signature& signature : signatures_) {
+    auto& inputs = describe(signature.inputs);
+    auto& outputs = describe(signature.outputs);
+    c_signatures_.push_back({signature.name.c_str(), signature.method_name.c_str(), inputs.data(), inputs.size(),
+                             outputs.data(), outputs.size()});
+    endpoints_.push_back(find_endpoints(signature));
+  }
+}
+
+std::vector<TidegateTensorSpec>& TensorflowModel::describe(const std::vector<model::TensorSpec>& specs) {
+  auto& described = c_specs_.emplace_back();
+  for (const model::TensorSpec& spec : specs) {
+    int32_t rank = spec.unknown_rank ? -1 : static_cast<int32_t>(spec.shape.size());
+    described.push_back({spec.name.c_str(), spec.tensor_name.c_str(), static_cast<int32_t>(spec.type), rank,
+                         spec.shape.data()});
+  }
+  return described;
+}
+
+TensorflowModel::Endpoints TensorflowModel::find_endpoints(const model::Signature& signature) const {
+  Endpoints endpoints;
+  auto find_all = [&](const std::vector<model::TensorSpec>& specs, std::vector<TF_Output>& found) {
+    for (const model::TensorSpec& spec : specs) {
+      TF_Output output = find_tensor(spec.tensor_name);
+      if (!output.oper) endpoints.missing = spec.tensor_name;
+      found.push_back(output);
+    }
+  };
+  find_all(signature.inputs, endpoints.inputs);
+  find_all(signature.outputs, endpoints.outputs);
+  return endpoints;
+}
+
+// "operation:index"; index 0 may be left out.
+TF_Output TensorflowModel::find_tensor(const std::string& name) const {
+  size_t colon = name.rfind(':');
+  TF_Output output{library_.TF_GraphOperationByName(graph_, name.substr(0, colon).c_str()), 0};
+  if (colon != std::string::npos) output.index = std::atoi(name.c_str() + colon + 1);
+  if (output.oper && output.index >= library_.TF_OperationNumOutputs(output.oper)) output.oper = nullptr;
+  return output;
+}
+
+Failure TensorflowModel::run(uint64_t signature, const TidegateTensor* inputs, uint64_t num_inputs,
+                             const uint64_t* output_indices, uint64_t num_outputs, TidegateTensor* outputs) const {
+  std::vector<TF_Tensor*> fed, fetched(num_outputs);
+  for (uint64_t i = 0; i < num_inputs; ++i) fed.push_back(to_tensorflow(library_, inputs[i]));
+  Failure failure;
+  if (signature >= endpoints_.size() || num_inputs != endpoints_[signature].inputs.size()) {
+    failure = {kInternal, "the host asked for a signature that the model does not have"};
+  } else if (!endpoints_[signature].missing.empty()) {
+    failure = {kInvalidArgument, "the graph has no tensor " + endpoints_[signature].missing};
+  } else if (std::find(fed.begin(), fed.end(), nullptr) != fed.end()) {
+    failure = {kInvalidArgument, "an input's bytes do not fit its shape"};
+  } else {
+    const Endpoints& ends = endpoints_[signature];
+    std::vector<TF_Output> wanted;
+    for (uint64_t i = 0; i < num_outputs; ++i) wanted.push_back(ends.outputs[output_indices[i]]);
+    ScopedStatus status(library_);
+    library_.TF_SessionRun(session_, nullptr, ends.inputs.data(), fed.data(), static_cast<int>(fed.size()),
+                           wanted.data(), fetched.data(), static_cast<int>(num_outputs), nullptr, 0, nullptr,
+                           status.get());
+    failure = status.failure();
+  }
+  for (TF_Tensor* tensor : fed) {
+    if (tensor) library_.TF_DeleteTensor(tensor);
+  }
+  if (!failure.ok()) return failure;
+  for (uint64_t i = 0; i < num_outputs; ++i) outputs[i] = from_tensorflow(library_, fetched[i]);
+  return {};
+}
+
+}  // namespace tidegate::serving

@@ -1,0 +1,57 @@
+#pragma once
+// One SavedModel in a TensorFlow session: load, signatures, run. Only the tensorflow backend includes this.
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "serving-runtime/backends/backend_abi.h"
+#include "serving-runtime/backends/tensorflow/tensorflow_library.h"
+#include "model/saved_model_proto.h"
+
+namespace tidegate::serving {
+
+// A code of TidegateCode and its text.
+struct Failure {
+  TidegateCode code = 0;
+  std::string message;
+  bool ok() const { return code == 0; }
+};
+
+class TensorflowModel {
+ public:
+  // `config`: a serialized ConfigProto. NOT_FOUND when the folder has no graph tagged `serve`; the message lists the
+  // tags that it has.
+  static Failure load(const TensorflowLibrary& library, const std::string& folder, const std::string& config,
+                      std::unique_ptr<TensorflowModel>& model);
+  ~TensorflowModel();
+  TensorflowModel(const TensorflowModel&) = delete;
+  TensorflowModel& operator=(const TensorflowModel&) = delete;
+
+  const std::vector<TidegateSignature>& signatures() const { return c_signatures_; }
+  Failure run(uint64_t signature, const TidegateTensor* inputs, uint64_t num_inputs, const uint64_t* output_indices,
+              uint64_t num_outputs, TidegateTensor* outputs) const;
+
+ private:
+  // Where a signature's tensors are in the graph.
+  struct Endpoints {
+    std::vector<TF_Output> inputs;
+    std::vector<TF_Output> outputs;
+    std::string missing;  // a tensor that the graph does not have: the signature cannot be run
+  };
+
+  explicit TensorflowModel(const TensorflowLibrary& library) : library_(library) {}
+  void describe(std::vector<model::Signature> signatures);
+  std::vector<TidegateTensorSpec>& describe(const std::vector<model::TensorSpec>& specs);
+  Endpoints find_endpoints(const model::Signature& signature) const;
+  TF_Output find_tensor(const std::string& name) const;
+
+  const TensorflowLibrary& library_;
+  TF_Graph* graph_ = nullptr;
+  TF_Session* session_ = nullptr;
+  std::vector<model::Signature> signatures_;
+  std::deque<std::vector<TidegateTensorSpec>> c_specs_;
+  std::vector<TidegateSignature> c_signatures_;
+  std::vector<Endpoints> endpoints_;
+};
+
+}  // namespace tidegate::serving

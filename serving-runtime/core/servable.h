@@ -1,0 +1,54 @@
+#pragma once
+// One version of a model that can be asked: what front ends call after routing.
+#include <absl/status/statusor.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/signature.h"
+#include "serving-runtime/core/backend.h"
+#include "serving-runtime/core/tensor.h"
+
+namespace tidegate::serving {
+
+inline constexpr std::string_view kDefaultSignature = "serving_default";
+
+// An error that the model's own graph raised, as against one in what the client sent. The canary analysis counts the
+// first kind against the version, whatever its code.
+absl::Status as_model_error(absl::Status status);
+bool is_model_error(const absl::Status& status);
+
+class Servable {
+ public:
+  Servable(std::string name, int64_t version, std::string folder, std::string platform,
+           std::unique_ptr<LoadedModel> model);
+
+  const std::string& name() const { return name_; }
+  int64_t version() const { return version_; }
+  const std::string& version_text() const { return version_text_; }
+  const std::string& folder() const { return folder_; }
+  const std::string& platform() const { return platform_; }  // the backend's name
+  const std::vector<model::Signature>& signatures() const { return model_->signatures(); }
+  // An empty name means serving_default; null when there is no such signature.
+  const model::Signature* find_signature(std::string_view name) const;
+
+  // Runs `signature` (one of signatures()). `inputs` may come in any order; `wanted` names outputs, empty means all, in
+  // the signature's order. Errors before the model runs have TensorFlow Serving's texts (INVALID_ARGUMENT); those that
+  // the model raises are marked, see is_model_error().
+  absl::StatusOr<std::vector<NamedTensor>> predict(const model::Signature& signature, std::vector<NamedTensor> inputs,
+                                                   const std::vector<std::string>& wanted) const;
+
+ private:
+  const std::string name_;
+  const int64_t version_;
+  const std::string version_text_;
+  const std::string folder_;
+  const std::string platform_;
+  const std::unique_ptr<LoadedModel> model_;
+};
+
+}  // namespace tidegate::serving

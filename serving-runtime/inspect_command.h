@@ -1,0 +1,13 @@
+#pragma once
+// `tidegate-runtime inspect`: what a model folder serves, read without the library that runs it.
+#include <absl/status/statusor.h>
+
+#include <string>
+
+namespace tidegate::serving {
+
+// The report, as text for people or as JSON. Errors of model::detect_format and model::read_saved_model; UNIMPLEMENTED
+// for formats whose signatures this build cannot read.
+absl::StatusOr<std::string> inspect(const std::string& folder, bool json);
+
+}  // namespace tidegate::serving

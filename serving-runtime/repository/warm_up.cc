@@ -1,0 +1,52 @@
+#include "serving-runtime/repository/warm_up.h"
+
+#include <cstring>
+
+#include "base/status.h"
+
+namespace tidegate::serving {
+namespace {
+
+// Larger than any honest placeholder; a signature with huge fixed dimensions is not warmed up by guesswork.
+constexpr int64_t kMostElements = 64 << 20;
+
+bool can_be_synthetic(const model::Signature& signature) {
+  if (signature.inputs.empty() || signature.outputs.empty() || signature.name.starts_with("__")) return false;
+  for (const auto& spec : signature.inputs) {
+    if (spec.type != model::DataType::kString && model::size_of(spec.type) == 0) return false;
+    Shape shape = spec.shape;
+    for (int64_t& size : shape) size = size < 0 ? 1 : size;
+    auto count = element_count(shape);
+    if (!count.ok() || *count > kMostElements) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Tensor zeros(const model::TensorSpec& spec) {
+  Shape shape = spec.unknown_rank ? Shape{} : spec.shape;
+  for (int64_t& size : shape) size = size < 0 ? 1 : size;
+  auto count = static_cast<size_t>(element_count(shape).value_or(0));
+  if (spec.type == model::DataType::kString) {
+    StringList strings;
+    for (size_t i = 0; i < count; ++i) strings.push("");
+    return Tensor(std::move(shape), std::move(strings));
+  }
+  AlignedBuffer data(count * model::size_of(spec.type));
+  std::memset(data.data(), 0, data.size());
+  return Tensor(spec.type, std::move(shape), std::move(data));
+}
+
+absl::Status warm_up(const Servable& servable, WarmUpReport& report) {
+  for (const model::Signature& signature : servable.signatures()) {
+    if (!can_be_synthetic(signature)) continue;
+    std::vector<NamedTensor> inputs;
+    for (const auto& spec : signature.inputs) inputs.push_back({spec.name, zeros(spec)});
+    if (!servable.predict(signature, std::move(inputs), {}).ok()) report.refused.push_back(signature.name);
+    ++report.synthetic;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace tidegate::serving

@@ -1,0 +1,48 @@
+#pragma once
+// What `tidegate-runtime serve` was told, and the reading of it from the command line. TensorFlow Serving's names are
+// accepted where they mean the same.
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace tidegate::serving {
+
+struct ServeOptions {
+  std::string model_name;
+  std::string model_base_path;
+  std::vector<std::string> version_labels;  // "stable=3"
+  uint32_t latest_versions = 1;
+  double poll_seconds = 1;
+  bool warm_up = true;
+
+  std::string bind_address = "0.0.0.0";
+  uint16_t grpc_port = 8500;
+  uint16_t rest_port = 8501;
+  std::string port_file;
+  uint64_t max_request_bytes = 64ull << 20;
+  uint32_t concurrency = 0;  // 0: one a core
+  uint32_t queue_limit = 1000;
+
+  std::string backend_dir;
+  std::string tensorflow_dir;
+  int32_t intra_op_threads = 1;
+  int32_t inter_op_threads = -1;
+  bool gpu_allow_growth = true;
+  double gpu_memory_fraction = 0;
+  std::string visible_gpus;
+
+  double drain_seconds = 5;
+  double grace_seconds = 25;
+  std::string termination_log = "/dev/termination-log";
+  std::string log_level = "info";
+  std::string log_format = "text";
+};
+
+void add_serve_options(CLI::App& app, ServeOptions& options);
+
+}  // namespace tidegate::serving

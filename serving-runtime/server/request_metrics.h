@@ -1,0 +1,35 @@
+#pragma once
+// What /metrics tells: requests, errors by code, durations, loaded versions. Prometheus' client library behind it.
+#include <absl/status/status.h>
+#include <absl/time/time.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "serving-runtime/core/inference_gate.h"
+#include "serving-runtime/core/servable_table.h"
+
+namespace tidegate::serving {
+
+// Which door a request came through.
+enum class Api { kTfsRest, kTfsGrpc, kOipRest, kOipGrpc };
+
+class RequestMetrics {
+ public:
+  RequestMetrics();
+  ~RequestMetrics();
+
+  // One prediction that was answered. `servable` is null when no version was found: such requests are counted under
+  // model "" so that strangers cannot make new series. Any thread.
+  void count(Api api, const Servable* servable, const absl::Status& result, absl::Duration duration);
+
+  // Prometheus' text format 0.0.4. Loaded versions and waiting requests are read from the two at this moment.
+  std::string render(const ServableTable& table, const InferenceGate& gate);
+
+ private:
+  struct Series;
+  std::unique_ptr<Series> series_;
+};
+
+}  // namespace tidegate::serving

@@ -1,0 +1,33 @@
+#include "serving-runtime/server/rest_router.h"
+
+#include "base/strings.h"
+#include "serving-runtime/api/http_status.h"
+
+namespace tidegate::serving {
+namespace {
+
+net::ServerResponse answer(int status, std::string body, std::string content_type = "application/json") {
+  net::ServerResponse response;
+  response.status = status;
+  response.body = std::move(body);
+  response.content_type = std::move(content_type);
+  return response;
+}
+
+}  // namespace
+
+void RestRouter::handle(net::ServerRequest request, net::Responder respond) {
+  std::string_view path = request.path();
+  if (path == "/v2/health/live") return respond(answer(200, R"({"live":true})"));
+  if (path == "/v2/health/ready") {
+    return respond(ready() ? answer(200, R"({"ready":true})") : answer(503, R"({"ready":false})"));
+  }
+  if (path == "/metrics") {
+    return respond(answer(200, context_.metrics.render(*context_.directory.read(), context_.gate),
+                          "text/plain; version=0.0.4; charset=utf-8"));
+  }
+  if (path.starts_with("/v1/") || path.starts_with("/V1/")) return tfs_.handle(std::move(request), std::move(respond));
+  respond(error_response(absl::NotFoundError(base::cat("There is nothing at ", path))));
+}
+
+}  // namespace tidegate::serving

@@ -1,0 +1,25 @@
+#pragma once
+// The REST port: health and metrics here, /v1 to TensorFlow Serving's API, /v2 to the Open Inference Protocol's.
+#include <atomic>
+
+#include "net/http_server.h"
+#include "serving-runtime/api/tfs/rest_api.h"
+
+namespace tidegate::serving {
+
+class RestRouter {
+ public:
+  explicit RestRouter(FrontEndContext& context) : context_(context), tfs_(context) {}
+  void handle(net::ServerRequest request, net::Responder respond);
+
+  // From now on not ready, whatever is loaded: the pod is leaving.
+  void begin_drain() { draining_ = true; }
+  bool ready() const { return !draining_ && context_.directory.read()->ready(); }
+
+ private:
+  FrontEndContext& context_;
+  tfs::RestApi tfs_;
+  std::atomic<bool> draining_ = false;
+};
+
+}  // namespace tidegate::serving

@@ -1,0 +1,37 @@
+#pragma once
+// One connection of BeastHttpServer: reads a request, hands it over, writes the answer, reads the next.
+// Only beast_http_server.cc includes this.
+#include <utility>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <memory>
+
+#include "net/http_server.h"
+
+namespace tidegate::net {
+
+// What all connections of a server share. Lives as long as the server or any connection.
+class ConnectionHost {
+ public:
+  virtual ~ConnectionHost() = default;
+  virtual const HttpServerOptions& options() const = 0;
+  virtual const Handler& handler() const = 0;
+  // True after announce_close(): answers carry `Connection: close`.
+  virtual bool closing() const = 0;
+};
+
+class Connection {
+ public:
+  virtual ~Connection() = default;
+  virtual void start() = 0;
+  // Any thread: closes at once if no request is in flight, else after its answer.
+  virtual void close_when_idle() = 0;
+};
+
+// `on_end` runs once, when the connection is closed and its last request answered. `tls` null: plain HTTP.
+std::shared_ptr<Connection> make_connection(std::shared_ptr<ConnectionHost> host, boost::asio::ip::tcp::socket socket,
+                                            std::shared_ptr<boost::asio::ssl::context> tls,
+                                            std::function<void(Connection*)> on_end);
+
+}  // namespace tidegate::net
