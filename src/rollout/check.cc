@@ -1,16 +1,17 @@
 #include "rollout/check.h"
 
-#include <absl/strings/str_cat.h>
-
 #include <algorithm>
 #include <cmath>
 
+#include "base/strings.h"
 #include "rollout/text.h"
 #include "stats/bernoulli_sequence.h"
 #include "stats/quantile_bounds.h"
 
 namespace tidegate::rollout {
 namespace {
+
+using base::cat;
 
 using stats::bernoulli_lower_bound;
 using stats::bernoulli_upper_bound;
@@ -62,7 +63,7 @@ void decide(CheckEvaluation& evaluation, double estimate, double lower, double u
 }
 
 std::string after_requests(const CheckInput& input) {
-  return absl::StrCat("after ", grouped(input.measurements->canary.requests), " requests");
+  return cat("after ", grouped(input.measurements->canary.requests), " requests");
 }
 
 void evaluate_error_rate(const CheckInput& input, CheckEvaluation& evaluation) {
@@ -74,7 +75,7 @@ void evaluate_error_rate(const CheckInput& input, CheckEvaluation& evaluation) {
          std::min(kProvisionalFactor * limit, 1.0));
   const api::AnalysisResult& result = evaluation.result;
   evaluation.result.message =
-      absl::StrCat(percent(canary.rate()), " of requests fail [", percent(*result.lower), ", ", percent(*result.upper),
+      cat(percent(canary.rate()), " of requests fail [", percent(*result.lower), ", ", percent(*result.upper),
                    "], limit ", percent(limit), ", ", after_requests(input));
 }
 
@@ -88,7 +89,7 @@ void evaluate_error_increase(const CheckInput& input, CheckEvaluation& evaluatio
   const double upper = bernoulli_upper_bound(canary.events, canary.trials, levels.pass / 2) -
                        bernoulli_lower_bound(stable.events, stable.trials, levels.pass / 2);
   decide(evaluation, canary.rate() - stable.rate(), lower, upper, limit, kProvisionalFactor * limit);
-  evaluation.result.message = absl::StrCat(
+  evaluation.result.message = cat(
       percent(canary.rate()), " of requests fail against ", percent(stable.rate()), " of stable: ",
       signed_percent(canary.rate() - stable.rate()), " [", signed_percent(lower), ", ", signed_percent(upper),
       "], limit ", signed_percent(limit), ", ", after_requests(input));
@@ -104,7 +105,7 @@ void evaluate_error_ratio(const CheckInput& input, CheckEvaluation& evaluation) 
   const double errors = canary.events + stable.events;
   evaluation.result.limit = limit;
   if (canary.trials == 0 || stable.trials == 0 || errors == 0) {
-    evaluation.result.message = absl::StrCat("no errors to compare yet, ", after_requests(input));
+    evaluation.result.message = cat("no errors to compare yet, ", after_requests(input));
     return;
   }
   const double exposure = stable.trials / canary.trials;
@@ -115,8 +116,7 @@ void evaluate_error_ratio(const CheckInput& input, CheckEvaluation& evaluation) 
   decide(evaluation, estimate, lower, upper, limit, 1 + kProvisionalFactor * (limit - 1));
   if (!std::isfinite(upper)) evaluation.result.upper.reset();
   evaluation.result.message =
-      absl::StrCat("errors at ", estimate, " times the rate of stable, at least ", lower, " times, limit ", limit,
-                   " times, ", after_requests(input));
+      cat("errors at ", times(estimate), " the rate of stable, at least ", times(lower), ", limit ", times(limit), ", ", after_requests(input));
 }
 
 struct LatencyLimits {
@@ -139,7 +139,7 @@ void decide_latency(const CheckInput& input, const LatencyLimits& limits, Levels
   decide(evaluation, estimate.rate(), bernoulli_lower_bound(surely.events, surely.trials, levels.fail),
          bernoulli_upper_bound(possibly.events, possibly.trials, levels.pass), allowed, /*provisional_limit=*/-1);
   evaluation.result.canary = estimate.rate();
-  evaluation.result.message = absl::StrCat(
+  evaluation.result.message = cat(
       percent(estimate.rate()), " of requests take longer than ", milliseconds(limits.estimate_ms), " [",
       percent(*evaluation.result.lower), ", ", percent(*evaluation.result.upper), "], ", percent(allowed), " may, ",
       after_requests(input));
@@ -234,7 +234,7 @@ CheckEvaluation evaluate(const CheckInput& input) {
   if (!evaluation.result.limit) {
     evaluation.result.message = "the check has no limit that fits its metric";
   } else {
-    evaluation.result.message = absl::StrCat(input.check->name, ": ", evaluation.result.message);
+    evaluation.result.message = cat(input.check->name, ": ", evaluation.result.message);
   }
   return evaluation;
 }

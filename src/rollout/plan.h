@@ -91,6 +91,7 @@ struct Plan {
   std::string to_string() const;
 };
 
+// Throws nothing, waits for nothing; a few hundred microseconds at most.
 Plan plan(const Observed& observed);
 
 // How often plans are wanted while something is being measured, and how often numbers alone are written to status.

@@ -1,12 +1,15 @@
 #include "rollout/text.h"
 
-#include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 
 #include <cmath>
 
+#include "base/strings.h"
+
 namespace tidegate::rollout {
 namespace {
+
+using base::cat;
 
 // Two significant digits below one per cent, else one decimal: enough to tell 0.04 % from 0.5 %, and 12.3 % from 12.4 %.
 int percent_decimals(double percent) {
@@ -24,16 +27,18 @@ std::string signed_percent(double share) {
 }
 
 std::string grouped(int64_t number) {
-  std::string digits = absl::StrCat(number);
+  std::string digits = cat(number);
   const int first = number < 0 ? 1 : 0;
   for (int at = static_cast<int>(digits.size()) - 3; at > first; at -= 3) digits.insert(at, ",");
   return digits;
 }
 
+std::string times(double factor) { return absl::StrFormat("%.2g times", factor); }
+
 std::string milliseconds(double ms) { return absl::StrFormat(ms < 10 ? "%.2g ms" : "%.0f ms", ms); }
 
 std::string duration(absl::Duration d) { return absl::FormatDuration(absl::Trunc(d, absl::Seconds(1))); }
 
-std::string replicas(int n) { return absl::StrCat(n, n == 1 ? " replica" : " replicas"); }
+std::string replicas(int n) { return cat(n, n == 1 ? " replica" : " replicas"); }
 
 }  // namespace tidegate::rollout

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "rollout/check.h"
+#include "rollout/plan.h"
 #include "rollout/text.h"
 
 namespace tidegate::rollout {

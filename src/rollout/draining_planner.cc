@@ -1,0 +1,101 @@
+// Revisions on their way out: their pods stay until no proxy can send to them any more, and a while longer for what is
+// in flight; their Deployments stay, empty, for as long as history does.
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "rollout/planners.h"
+#include "rollout/stage.h"
+
+namespace tidegate::rollout {
+namespace {
+
+// Requests that a proxy sent just before its weight went to 0 may take `timeout`, and a little to be told.
+absl::Duration drain_time(const Draft& draft) {
+  return std::max(draft.rollout().scale_down_delay, draft.observed.spec.traffic.timeout + absl::Seconds(5));
+}
+
+int observed_share(const Draft& draft, std::string_view revision) {
+  for (const api::TrafficShare& share : draft.observed.status.traffic) {
+    if (share.revision == revision) return share.weight;
+  }
+  return 0;
+}
+
+// No proxy can send there at this instant: the shares that all of them have give it nothing.
+bool unreachable_now(const Draft& draft, std::string_view revision) {
+  return draft.share(revision) == 0 && observed_share(draft, revision) == 0 &&
+         draft.findings.verification.behind.empty();
+}
+
+// A former stable is the way back while its successor is short of replicas (rule 5); a quarantined one is not.
+bool needed_as_reserve(const Draft& draft, const api::DrainingStatus& draining) {
+  if (draft.quarantined(draining.revision) != nullptr || !draft.status.stable || draft.desired() == 0) return false;
+  return draft.status.stable->available < replicas_to_carry(100, draft.desired()) &&
+         draft.available(draining.revision) > 0;
+}
+
+// True when its pods may go.
+bool is_drained(Draft& draft, api::DrainingStatus& draining) {
+  if (!unreachable_now(draft, draining.revision)) return false;
+  if (!draining.verified_at) draining.verified_at = draft.now();
+  const absl::Time due = *draining.verified_at + drain_time(draft);
+  if (draft.now() < due) {
+    draft.look_again_at(due);
+    return false;
+  }
+  return !needed_as_reserve(draft, draining);
+}
+
+void scale_to_zero(Draft& draft, const Workload& workload) {
+  draft.plan.scales.push_back({.revision = workload.revision,
+                               .from = workload.replicas,
+                               .replicas = 0,
+                               .uid = workload.uid,
+                               .resource_version = workload.resource_version});
+}
+
+bool has_role(const Draft& draft, std::string_view revision) {
+  const api::ModelDeploymentStatus& status = draft.status;
+  const bool drains =
+      std::any_of(status.draining.begin(), status.draining.end(),
+                  [&](const api::DrainingStatus& draining) { return draining.revision == revision; });
+  return drains || (status.stable && status.stable->revision == revision) ||
+         (status.canary && status.canary->revision == revision) || draft.share(revision) > 0;
+}
+
+// Empty Deployments beyond historyLimit, oldest first.
+void delete_old(Draft& draft) {
+  std::vector<const Workload*> old;
+  for (const Workload& workload : draft.observed.workloads) {
+    const bool ours = workload.owner_uid == draft.observed.metadata.uid;
+    if (ours && workload.replicas == 0 && !has_role(draft, workload.revision)) old.push_back(&workload);
+  }
+  std::sort(old.begin(), old.end(), [](const Workload* a, const Workload* b) {
+    return a->created != b->created ? a->created > b->created : a->revision > b->revision;
+  });
+  const size_t keep = static_cast<size_t>(std::max(0, draft.rollout().history_limit));
+  for (size_t i = keep; i < old.size(); ++i) {
+    draft.plan.deletes.push_back(
+        {.revision = old[i]->revision, .uid = old[i]->uid, .resource_version = old[i]->resource_version});
+  }
+}
+
+}  // namespace
+
+void plan_draining(Draft& draft) {
+  auto& draining = draft.status.draining;
+  std::erase_if(draining, [&](api::DrainingStatus& entry) {
+    const Workload* workload = draft.workload(entry.revision);
+    const bool empty = workload == nullptr || workload->replicas == 0;
+    if (empty) return draft.share(entry.revision) == 0;
+    if (!is_drained(draft, entry)) return false;
+    // Should the executor not get to it, the Deployment is a stray at the next look and drains again.
+    scale_to_zero(draft, *workload);
+    return true;
+  });
+  delete_old(draft);
+}
+
+}  // namespace tidegate::rollout

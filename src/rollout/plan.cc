@@ -1,0 +1,102 @@
+#include "rollout/plan.h"
+
+#include <absl/strings/str_join.h>
+
+#include "base/strings.h"
+#include "rollout/planners.h"
+#include "rollout/verification.h"
+
+namespace tidegate::rollout {
+namespace {
+
+using base::cat;
+
+// Everything but the numbers that every look changes.
+api::ModelDeploymentStatus without_numbers(api::ModelDeploymentStatus status) {
+  status.summary.clear();
+  for (api::AnalysisResult& result : status.analysis) {
+    result = {.check = result.check, .verdict = result.verdict};
+  }
+  for (api::Condition& condition : status.conditions) condition.message.clear();
+  return status;
+}
+
+// Numbers alone are written each kStatusNumbersPeriod at most; until then the status stays as it is.
+void settle_status(Draft& draft) {
+  const api::ModelDeploymentStatus& before = draft.observed.status;
+  if (draft.status == before) return;
+  const auto& written = draft.observed.status_written;
+  if (written && draft.now() < *written + kStatusNumbersPeriod && without_numbers(draft.status) == without_numbers(before)) {
+    draft.status = before;
+    draft.look_again_at(*written + kStatusNumbersPeriod);
+    return;
+  }
+  draft.plan.status_changed = true;
+}
+
+std::string address(const Observed& observed) {
+  return cat("http://", observed.metadata.name, ".", observed.metadata.namespace_, ".svc");
+}
+
+Plan stopped(const Observed& observed) {
+  Plan plan;
+  plan.status = observed.status;
+  plan.stop = cat("the status was written by a later leader (epoch ", observed.status.leader_epoch,
+                           ", this one's is ", observed.leader_epoch, ")");
+  return plan;
+}
+
+Plan nothing_to_do(const Observed& observed) {
+  Plan plan;
+  plan.status = observed.status;
+  return plan;
+}
+
+const char* type_name(EventType type) { return type == EventType::kNormal ? "Normal" : "Warning"; }
+
+}  // namespace
+
+Plan plan(const Observed& observed) {
+  if (observed.status.leader_epoch > observed.leader_epoch) return stopped(observed);
+  // The route goes with the object, the pods by their owner references: no child is touched, the weights stay.
+  if (observed.metadata.deletion_timestamp) return nothing_to_do(observed);
+  Draft draft(observed);
+  draft.findings.verification = verify(observed);
+  draft.status.address = address(observed);
+  draft.status.selector = cat("tidegate.dev/deployment=", observed.metadata.name);
+  plan_commands(draft);
+  plan_roles(draft);
+  plan_first_deployment(draft);
+  plan_canary(draft);
+  plan_traffic(draft);
+  plan_draining(draft);
+  plan_workloads(draft);
+  plan_conditions(draft);
+  settle_status(draft);
+  return std::move(draft.plan);
+}
+
+std::string Plan::to_string() const {
+  if (!stop.empty()) return cat("stop: ", stop, "\n");
+  std::string text = cat("summary: ", status.summary, "\n");
+  if (status_changed) text += cat("write status\n");
+  text += cat("traffic: ",
+                  absl::StrJoin(status.traffic, ", ",
+                                [](std::string* out, const api::TrafficShare& share) {
+                                  *out += cat(share.revision, "=", share.weight);
+                                }),
+                  "\n");
+  for (const CreateWorkload& item : creates) text += cat("create ", item.revision, " × ", item.replicas, "\n");
+  for (const ScaleWorkload& item : scales) {
+    text += cat("scale ", item.revision, " ", item.from, " → ", item.replicas, "\n");
+  }
+  for (const DeleteWorkload& item : deletes) text += cat("delete ", item.revision, "\n");
+  for (const Event& item : events) {
+    text += cat("event ", type_name(item.type), " ", item.reason, ": ", item.message, "\n");
+  }
+  for (const Notification& item : notifications) text += cat("notify ", item.reason, ": ", item.text, "\n");
+  if (requeue_after) text += cat("again in ", absl::FormatDuration(*requeue_after), "\n");
+  return text;
+}
+
+}  // namespace tidegate::rollout
