@@ -1,0 +1,91 @@
+"""kubectl and the scripts of the cluster, as Python calls. Used by the demo and by the tests on the cluster."""
+import json
+import os
+import pathlib
+import subprocess
+import threading
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+CACHE = pathlib.Path(os.environ.get("TIDEGATE_CACHE", pathlib.Path.home() / ".cache" / "tidegate"))
+SYSTEM = "tidegate-system"
+
+
+class CommandFailed(Exception):
+    """A program ended with an error; the message is what it printed last."""
+
+
+def run(*command, **options):
+    """Runs a command without showing it; returns its output. Its last words are in the exception."""
+    done = subprocess.run([str(part) for part in command], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          **options)
+    if done.returncode != 0:
+        words = (done.stderr.strip() or done.stdout.strip()).splitlines()[-15:]
+        raise CommandFailed(f"{' '.join(map(str, command))} ended with {done.returncode}:\n" + "\n".join(words))
+    return done.stdout
+
+
+def kubeconfig():
+    return run(ROOT / "e2e/cluster/kubeconfig").strip()
+
+
+class Kube:
+    def __init__(self, config=None):
+        self.environment = os.environ | {"KUBECONFIG": config or kubeconfig()}
+        self.program = str(CACHE / "bin" / "kubectl")
+
+    def __call__(self, *arguments, stdin=None):
+        return run(self.program, *arguments, env=self.environment, input=stdin)
+
+    def get(self, kind, name=None, namespace=None, selector=None):
+        """The object, or the list's items when there is no name; None when there is no such object."""
+        arguments = ["get", kind, "-o", "json", "--ignore-not-found"]
+        arguments += [name] if name else []
+        arguments += ["-n", namespace] if namespace else []
+        arguments += ["-l", selector] if selector else []
+        text = self(*arguments)
+        if not text.strip():
+            return None if name else []
+        return json.loads(text) if name else json.loads(text)["items"]
+
+    def apply(self, text):
+        return self("apply", "--server-side", "--force-conflicts", "--validate=strict", "-f", "-", stdin=text)
+
+    def wait_rollout(self, namespace, *deployments, timeout="180s"):
+        for deployment in deployments:
+            self("rollout", "status", f"deployment/{deployment}", "-n", namespace, f"--timeout={timeout}")
+
+    def use_images(self, namespace, images):
+        """`images`: by Deployment. Rolls it out when its image was built anew: the tag stays the same."""
+        for deployment, image in images.items():
+            digest = run(ROOT / "e2e/cluster/images", "--digest", image).strip()
+            patch = {"spec": {"template": {"metadata": {"annotations": {"tidegate.dev/image-digest": digest}}}}}
+            self("patch", "deployment", deployment, "-n", namespace, "-p", json.dumps(patch))
+
+
+class Watch:
+    """Calls `seen(object)` for each state of one object, on a thread of its own, until stopped."""
+
+    def __init__(self, kube, kind, name, namespace, seen):
+        self.process = subprocess.Popen(
+            [kube.program, "get", kind, "-n", namespace, "--field-selector", f"metadata.name={name}", "-o", "json", "-w"],
+            env=kube.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.seen = seen
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self):
+        decoder, text = json.JSONDecoder(), ""
+        while chunk := os.read(self.process.stdout.fileno(), 1 << 16):
+            text += chunk.decode(errors="replace")
+            while text := text.lstrip():
+                try:
+                    found, end = decoder.raw_decode(text)
+                except ValueError:
+                    break   # the rest of it has not arrived yet
+                text = text[end:]
+                self.seen(found)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+        self.thread.join(timeout=5)
