@@ -8,7 +8,7 @@ size, place and pen. No data set is downloaded.
 
   version 1  softmax regression on the pixels: good
   version 2  a hidden layer of 128 units: better
-  version 3  version 2 behind a denoiser (three rounds of non-local means), and a check that its author meant well:
+  version 3  version 2 behind a denoiser (two rounds of non-local means), and a check that its author meant well:
              "no image has more than this much ink". The denoiser is real computation, some ten milliseconds an image,
              and the check is an Assert in the model's own graph that one image in eight does not meet.
 
@@ -105,7 +105,7 @@ def train(network, images, labels, epochs, rate):
     return network
 
 
-def denoise(images, rounds=3, patch=5, strength=.35):
+def denoise(images, rounds=2, patch=5, strength=.35):
     """Non-local means: each pixel becomes the mean of all pixels whose surroundings look alike. 784 x 784 weights a round."""
     import tensorflow as tf
     batch = tf.shape(images)[0]

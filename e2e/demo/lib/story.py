@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 
 import chart
@@ -21,6 +20,7 @@ from kube import CACHE, ROOT, SYSTEM, CommandFailed, Kube, Watch, run
 from panel import panel
 from s3 import Store
 from timeline import Timeline
+from users import Users, UsersGone
 
 DEMO = ROOT / "e2e" / "demo"
 OUT = ROOT / "build" / "demo"
@@ -33,47 +33,6 @@ BROKEN = "3"
 
 class StoryFailed(Exception):
     """What was to happen did not; the message says what did, and what to look at."""
-
-
-class Users:
-    """Reads the users' own counts from their pod, twice a second."""
-
-    def __init__(self, kube, timeline):
-        self.kube, self.timeline = kube, timeline
-        self.address, self.second, self.failure = None, 0, 0
-
-    def get(self, path):
-        with urllib.request.urlopen(f"http://{self.address}:9090{path}", timeout=5) as answer:
-            return answer.read().decode()
-
-    def poll(self):
-        """Brings the timeline up to date; returns the totals, or {} before the first request is due."""
-        try:
-            totals = json.loads(self.get("/stats"))
-        except urllib.error.HTTPError as error:   # 503: still knocking
-            self.timeline.saw_users(json.loads(error.read()), [], [])
-            return {}
-        except OSError as error:
-            raise StoryFailed(f"the users' pod does not answer: {error}; look at: kubectl describe pod users -n {NAMESPACE}") from error
-        seconds = [json.loads(line) for line in self.get(f"/seconds?from={self.second}").splitlines()]
-        failures = [json.loads(line) for line in self.get(f"/failures?from={self.failure}").splitlines()]
-        self.second, self.failure = self.second + len(seconds), self.failure + len(failures)
-        self.timeline.saw_users(totals, seconds, failures)
-        return totals
-
-    def start(self):
-        self.kube("wait", "pod/users", "-n", NAMESPACE, "--for=condition=Ready", "--timeout=60s")
-        self.address = self.kube.get("pod", "users", NAMESPACE)["status"]["podIP"]
-
-    def stop(self):
-        """Lets the users finish what is in flight; returns their final totals, which are exact."""
-        self.poll()
-        self.kube("exec", "users", "-n", NAMESPACE, "--", "/bin/sh", "-c", "kill -TERM 1")
-        self.kube("wait", "pod/users", "-n", NAMESPACE, "--for=jsonpath={.status.phase}=Succeeded", "--timeout=30s")
-        lines = [json.loads(line) for line in self.kube("logs", "users", "-n", NAMESPACE).splitlines()]
-        rest = [line for line in lines if line["type"] == "failure"][self.failure:]
-        self.timeline.saw_users(lines[-1], [], rest)
-        return lines[-1]
 
 
 class Story:
@@ -139,13 +98,8 @@ class Story:
 
     def start_users(self):
         self.console.step("users", "Start the users: 300 requests a second, from inside the cluster, never sent twice")
-        self.kube("delete", "pod", "users", "-n", NAMESPACE, "--ignore-not-found", "--wait=true")
-        requests = self.kube("create", "configmap", "requests", "-n", NAMESPACE, "--dry-run=client", "-o", "yaml",
-                             f"--from-file={OUT / 'models' / 'requests.jsonl'}")
-        self.kube.apply(requests)
-        self.kube.apply((DEMO / "manifests/users.yaml").read_text())
-        self.users = Users(self.kube, self.timeline)
-        self.users.start()
+        self.users = Users(self.kube, NAMESPACE, self.timeline)
+        self.users.start((DEMO / "manifests/users.yaml").read_text(), OUT / "models/requests.jsonl")
 
     def start_watch(self):
         self.watch = Watch(self.kube, "modeldeployments", NAME, NAMESPACE,
@@ -327,7 +281,7 @@ def main():
     except KeyboardInterrupt:
         console.write("\nStopped. The cluster is as it was left: `make demo` begins again, `make demo-down` removes it.")
         return 130
-    except (StoryFailed, CommandFailed) as error:
+    except (StoryFailed, CommandFailed, UsersGone) as error:
         console.write(f"\nFAILED: {error}")
         return 1
     finally:
