@@ -62,8 +62,8 @@ asio::awaitable<error_code> Resolver::Resolve(tcp::resolver::results_type& addre
   error_code error;
   const auto now = std::chrono::steady_clock::now();
   if (addresses_.empty() || now - looked_up_ > std::chrono::seconds(1)) {
-    tcp::resolver::results_type found = co_await resolver_.async_resolve(
-        target_.host, target_.port, asio::redirect_error(asio::use_awaitable, error));
+    tcp::resolver::results_type found =
+        co_await resolver_.async_resolve(target_.host, target_.port, asio::redirect_error(asio::use_awaitable, error));
     if (error) co_return error;
     addresses_ = std::move(found);
     looked_up_ = now;

@@ -23,8 +23,7 @@ class Resolver {
   Resolver(boost::asio::io_context& io, Target target) : resolver_(io), target_(std::move(target)) {}
 
   // The addresses, or an error code with none.
-  boost::asio::awaitable<boost::system::error_code> Resolve(
-      boost::asio::ip::tcp::resolver::results_type& addresses);
+  boost::asio::awaitable<boost::system::error_code> Resolve(boost::asio::ip::tcp::resolver::results_type& addresses);
 
  private:
   boost::asio::ip::tcp::resolver resolver_;

@@ -54,18 +54,24 @@ absl::StatusOr<Target> ParseUrl(const std::string& url) {
 absl::StatusOr<Options> ParseOptions(int argc, const char* const* argv) {
   Options options;
   std::string url, bodies, timeout = "5s", duration = "0";
-  CLI::App app("Sends HTTP requests at a fixed rate, never twice, and counts what becomes of each.", "tidegate-traffic");
-  app.add_option("--url", url, "http://host[:port]/path to send to; the name is resolved anew as connections are opened")
+  CLI::App app("Sends HTTP requests at a fixed rate, never twice, and counts what becomes of each.",
+               "tidegate-traffic");
+  app.add_option("--url", url,
+                 "http://host[:port]/path to send to; the name is resolved anew as connections are opened")
       ->required();
   app.add_option("--rate", options.rate, "requests a second, evenly spaced, however slow the answers are")
-      ->check(CLI::PositiveNumber)->capture_default_str();
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--connections", options.connections, "keep-alive connections at most; further requests wait for one")
-      ->check(CLI::Range(1, 10000))->capture_default_str();
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
   app.add_flag("--new-connections", options.new_connections, "open a connection for each request and close it after");
   app.add_option("--timeout", timeout, "for a whole request, waiting and connecting included")
-      ->check(CheckDuration)->capture_default_str();
+      ->check(CheckDuration)
+      ->capture_default_str();
   app.add_option("--duration", duration, "stop after so long; 0 runs until SIGTERM")
-      ->check(CheckDuration)->capture_default_str();
+      ->check(CheckDuration)
+      ->capture_default_str();
   app.add_option("--bodies", bodies, "file with one JSON body a line, sent by POST in turn; without it, GET");
   app.add_flag("--start-when-served", options.start_when_served,
                "knock four times a second, uncounted, until the first 2xx; begin then");

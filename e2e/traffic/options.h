@@ -18,15 +18,15 @@ struct Target {
 
 struct Options {
   Target target;
-  double rate = 200;                             // requests a second, evenly spaced; > 0
-  int connections = 64;                          // at most so many at once; > 0
-  bool new_connections = false;                  // a connection of its own for each request
-  absl::Duration timeout = absl::Seconds(5);     // from due to answered
+  double rate = 200;                               // requests a second, evenly spaced; > 0
+  int connections = 64;                            // at most so many at once; > 0
+  bool new_connections = false;                    // a connection of its own for each request
+  absl::Duration timeout = absl::Seconds(5);       // from due to answered
   absl::Duration duration = absl::ZeroDuration();  // zero: until SIGTERM
-  bool start_when_served = false;                // knock until the first 2xx, then begin to count
-  std::vector<std::string> bodies;               // sent in turn; none: GET
-  std::string output = "-";                      // where the lines go
-  uint16_t stats_port = 0;                       // zero: no statistics port
+  bool start_when_served = false;                  // knock until the first 2xx, then begin to count
+  std::vector<std::string> bodies;                 // sent in turn; none: GET
+  std::string output = "-";                        // where the lines go
+  uint16_t stats_port = 0;                         // zero: no statistics port
 };
 
 // Splits http://host[:port]/path. InvalidArgument for anything else.

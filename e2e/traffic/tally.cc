@@ -8,17 +8,19 @@ namespace {
 
 const char* Name(Stage stage) {
   switch (stage) {
-    case Stage::kWait: return "wait";
-    case Stage::kConnect: return "connect";
-    case Stage::kExchange: return "exchange";
-    case Stage::kAnswered: return "answered";
+    case Stage::kWait:
+      return "wait";
+    case Stage::kConnect:
+      return "connect";
+    case Stage::kExchange:
+      return "exchange";
+    case Stage::kAnswered:
+      return "answered";
   }
   return "unknown";
 }
 
-double Millis(absl::Duration duration) {
-  return static_cast<double>(absl::ToInt64Microseconds(duration)) / 1000;
-}
+double Millis(absl::Duration duration) { return static_cast<double>(absl::ToInt64Microseconds(duration)) / 1000; }
 
 template <typename Groups>
 nlohmann::json GroupsJson(const Groups& groups) {

@@ -51,7 +51,7 @@ class Users {
   Resolver resolver_;
   boost::asio::steady_timer schedule_;  // cancelled by Stop
   std::unique_ptr<Tally> tally_;
-  std::deque<std::shared_ptr<Connection>> idle_;  // used from the front, so that all are used alike
+  std::deque<std::shared_ptr<Connection>> idle_;    // used from the front, so that all are used alike
   std::deque<boost::asio::steady_timer*> waiting_;  // one for each request that found no free connection
   int in_use_ = 0;                                  // connections handed out
   uint64_t knocks_ = 0;

@@ -62,9 +62,7 @@ class Story:
 
     def build(self):
         self.console.step("build", "Build Tidegate")
-        if not (BUILD / "build.ninja").exists():
-            self.shell("cmake", "--preset", "release")
-        self.shell("ninja", "-C", BUILD, *TARGETS)
+        self.shell("tools/compile", "release", *TARGETS)
 
     def start_cluster(self):
         self.console.step("cluster", "Start Kubernetes: a real node, without any image registry")

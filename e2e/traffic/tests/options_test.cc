@@ -33,7 +33,8 @@ TEST(Options, WhatItCannotSpeakIsRefused) {
 }
 
 TEST(Options, ValuesOutOfRangeAreRefusedWithTheirFlag) {
-  for (const char* wrong : {"--rate=0", "--connections=0", "--timeout=0", "--timeout=soon", "--bodies=/does/not/exist"}) {
+  for (const char* wrong :
+       {"--rate=0", "--connections=0", "--timeout=0", "--timeout=soon", "--bodies=/does/not/exist"}) {
     const absl::StatusOr<Options> options = Parse({"--url=http://h/", wrong});
     EXPECT_EQ(options.status().code(), absl::StatusCode::kInvalidArgument) << wrong;
     const std::string flag(wrong, std::string(wrong).find('='));

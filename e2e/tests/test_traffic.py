@@ -1,6 +1,6 @@
 """tidegate-traffic against a small server of its own: what a reader of its lines and its statistics port sees.
 
-Run with TIDEGATE_TRAFFIC=build/dev/e2e/traffic/tidegate-traffic (the default); needs no cluster.
+Run with TIDEGATE_TRAFFIC=…, by default that of build/release; needs no cluster.
 """
 import collections
 import json
@@ -16,8 +16,8 @@ import urllib.request
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-PROGRAM = os.environ.get("TIDEGATE_TRAFFIC", str(ROOT / "build/dev/e2e/traffic/tidegate-traffic"))
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = os.environ.get("TIDEGATE_TRAFFIC", str(ROOT / "build/release/e2e/traffic/tidegate-traffic"))
 
 
 class Server:
