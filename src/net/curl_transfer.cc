@@ -199,13 +199,20 @@ bool CurlTransfer::take_header(std::string_view line) {
   return true;
 }
 
+int CurlTransfer::status() const {
+  long status = 0;
+  curl_easy_getinfo(easy(), CURLINFO_RESPONSE_CODE, &status);
+  return static_cast<int>(status);
+}
+
 bool CurlTransfer::take_body(std::string_view bytes) {
   if (abandoned_) return false;
   last_activity_ = clock_.uptime();
-  long status = 0;
-  curl_easy_getinfo(easy(), CURLINFO_RESPONSE_CODE, &status);
-  if (request_.on_chunk && status / 100 == 2) {
-    if (request_.on_chunk(bytes)) return true;
+  response_.status = status();
+  if (request_.on_chunk && response_.status / 100 == 2) {
+    const bool head_is_welcome = head_seen_ || !request_.on_head || request_.on_head(response_);
+    head_seen_ = true;
+    if (head_is_welcome && request_.on_chunk(bytes)) return true;
     abort_ = failure(absl::StatusCode::kCancelled, "the receiver wants no more");
     return false;
   }
@@ -261,9 +268,7 @@ CurlTransfer::Result CurlTransfer::result(CURLcode code) {
   if (code != CURLE_OK) {
     return failure(absl::StatusCode::kUnavailable, error_[0] ? error_ : curl_easy_strerror(code));
   }
-  long status = 0;
-  curl_easy_getinfo(easy(), CURLINFO_RESPONSE_CODE, &status);
-  response_.status = static_cast<int>(status);
+  response_.status = status();
   return std::move(response_);
 }
 

@@ -49,6 +49,7 @@ class CurlTransfer {
   bool take_header(std::string_view line);
   bool take_body(std::string_view bytes);
   bool check_peer();
+  int status() const;
   absl::Status failure(absl::StatusCode code, std::string_view what) const;
   absl::Status timed_out() const;
 
@@ -69,6 +70,7 @@ class CurlTransfer {
   absl::Status abort_;  // why one of our callbacks ended the transfer
   absl::Duration last_activity_;
   bool abandoned_ = false;
+  bool head_seen_ = false;
   char error_[CURL_ERROR_SIZE] = {};
 };
 

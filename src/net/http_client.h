@@ -37,6 +37,15 @@ struct TlsOptions {
   bool insecure_skip_verify = false;
 };
 
+struct HttpResponse {
+  int status = 0;
+  Headers headers;  // names in lower case
+  std::string body;
+
+  // The first header of that (lower-case) name, or empty.
+  std::string_view header(std::string_view name) const;
+};
+
 struct HttpRequest {
   std::string method = "GET";
   std::string url;  // absolute, already encoded; sent as it is (no normalisation of the path)
@@ -54,15 +63,9 @@ struct HttpRequest {
   // When set, body bytes of a 2xx answer go here as they arrive, and HttpResponse::body stays empty (other answers
   // keep their body). Returning false ends the request with CANCELLED.
   std::function<bool(std::string_view)> on_chunk;
-};
-
-struct HttpResponse {
-  int status = 0;
-  Headers headers;  // names in lower case
-  std::string body;
-
-  // The first header of that (lower-case) name, or empty.
-  std::string_view header(std::string_view name) const;
+  // When set, sees status and headers before the first on_chunk (and not at all when no chunk comes). Returning false
+  // ends the request with CANCELLED before on_chunk is called.
+  std::function<bool(const HttpResponse&)> on_head;
 };
 
 class HttpClient {

@@ -39,6 +39,14 @@ bool forward_chunk(base::Loop& loop, const std::shared_ptr<Call>& call,
   return true;
 }
 
+// The head goes the way of the chunks, so it is seen before them; refused, they are dropped.
+void forward_head(base::Loop& loop, const std::shared_ptr<Call>& call,
+                  const std::shared_ptr<std::function<bool(const HttpResponse&)>>& receiver, const HttpResponse& head) {
+  loop.post([call, receiver, head] {
+    if (!call->answer.is_set() && !(*receiver)(head)) call->refused = true;
+  });
+}
+
 Result final_result(const Call& call, Result result) {
   if (call.overflowed) return absl::ResourceExhaustedError("the receiver of the answer's body is too slow");
   if (call.refused) return absl::CancelledError("the receiver wants no more");
@@ -91,6 +99,15 @@ base::Task<Result> ThreadedHttpClient::request(HttpRequest request, base::Scope&
     request.on_chunk = [owner, weak, receiver](std::string_view bytes) {
       auto call = weak.lock();
       return call && forward_chunk(*owner, call, receiver, bytes);
+    };
+  }
+  if (request.on_head) {
+    auto receiver = std::make_shared<std::function<bool(const HttpResponse&)>>(std::move(request.on_head));
+    base::Loop* owner = &worker_->owner;
+    std::weak_ptr<Call> weak = call;
+    request.on_head = [owner, weak, receiver](const HttpResponse& head) {
+      if (auto call = weak.lock()) forward_head(*owner, call, receiver, head);
+      return true;
     };
   }
   call->request = std::move(request);

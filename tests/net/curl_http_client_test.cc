@@ -133,6 +133,25 @@ TEST_P(HttpClients, HandOverEachPieceOfAStreamAsItArrives) {
   EXPECT_EQ(result->body, "");
 }
 
+TEST_P(HttpClients, ShowTheHeadBeforeTheFirstChunkAndLetItBeRefused) {
+  ScriptedServer server(respond_with_request);
+  for (bool welcome : {true, false}) {
+    std::string seen;
+    HttpRequest request = get(server.url() + "/");
+    request.on_head = [&](const HttpResponse& head) {
+      seen += base::cat(head.status, " ", head.header("x-test"), ",");
+      return welcome;
+    };
+    request.on_chunk = [&](std::string_view) {
+      seen += "chunk";
+      return true;
+    };
+    Result result = ask(request);
+    EXPECT_EQ(result.status().code(), welcome ? absl::StatusCode::kOk : absl::StatusCode::kCancelled);
+    EXPECT_EQ(seen, welcome ? "200 a,chunk" : "200 a,");
+  }
+}
+
 TEST_P(HttpClients, EndTheRequestWhenTheReceiverWantsNoMore) {
   ScriptedServer server([](const auto&, auto& connection) {
     connection.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
