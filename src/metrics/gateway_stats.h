@@ -19,19 +19,19 @@
 
 namespace tidegate::metrics {
 
-// How a request ended. Every request that reached a revision's cluster has exactly one, the first that fits:
+// How a request ended. Every finished request has exactly one, the first that fits:
 enum class Outcome {
-  kModel,        // the model itself failed: answer marked `x-tidegate-error: model`, whatever its status code
+  kModel,        // the model itself failed: answer marked `x-tidegate-error: model` (its status is 4xx, 5xx or gRPC's)
   kCancelled,    // the client went away first: says nothing about the model
   kTimeout,      // no complete answer within the route's timeout, or gRPC DEADLINE_EXCEEDED
   kReset,        // connection refused or lost, or stream reset, before the answer was complete
-  kServerError,  // 5xx, or gRPC UNKNOWN, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS
   kTooMany,      // 429, or gRPC RESOURCE_EXHAUSTED
+  kServerError,  // 5xx, or gRPC UNKNOWN, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS
   kClientError,  // other 4xx, or any other gRPC status but OK
   kOk,
 };
 inline constexpr size_t kOutcomes = 8;
-// "model", "cancelled", "timeout", "reset", "5xx", "429", "4xx", "ok": as in the gateway's statistics.
+// "model", "cancelled", "timeout", "reset", "429", "5xx", "4xx", "ok": as in the gateway's statistics.
 std::string_view outcome_name(Outcome outcome);
 
 // spec.rollout.analysis.errors: which outcomes, beside kModel, count against a revision.
@@ -52,15 +52,18 @@ struct LatencyBucket {
   friend bool operator==(const LatencyBucket&, const LatencyBucket&) = default;
 };
 
-// Of one revision in one gateway, either since the gateway's start or over an interval.
+// Of one revision in one gateway, either since the gateway's start or over an interval. `finished` and `ended` are
+// counters of their own in the gateway, read within moments of each other: over an interval they may disagree by the
+// requests of those moments, and add up again with the next interval.
 struct Counters {
-  std::array<uint64_t, kOutcomes> requests{};  // indexed by Outcome
-  std::vector<LatencyBucket> latency;          // of every request that was answered
+  uint64_t finished = 0;                        // requests, whatever came of them
+  std::array<uint64_t, kOutcomes - 1> ended{};  // those that did not end well, indexed by Outcome
+  std::vector<LatencyBucket> latency;           // of every request that was answered
 
-  uint64_t of(Outcome outcome) const { return requests[static_cast<size_t>(outcome)]; }
+  uint64_t of(Outcome outcome) const;
   // Requests that say something about the model: all but the cancelled.
   uint64_t total() const;
-  // Of total(), those that count as errors: each once, whatever is wrong with it.
+  // Of total(), those that count as errors: each once, whatever is wrong with it. Never more than total().
   uint64_t errors(const ErrorClasses& classes = {}) const;
   Counters& operator+=(const Counters& other);
   friend bool operator==(const Counters&, const Counters&) = default;
@@ -93,11 +96,11 @@ absl::StatusOr<GatewayScrape> parse(std::string_view body, std::string instance)
 // What happened between two scrapes of one gateway pod, by revision.
 struct Difference {
   std::map<std::string, Counters> clusters;
-  bool reset = false;  // the process was replaced in between: `clusters` is what the new one has counted
+  bool reset = false;  // another process answered: `clusters` is all that it has counted
 };
-// A process was replaced if the instance differs, its uptime fell, or any count of a cluster fell. The first look at a
-// gateway tells nothing about when its requests happened; for one that is known to have started since, pass an empty
-// `previous` of the same instance: then all that it has counted is the difference.
+// Another process: the instance differs or the uptime fell. A single revision whose counts fell was removed and is
+// back: all that it has counted now is its difference. The first look at a gateway tells nothing about when its
+// requests happened; for one that is known to have started since, pass an empty `previous` of the same instance.
 Difference difference(const GatewayScrape& previous, const GatewayScrape& now);
 
 }  // namespace tidegate::metrics

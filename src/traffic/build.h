@@ -25,14 +25,15 @@ struct Settings {
   // The resourceVersion up to which the caller's store of ModelDeployments is complete (its last list, watch event or
   // bookmark); 0: unknown.
   uint64_t store_resource_version = 0;
-  uint64_t max_request_bytes = 64ull << 20;  // a larger request is answered 413
 };
 
 // An object that was not, or not wholly, programmed as asked.
 struct ProgramError {
   std::string namespace_;
   std::string name;
-  std::string reason;   // InvalidTraffic: kept its last good program, or 503; HostConflict, HostRefused: less that host
+  // InvalidTraffic: it keeps its last good program with the endpoints of now, or gets 503 if it never had one; what it
+  // asks for is not in force, whatever version the proxies have applied. HostConflict, HostRefused: all but that host.
+  std::string reason;
   std::string message;  // a sentence: what is wrong and what to do
 
   friend bool operator==(const ProgramError&, const ProgramError&) = default;

@@ -37,7 +37,7 @@ struct Program {
   // Kubernetes' decimal resourceVersion of the object that this program was made from.
   std::string resource_version;
 
-  std::vector<Revision> revisions;
+  std::vector<Revision> revisions;             // order does not matter
   absl::Duration timeout = absl::Seconds(30);  // of one request, > 0
   int retries = 1;                 // 0–10, on refused connections and refused streams only: never a second inference
   int max_concurrency = 1000;      // requests at once to one revision through one gateway; more are answered 503

@@ -22,7 +22,8 @@ inline constexpr std::array kResourceTypes = {ResourceType::kCluster, ResourceTy
 std::string_view type_url(ResourceType type);
 
 struct ResourceSet {
-  // Hex hash of the content; for kRoutes "<resourceVersion>-<hash>".
+  // "<resourceVersion>-<hash of the content>". The number is Snapshot::resource_version when the content last changed;
+  // for kRoutes it is always the present one.
   std::string version;
   std::map<std::string, std::string> resources;  // name → serialised message
 };
@@ -43,7 +44,7 @@ struct Snapshot {
   const ResourceSet& set(ResourceType type) const { return sets[static_cast<size_t>(type)]; }
 };
 
-// The number at the front of a version of kRoutes ("<resourceVersion>-<hash>"); 0 if there is none.
-uint64_t resource_version_of(std::string_view routes_version);
+// The number at the front of a ResourceSet's version; 0 if there is none.
+uint64_t resource_version_of(std::string_view version);
 
 }  // namespace tidegate::traffic

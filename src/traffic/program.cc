@@ -1,0 +1,25 @@
+#include "traffic/program.h"
+
+#include <charconv>
+
+#include "base/strings.h"
+
+namespace tidegate::traffic {
+
+std::string cluster_name(const std::string& namespace_, const std::string& name, const std::string& revision) {
+  return base::cat(namespace_, "/", name, "/", revision);
+}
+
+std::string grpc_cluster_name(const std::string& namespace_, const std::string& name, const std::string& revision) {
+  return base::cat(cluster_name(namespace_, name, revision), "/grpc");
+}
+
+std::optional<uint64_t> parse_resource_version(const std::string& text) {
+  uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [parsed, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || parsed != end || text.empty()) return std::nullopt;
+  return number;
+}
+
+}  // namespace tidegate::traffic

@@ -1,0 +1,30 @@
+// Whether a program can be turned into configuration that a proxy will take. Pure; used by build.cc.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "traffic/build.h"
+#include "traffic/program.h"
+
+namespace tidegate::traffic {
+
+// Empty if all is well; else a sentence that says which field is wrong and what is allowed.
+std::string find_fault(const Program& program);
+
+// Which of the hosts that objects ask for they get: see HostClaims::resolve.
+struct HostClaims {
+  std::vector<std::vector<std::string>> granted;  // for each program, in the order given; lower case, sorted
+  std::vector<ProgramError> errors;
+};
+
+// A host that is no DNS name, that lies below the cluster domain or ends in ".svc", or that has the form of an object's
+// own name (<name>.<namespace> of any of `programs`) is refused. Of two objects that ask for the same host the older
+// (created, then uid) gets it.
+HostClaims resolve_hosts(const std::vector<const Program*>& programs, const std::string& cluster_domain);
+
+// The names that an object has by itself: <n>.<ns>, <n>.<ns>.svc, <n>.<ns>.svc.<cluster domain>.
+std::vector<std::string> own_hosts(const Program& program, const std::string& cluster_domain);
+
+}  // namespace tidegate::traffic
