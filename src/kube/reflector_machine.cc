@@ -59,6 +59,11 @@ ReflectorStep proceed(ReflectorState state) {
   return begin(std::move(state));
 }
 
+void prove(ReflectorState& state) {
+  state.failures = 0;
+  state.started_over = false;
+}
+
 // In the phase the state is in, after a pause.
 ReflectorStep pause(ReflectorState state, std::vector<Effect> effects = {}) {
   ++state.failures;
@@ -66,11 +71,10 @@ ReflectorStep pause(ReflectorState state, std::vector<Effect> effects = {}) {
   return {std::move(state), std::move(effects), ReflectorWait{delay}};
 }
 
-// Starts over with a complete set. At once the first time (a 410 is routine), later after a pause.
+// Starts over with a complete set. At once the first time (a 410 is routine), after a pause when that did not help.
 ReflectorStep start_over(ReflectorState state) {
   state.phase = ReflectorEmpty{};
-  if (state.failures == 0) {
-    ++state.failures;
+  if (!std::exchange(state.started_over, true)) {
     ReflectorStep step = begin(std::move(state));
     step.effects.insert(step.effects.begin(), Effect::kDiscardKept);
     return step;
@@ -100,14 +104,14 @@ ReflectorStep on_initial_event(ReflectorState state, const ReflectorWatchEvent& 
   state.phase = ReflectorWatching{};
   state.last_seen = event.resource_version;
   state.last_seen_unavailable = false;
-  state.failures = 0;
+  prove(state);
   return {std::move(state), {Effect::kCommit}, std::nullopt};
 }
 
 ReflectorStep on_watch_event(ReflectorState state, const ReflectorWatchEvent& event) {
   if (is<ReflectorInitialWatch>(state)) return on_initial_event(std::move(state), event);
   if (!is<ReflectorWatching>(state)) return {std::move(state), {}, std::nullopt};
-  state.failures = 0;
+  prove(state);
   if (!event.resource_version.empty()) state.last_seen = event.resource_version;
   switch (event.type) {
     case WatchEventType::kAdded:
@@ -177,7 +181,7 @@ ReflectorStep on_closed(ReflectorState state, const ReflectorWatchClosed& closed
   }
   state.phase = ReflectorListed{};
   if (closed.lived < kShortestWatch && !closed.had_events) return pause(std::move(state));
-  state.failures = 0;
+  prove(state);
   return open_watch(std::move(state));
 }
 

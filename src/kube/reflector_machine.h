@@ -45,6 +45,8 @@ struct ReflectorState {
   bool last_seen_unavailable = false;
   // In a row; reset when a watch proves to work.
   int failures = 0;
+  // A complete set was asked for anew since a watch last proved to work.
+  bool started_over = false;
 };
 
 // What happened.

@@ -1,0 +1,209 @@
+#include "kube/reflector.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "base/strings.h"
+#include "kube/store.h"
+#include "kube/types.h"
+#include "kube_fixture.h"
+
+namespace tidegate::kube {
+namespace {
+
+const GroupVersionResource& kConfigMaps = resources::config_maps();
+
+class ReflectorTest : public KubeTest {
+ protected:
+  void start(ReflectorOptions options = {}) {
+    reflector_ = std::make_unique<Reflector>(client_, kConfigMaps, options, store_, clock_, random_);
+    loop_.spawn(reflector_->run(scope_));
+    settle();
+  }
+  ~ReflectorTest() override {
+    scope_.cancel();
+    settle();
+  }
+
+  void put(const std::string& name, const std::string& color = "red") {
+    Json object = make_object("demo", name);
+    object["metadata"]["labels"] = {{"color", color}};
+    server_.put(kConfigMaps, object);
+    settle();
+  }
+
+  // What the store holds is what the server holds, version by version.
+  void expect_in_step() {
+    EXPECT_EQ(store_.size(), server_.count(kConfigMaps));
+    for (const auto& [key, object] : store_.list()) {
+      auto real = server_.get(kConfigMaps, key);
+      ASSERT_TRUE(real.has_value()) << key;
+      EXPECT_EQ(object->meta.resource_version, string_at(*real, {"metadata", "resourceVersion"})) << key;
+    }
+  }
+
+  Store<ConfigMap> store_{"configmaps", decode_config_map, clock_};
+  std::unique_ptr<Reflector> reflector_;
+};
+
+TEST_F(ReflectorTest, MirrorsACollectionAndFollowsIt) {
+  put("a");
+  start();
+  EXPECT_TRUE(store_.synced());
+  put("b");
+  server_.erase(kConfigMaps, {"demo", "a"});
+  settle();
+  expect_in_step();
+  EXPECT_EQ(store_.size(), 1u);
+}
+
+TEST_F(ReflectorTest, PagesThroughABigCollection) {
+  for (int i = 0; i < 1200; ++i) server_.put(kConfigMaps, make_object("demo", base::cat("m", i)));
+  start();
+  expect_in_step();
+  EXPECT_EQ(metrics_.requests.at({"list", 200}), 3u);
+}
+
+TEST_F(ReflectorTest, GoesOnWhereItWasWhenAWatchBreaks) {
+  put("a");
+  start();
+  server_.break_watches();
+  settle();
+  put("b");  // while nobody watches
+  EXPECT_EQ(store_.size(), 1u);
+  pass(absl::Seconds(2));
+  expect_in_step();
+  EXPECT_EQ(metrics_.requests.at({"list", 200}), 1u) << "a broken watch is no reason to list";
+  EXPECT_EQ(metrics_.watch_restarts.at("configmaps"), 1u);
+}
+
+TEST_F(ReflectorTest, ListsAgainAfterCompactionAndReportsWhatItMissed) {
+  put("a");
+  put("b");
+  start();
+  std::vector<std::string> deleted;
+  store_.add_handlers({nullptr, nullptr, [&](const ObjectKey& key, const auto&) { deleted.push_back(key.name); }});
+  server_.break_watches();
+  settle();
+  server_.erase(kConfigMaps, {"demo", "a"});
+  put("c");
+  server_.compact();
+  put("d");
+  pass(absl::Seconds(2));
+  expect_in_step();
+  EXPECT_THAT(deleted, ::testing::ElementsAre("a"));
+  EXPECT_EQ(metrics_.relists.at("configmaps"), 1u);
+}
+
+TEST_F(ReflectorTest, ListsAgainWhenTheWatchItselfReportsExpiry) {
+  put("a");
+  start();
+  server_.fail_watches(410, "Expired");
+  settle();
+  expect_in_step();
+  EXPECT_EQ(metrics_.requests.at({"list", 200}), 2u);
+  EXPECT_EQ(server_.open_watches(), 1u);
+}
+
+TEST_F(ReflectorTest, WaitsForAsLongAsABusyServerAsks) {
+  int refusals = 3;
+  server_.intercept = [&](const net::HttpRequest&) -> std::optional<FakeApiServer::Answer> {
+    if (refusals-- <= 0) return std::nullopt;
+    net::HttpResponse busy = FakeApiServer::status_answer(429, "TooManyRequests", "too many requests");
+    busy.headers = {{"retry-after", "10"}};
+    return FakeApiServer::Answer(busy);
+  };
+  start();
+  EXPECT_TRUE(absl::IsResourceExhausted(reflector_->last_error()));
+  pass(absl::Seconds(9));
+  EXPECT_EQ(server_.log.size(), 1u);
+  pass(absl::Seconds(60));
+  EXPECT_TRUE(store_.synced());
+  EXPECT_TRUE(reflector_->last_error().ok());
+}
+
+TEST_F(ReflectorTest, AsksForWatchesOfDifferentLengths) {
+  start();
+  pass(absl::Hours(2));
+  std::set<std::string> timeouts;
+  for (const std::string& line : server_.log) {
+    const size_t at = line.find("timeoutSeconds=");
+    if (at != std::string::npos) timeouts.insert(line.substr(at + 15));
+  }
+  EXPECT_GT(timeouts.size(), 3u);
+  for (const std::string& seconds : timeouts) {
+    EXPECT_GE(std::stoi(seconds), 300);
+    EXPECT_LE(std::stoi(seconds), 600);
+  }
+}
+
+TEST_F(ReflectorTest, BookmarksMoveTheVersionFromWhichItGoesOn) {
+  put("a");
+  start();
+  server_.put(resources::secrets(), make_object("demo", "other"));
+  server_.bookmark();
+  settle();
+  EXPECT_EQ(store_.resource_version(), server_.resource_version());
+  server_.compact();
+  server_.break_watches();
+  pass(absl::Seconds(2));
+  EXPECT_EQ(metrics_.requests.at({"list", 200}), 1u) << "the bookmark's version is not too old";
+}
+
+TEST_F(ReflectorTest, SelectsByLabelAndForgetsWhatNoLongerMatches) {
+  put("a", "red");
+  put("b", "blue");
+  ReflectorOptions options;
+  options.label_selector = "color=red";
+  start(options);
+  EXPECT_EQ(store_.size(), 1u);
+  EXPECT_NE(store_.get({"demo", "a"}), nullptr);
+}
+
+TEST_F(ReflectorTest, StreamsItsListWhereTheServerCan) {
+  put("a");
+  ReflectorOptions options;
+  options.use_watch_list = true;
+  start(options);
+  expect_in_step();
+  put("b");
+  expect_in_step();
+  EXPECT_EQ(metrics_.requests.count({"list", 200}), 0u);
+}
+
+TEST_F(ReflectorTest, PagesWhereTheServerCannotStream) {
+  put("a");
+  server_.supports_watch_list = false;
+  ReflectorOptions options;
+  options.use_watch_list = true;
+  start(options);
+  expect_in_step();
+  EXPECT_TRUE(store_.synced());
+}
+
+TEST_F(ReflectorTest, StaysInStepThroughAnyMixOfFaults) {
+  start();
+  for (int round = 0; round < 300; ++round) {
+    const int name = static_cast<int>(random_.next() % 6);
+    const ObjectKey key{"demo", base::cat("m", name)};
+    switch (random_.next() % 8) {
+      case 0: server_.break_watches(); break;
+      case 1: server_.close_watches(); break;
+      case 2: server_.fail_watches(410, "Expired"); break;
+      case 3: server_.compact(); break;
+      case 4:
+        if (server_.get(kConfigMaps, key)) server_.erase(kConfigMaps, key);
+        break;
+      case 5: pass(absl::Milliseconds(static_cast<int64_t>(random_.next() % 3000))); break;
+      default: server_.put(kConfigMaps, make_object("demo", key.name, {{"round", round}}));
+    }
+    if (random_.next() % 2 == 0) settle();
+  }
+  pass(absl::Minutes(5));
+  expect_in_step();
+}
+
+}  // namespace
+}  // namespace tidegate::kube
