@@ -105,8 +105,10 @@ void judge_step(Draft& draft, const Stage& stage) {
   const Measurements* measurements = usable_measurements(draft);
   if (measurements == nullptr) return;
   const int steps = static_cast<int>(draft.rollout().steps.size());
+  // While the next stage's replicas start, the weight and what is measured are still the former step's.
+  const int measured_step = draft.status.canary->weight == stage.weight ? stage.index : stage.index - 1;
   draft.findings.verdict =
-      judge(draft.rollout().analysis, steps, /*last_step=*/stage.index >= steps - 1, *measurements);
+      judge(draft.rollout().analysis, steps, /*last_step=*/measured_step >= steps - 1, *measurements);
   draft.status.analysis = draft.findings.verdict->checks;
 }
 
@@ -178,6 +180,7 @@ void advance(Draft& draft, const Stage& stage) {
   if (stage.final || !canary.measure_from) return;  // the traffic planner ends the rollout, or begins to measure
   if (analysis_lets_pass(draft) && hold_is_over(draft, stage) && pause_is_over(draft, stage)) {
     enter_next_step(draft, stage);
+    advance(draft, stage_of(draft));
   }
 }
 

@@ -124,6 +124,7 @@ struct LatencyLimits {
   double pass_ms;         // one at or below it is surely not
   double estimate_ms;     // between both
   double provisional_ms;  // pass_ms at three times the limit
+  std::string origin;     // where estimate_ms comes from, for the message
 };
 
 // The share of canary requests above the limits, against the share 1 - q that may be.
@@ -140,14 +141,14 @@ void decide_latency(const CheckInput& input, const LatencyLimits& limits, Levels
          bernoulli_upper_bound(possibly.events, possibly.trials, levels.pass), allowed, /*provisional_limit=*/-1);
   evaluation.result.canary = estimate.rate();
   evaluation.result.message = cat(
-      percent(estimate.rate()), " of requests take longer than ", milliseconds(limits.estimate_ms), " [",
-      percent(*evaluation.result.lower), ", ", percent(*evaluation.result.upper), "], ", percent(allowed), " may, ",
+      percent(estimate.rate()), " of requests take longer than ", milliseconds(limits.estimate_ms), limits.origin, " [",
+      percent(*evaluation.result.lower), ", ", percent(*evaluation.result.upper), "], limit ", percent(allowed), ", ",
       after_requests(input));
 }
 
 void evaluate_latency_limit(const CheckInput& input, CheckEvaluation& evaluation) {
   const double limit_ms = absl::ToDoubleMilliseconds(*input.check->max_latency);
-  decide_latency(input, {limit_ms, limit_ms, limit_ms, limit_ms}, levels_of(input), evaluation);
+  decide_latency(input, {limit_ms, limit_ms, limit_ms, limit_ms, ""}, levels_of(input), evaluation);
   const double provisional = std::min(kProvisionalFactor * (1 - input.check->quantile), 1.0);
   evaluation.provisional =
       *evaluation.result.canary <= *evaluation.result.limit && *evaluation.result.upper <= provisional;
@@ -157,6 +158,15 @@ void evaluate_latency_limit(const CheckInput& input, CheckEvaluation& evaluation
 double harmful_ms(double stable_ms, const api::Check& check, double factor) {
   const double ratio = 1 + factor * (*check.max_ratio - 1);
   return std::max(stable_ms * ratio, stable_ms + factor * absl::ToDoubleMilliseconds(check.min_delta));
+}
+
+// " (1.2 times stable's p95)", or what minDelta makes of it.
+std::string origin_of_limit(double stable_ms, const api::Check& check) {
+  const std::string quantile = cat("p", check.quantile * 100);
+  if (stable_ms * *check.max_ratio >= harmful_ms(stable_ms, check, 1)) {
+    return cat(" (", times(*check.max_ratio), " stable's ", quantile, ")");
+  }
+  return cat(" (stable's ", quantile, " and ", milliseconds(absl::ToDoubleMilliseconds(check.min_delta)), ")");
 }
 
 void evaluate_latency_ratio(const CheckInput& input, CheckEvaluation& evaluation) {
@@ -172,7 +182,8 @@ void evaluate_latency_ratio(const CheckInput& input, CheckEvaluation& evaluation
   const LatencyLimits limits{.fail_ms = harmful_ms(slowest, check, 1),
                              .pass_ms = harmful_ms(fastest, check, 1),
                              .estimate_ms = harmful_ms(estimate, check, 1),
-                             .provisional_ms = harmful_ms(fastest, check, kProvisionalFactor)};
+                             .provisional_ms = harmful_ms(fastest, check, kProvisionalFactor),
+                             .origin = origin_of_limit(estimate, check)};
   decide_latency(input, limits, halves, evaluation);
   evaluation.result.stable =
       stable.total() == 0 ? 0.0

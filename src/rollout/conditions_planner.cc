@@ -40,11 +40,6 @@ bool waits_for_person(Wait wait) {
   return wait == Wait::kSpecPaused || wait == Wait::kFrozen || wait == Wait::kStepPause;
 }
 
-const api::QuarantinedRevision* wanted_quarantine(const Draft& draft) {
-  if (!draft.findings.wanted_is_quarantined) return nullptr;
-  return draft.quarantined(draft.observed.wanted->revision);
-}
-
 bool spec_is_stable(const Draft& draft) {
   return draft.observed.wanted && draft.status.stable &&
          draft.observed.wanted->revision == draft.status.stable->revision;
@@ -61,7 +56,7 @@ Phase phase_of(const Draft& draft) {
   if (status.stable->available == 0 && draft.desired() > 0) return Phase::kDegraded;
   if (waits_for_person(draft.findings.wait)) return Phase::kPaused;
   if (status.canary) return Phase::kProgressing;
-  if (draft.findings.wanted_is_quarantined) return Phase::kRolledBack;
+  if (draft.wanted_quarantine() != nullptr) return Phase::kRolledBack;
   if (!spec_is_stable(draft)) return draft.observed.wanted ? Phase::kProgressing : Phase::kPending;
   const bool complete = status.stable->available >= draft.desired() && draft.findings.verification.complete;
   return complete ? Phase::kHealthy : Phase::kProgressing;
@@ -75,7 +70,7 @@ Said model_resolved(const Draft& draft) {
 }
 
 Said runtime_ready(const Draft& draft) {
-  if (const auto* entry = wanted_quarantine(draft); entry != nullptr && is_runtime_reason(entry->reason)) {
+  if (const auto* entry = draft.wanted_quarantine(); entry != nullptr && is_runtime_reason(entry->reason)) {
     return no(entry->reason, entry->message);
   }
   const auto& status = draft.status;
@@ -110,7 +105,6 @@ Said traffic_verified(const Draft& draft) {
   if (verification.proxies == verification.excluded.size()) {
     return no("NoGateway", cat("no gateway pod is there to take the weights", aside));
   }
-  if (verification.behind.empty()) return no("Programming", cat("the weights were just written", aside));
   return no("Programming", cat("waiting for ", absl::StrJoin(verification.behind, ", "), aside));
 }
 
@@ -155,7 +149,7 @@ Said analysis_under_way(const Draft& draft) {
 }
 
 Said analysis_passing(const Draft& draft) {
-  if (const auto* entry = wanted_quarantine(draft)) return no(entry->reason, entry->message);
+  if (const auto* entry = draft.wanted_quarantine()) return no(entry->reason, entry->message);
   if (!draft.status.canary || !draft.status.stable) return unknown("NoRollout", "no rollout is under way");
   if (draft.findings.wait == Wait::kStableDown) return no(kStableUnavailableReason, draft.findings.wait_message);
   if (!draft.status.canary->failure.empty()) return no(draft.status.canary->failure, draft.findings.wait_message);
@@ -165,7 +159,7 @@ Said analysis_passing(const Draft& draft) {
 
 // Why the spec is not, and without a person or the world changing will not be, what runs; reason empty: it may be.
 Said stall(const Draft& draft) {
-  if (const auto* entry = wanted_quarantine(draft)) return yes(entry->reason, entry->message);
+  if (const auto* entry = draft.wanted_quarantine()) return yes(entry->reason, entry->message);
   const bool transient = draft.observed.resolve_error && draft.observed.resolve_error->reason == "StoreUnreachable";
   if (!draft.observed.wanted && draft.observed.resolve_error && !transient) {
     return yes(draft.observed.resolve_error->reason, draft.observed.resolve_error->message);
@@ -260,7 +254,7 @@ void tell_beginnings(Draft& draft) {
   if (draft.status.phase == Phase::kHealthy && before.phase != Phase::kHealthy) {
     draft.event(EventType::kNormal, "Healthy", draft.status.summary);
   }
-  if (draft.findings.wanted_is_quarantined && before.observed_generation != draft.observed.metadata.generation) {
+  if (draft.wanted_quarantine() != nullptr && before.observed_generation != draft.observed.metadata.generation) {
     draft.event(EventType::kWarning, "Quarantined", draft.status.summary);
   }
 }

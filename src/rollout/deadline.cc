@@ -1,5 +1,7 @@
 #include "rollout/deadline.h"
 
+#include <algorithm>
+
 namespace tidegate::rollout {
 namespace {
 
@@ -12,25 +14,30 @@ bool clock_runs(const Draft& draft) {
   }
 }
 
+// The last progress, moved on by what the clock stood still since.
+absl::Time effective_progress(const Draft& draft) {
+  const api::CanaryStatus& canary = *draft.status.canary;
+  const absl::Time last = canary.last_progress.value_or(canary.started.value_or(draft.now()));
+  if (!canary.paused_since) return last;
+  return last + (draft.now() - std::max(*canary.paused_since, last));
+}
+
+absl::Time deadline(const Draft& draft) { return effective_progress(draft) + draft.rollout().progress_deadline; }
+
 }  // namespace
 
-bool progress_deadline_passed(Draft& draft) {
+bool progress_deadline_passed(const Draft& draft) { return clock_runs(draft) && draft.now() >= deadline(draft); }
+
+void settle_deadline_clock(Draft& draft) {
+  if (!draft.status.canary) return;
   api::CanaryStatus& canary = *draft.status.canary;
-  const absl::Time last_progress = canary.last_progress.value_or(canary.started.value_or(draft.now()));
   if (!clock_runs(draft)) {
     if (!canary.paused_since) canary.paused_since = draft.now();
-    return false;
+    return;
   }
-  if (canary.paused_since) {
-    // What was spent standing does not count. last_progress may lie within the pause.
-    const absl::Time stood_from = std::max(*canary.paused_since, last_progress);
-    canary.last_progress = last_progress + (draft.now() - stood_from);
-    canary.paused_since.reset();
-  }
-  const absl::Time deadline = canary.last_progress.value_or(last_progress) + draft.rollout().progress_deadline;
-  if (draft.now() >= deadline) return true;
-  draft.look_again_at(deadline);
-  return false;
+  canary.last_progress = effective_progress(draft);
+  canary.paused_since.reset();
+  if (draft.now() < deadline(draft)) draft.look_again_at(deadline(draft));
 }
 
 }  // namespace tidegate::rollout

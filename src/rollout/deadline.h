@@ -5,8 +5,10 @@
 
 namespace tidegate::rollout {
 
-// Stops or starts status.canary's clock according to the draft's wait; true when the deadline has passed. Call once,
-// when the wait is known.
-bool progress_deadline_passed(Draft& draft);
+// Whether status.canary has made no progress for spec.rollout.progressDeadline of running clock.
+bool progress_deadline_passed(const Draft& draft);
+
+// Stops or starts the clock according to the draft's final wait, and asks for a look at the deadline.
+void settle_deadline_clock(Draft& draft);
 
 }  // namespace tidegate::rollout

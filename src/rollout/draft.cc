@@ -37,6 +37,13 @@ const api::QuarantinedRevision* Draft::quarantined(std::string_view revision) co
   return nullptr;
 }
 
+const api::QuarantinedRevision* Draft::wanted_quarantine() const {
+  if (!observed.wanted) return nullptr;
+  const std::string& revision = observed.wanted->revision;
+  if (status.stable && status.stable->revision == revision) return nullptr;
+  return quarantined(revision);
+}
+
 void Draft::event(EventType type, std::string_view reason, std::string message) {
   plan.events.push_back({type, std::string(reason), std::move(message)});
 }

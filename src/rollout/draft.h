@@ -56,7 +56,6 @@ struct Findings {
   std::string wait_message;             // completes the wait with what only its planner knows
   std::optional<StepVerdict> verdict;   // of the present step
   std::string unschedulable;            // the scheduler's words, for canary or stable
-  bool wanted_is_quarantined = false;
   bool deadline_exceeded = false;       // of a first deployment: there is nothing to go back to
   bool stable_cannot_heal = false;      // its Deployment is gone and the spec describes another revision
   bool served_by_fallback = false;      // stable has no available replica; another revision carries its share
@@ -80,6 +79,8 @@ class Draft {
   int available(std::string_view revision) const;
   int share(std::string_view revision) const;  // in the status to come
   const api::QuarantinedRevision* quarantined(std::string_view revision) const;
+  // The entry of the wanted revision, if that is why the spec is not followed; else nullptr.
+  const api::QuarantinedRevision* wanted_quarantine() const;
 
   void event(EventType type, std::string_view reason, std::string message);
   void notify(std::string_view reason, std::string text);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "rollout/planners.h"
+#include "rollout/runtime_failure.h"
 #include "rollout/stage.h"
 
 namespace tidegate::rollout {
@@ -32,7 +33,10 @@ bool unreachable_now(const Draft& draft, std::string_view revision) {
 // A former stable is the way back while its successor is short of replicas (rule 5); a quarantined one is not.
 bool needed_as_reserve(const Draft& draft, const api::DrainingStatus& draining) {
   if (draft.quarantined(draining.revision) != nullptr || !draft.status.stable || draft.desired() == 0) return false;
-  return draft.status.stable->available < replicas_to_carry(100, draft.desired()) &&
+  const Workload* stable = draft.workload(draft.status.stable->revision);
+  // A reserve must not hold the very device that its successor waits for.
+  const bool successor_lacks_room = stable != nullptr && !unschedulable_message(*stable).empty();
+  return draft.status.stable->available < replicas_to_carry(100, draft.desired()) && !successor_lacks_room &&
          draft.available(draining.revision) > 0;
 }
 

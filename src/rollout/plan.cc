@@ -3,6 +3,7 @@
 #include <absl/strings/str_join.h>
 
 #include "base/strings.h"
+#include "rollout/deadline.h"
 #include "rollout/planners.h"
 #include "rollout/verification.h"
 
@@ -69,6 +70,7 @@ Plan plan(const Observed& observed) {
   plan_first_deployment(draft);
   plan_canary(draft);
   plan_traffic(draft);
+  settle_deadline_clock(draft);
   plan_draining(draft);
   plan_workloads(draft);
   plan_conditions(draft);

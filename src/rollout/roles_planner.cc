@@ -27,13 +27,11 @@ void stand_down(Draft& draft, std::string message) {
 }
 
 void follow_spec(Draft& draft, const WantedRevision& wanted) {
-  draft.findings.wanted_is_quarantined =
-      draft.quarantined(wanted.revision) != nullptr && !is_stable(draft, wanted.revision);
   if (is_canary(draft, wanted.revision)) return;
   if (draft.status.canary) {
     stand_down(draft, cat("the spec asks for ", version_name(wanted.version), " now"));
   }
-  if (is_stable(draft, wanted.revision) || draft.findings.wanted_is_quarantined) return;
+  if (is_stable(draft, wanted.revision) || draft.wanted_quarantine() != nullptr) return;
   if (draft.observed.spec.paused) return draft.wait_for(Wait::kSpecPaused);
   if (draft.desired() == 0 && draft.status.stable) return draft.wait_for(Wait::kNoReplicasWanted);
   begin_rollout(draft, wanted);

@@ -44,21 +44,23 @@ std::string numbers(const Draft& draft) {
 }
 
 std::string limit_in_words(const api::Check& check) {
-  if (check.max_increase) return cat("the limit ", signed_percent(*check.max_increase));
-  if (check.max) return cat("the limit ", percent(*check.max));
-  if (check.max_latency) return cat("the limit ", absl::FormatDuration(*check.max_latency));
-  return cat("the limit ", check.max_ratio.value_or(1), " times");
+  if (check.max_increase) return signed_percent(*check.max_increase);
+  if (check.max) return percent(*check.max);
+  if (check.max_latency) return base::cat(absl::FormatDuration(*check.max_latency));
+  return times(check.max_ratio.value_or(1));
 }
 
 // What keeps the step from being left: "holding until the limit +1 % is excluded".
 std::string what_is_missing(const Draft& draft) {
   const StepVerdict& verdict = *draft.findings.verdict;
+  const bool last = stage_of(draft).index >= static_cast<int>(draft.rollout().steps.size()) - 1;
   std::string text;
   for (const api::AnalysisResult& result : verdict.checks) {
     if (result.requests_needed == 0) continue;
     for (const api::Check& check : draft.rollout().analysis.checks) {
       if (check.name == result.check) {
-        text = cat("holding until ", limit_in_words(check), " of ", check.name, " is excluded");
+        text = cat("holding until ", last ? "" : "three times ", "the ", check.name, " limit ", limit_in_words(check),
+                   " is excluded");
       }
     }
     break;
@@ -125,7 +127,8 @@ std::string canary_sentence(const Draft& draft) {
     case Wait::kMeasuring: return measuring(draft, head);
     case Wait::kNothing: break;
   }
-  return cat(head, ": going on");
+  if (!findings.verification.complete) return cat(head, ": waiting for the gateways to take the weight");
+  return canary.measure_from ? measuring(draft, head) : cat(head, ": starting what the next weight needs");
 }
 
 std::string first_sentence(const Draft& draft) {
@@ -143,7 +146,7 @@ std::string first_sentence(const Draft& draft) {
 }
 
 std::string quarantine_sentence(const Draft& draft) {
-  const api::QuarantinedRevision& entry = *draft.quarantined(draft.observed.wanted->revision);
+  const api::QuarantinedRevision& entry = *draft.wanted_quarantine();
   return cat(version_name(draft.status.stable->version), " serves; ", version_name(entry.version),
                       " was taken back: ", entry.message, "; it stays out until another version is promoted or ",
                       api::kRetryAnnotation, "=", entry.revision);
@@ -159,7 +162,7 @@ std::string stable_sentence(const Draft& draft) {
   }
   std::string serving = cat(name, " serves with ", stable.available, " of ", replicas(draft.desired()));
   if (!draft.findings.verification.complete) serving += cat(", not all gateways have the weights");
-  if (draft.findings.wanted_is_quarantined) return quarantine_sentence(draft);
+  if (draft.wanted_quarantine() != nullptr) return quarantine_sentence(draft);
   if (draft.findings.wait == Wait::kSpecPaused) return cat(serving, "; a new version waits for spec.paused");
   if (draft.findings.wait == Wait::kNoReplicasWanted) return cat(serving, "; a new version waits for replicas");
   if (stable.available >= draft.desired() && draft.findings.verification.complete) {

@@ -18,12 +18,23 @@ int percent_decimals(double percent) {
   return size < 0.1 ? 3 : 2;
 }
 
+std::string without_trailing_zeros(std::string number) {
+  while (number.find('.') != std::string::npos && (number.back() == '0' || number.back() == '.')) {
+    const bool was_point = number.back() == '.';
+    number.pop_back();
+    if (was_point) break;
+  }
+  return number;
+}
+
 }  // namespace
 
-std::string percent(double share) { return absl::StrFormat("%.*f %%", percent_decimals(share * 100), share * 100); }
+std::string percent(double share) {
+  return cat(without_trailing_zeros(absl::StrFormat("%.*f", percent_decimals(share * 100), share * 100)), " %");
+}
 
 std::string signed_percent(double share) {
-  return absl::StrFormat("%+.*f %%", percent_decimals(share * 100), share * 100);
+  return cat(without_trailing_zeros(absl::StrFormat("%+.*f", percent_decimals(share * 100), share * 100)), " %");
 }
 
 std::string grouped(int64_t number) {

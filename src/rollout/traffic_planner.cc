@@ -85,10 +85,20 @@ void restart_drains(Draft& draft, const Shares& before) {
   }
 }
 
+// What was just written no proxy can have.
+void unverify(Draft& draft) {
+  Verification& verification = draft.findings.verification;
+  verification.complete = false;
+  verification.behind.clear();
+  for (const Proxy& proxy : draft.observed.proxies) {
+    if (!proxy.excluded) verification.behind.push_back(proxy.name);
+  }
+}
+
 void write_shares(Draft& draft, Shares shares) {
   const Shares before = std::exchange(draft.status.traffic, std::move(shares));
   draft.status.leader_epoch = draft.observed.leader_epoch;
-  draft.findings.verification.complete = false;
+  unverify(draft);
   restart_drains(draft, before);
   if (!draft.status.canary) return;
   api::CanaryStatus& canary = *draft.status.canary;
@@ -96,6 +106,7 @@ void write_shares(Draft& draft, Shares shares) {
   canary.since = draft.now();
   canary.measure_from.reset();
   draft.findings.verdict.reset();
+  if (canary.weight > 0) draft.wait_for(Wait::kProxies);
   draft.event(EventType::kNormal, "WeightChanged",
               cat(version_name(canary.version), ": ", share_in(before, canary.revision), " % to ",
                            canary.weight, " %"));
