@@ -1,0 +1,118 @@
+"""Processes that die at the worst moment: the operator's leader in a rollout, a gateway, a serving pod.
+
+Killed with SIGKILL from the host: no preStop, no drain, no farewell. What it cost the users is counted and written to
+build/e2e/faults.json, each failed request with its time, phase, revision and Envoy's response flags.
+"""
+import json
+import time
+
+import pytest
+
+from kube import ROOT, SYSTEM
+from support.node import kill_container, leader, system_pods
+from timeline import seconds_of, timestamp_of
+
+RECORD = ROOT / "build/e2e/faults.json"
+# From the kill until the kernel has closed the process's sockets and the users' side has read that.
+SETTLING = 0.1
+
+
+@pytest.fixture(scope="module")
+def record():
+    """Facts of each fault by name; written down when the module is done, whatever the tests said."""
+    facts = {}
+    yield facts
+    RECORD.parent.mkdir(parents=True, exist_ok=True)
+    RECORD.write_text(json.dumps(facts, indent=2) + "\n")
+
+
+@pytest.fixture(scope="module")
+def digits(deploy):
+    deployment = deploy(replicas=2, rollout={"steps": [{"weight": 20}, {"weight": 50}]})
+    deployment.apply("1")
+    deployment.wait_healthy("1")
+    return deployment
+
+
+def access_log(kube):
+    """What the gateways wrote about each of the users' requests, by request id: flags, code, revision."""
+    entries = {}
+    for pod in system_pods(kube, "tidegate-gateway"):
+        for previous in (["--previous"], []):
+            try:
+                text = kube("logs", "-n", SYSTEM, pod["metadata"]["name"], "-c", "envoy", *previous)
+            except Exception:   # there is no previous container
+                continue
+            for line in text.splitlines():
+                if '"user-' in line:
+                    entry = json.loads(line)
+                    entries[entry["request_id"]] = entry
+    return entries
+
+
+def write_down(kube, record, name, killed_at, crowds, phase):
+    """Adds a fault's facts to the record; returns the failures in flight at the kill, and all others."""
+    log = access_log(kube) if any(crowd.timeline.failures for crowd in crowds) else {}
+    in_flight, others = [], []
+    for crowd in crowds:
+        for failure in crowd.timeline.failures:
+            entry = log.get(f"user-{failure['number']}", {})
+            flags = failure.get("response_flags") or entry.get("response_flags", "")
+            failure |= {"users": crowd.name, "phase": phase(failure), "envoy_flags": flags}
+            was_sent = failure["stage"] in ("exchange", "answered")
+            in_flight_then = was_sent and seconds_of(failure["due"]) <= killed_at + SETTLING
+            (in_flight if in_flight_then else others).append(failure)
+    record[name] = {"killed": timestamp_of(killed_at), "sent": sum(c.timeline.totals["sent"] for c in crowds),
+                    "inFlightOnTheKilledProcess": in_flight, "others": others}
+    return in_flight, others
+
+
+def test_killing_the_leader_in_the_middle_of_a_rollout_costs_no_request_and_no_step(tidegate, digits, users, record):
+    crowd = users(digits, "users-leader")
+    crowd.begin(300)
+    digits.apply("2")
+    digits.wait("the canary's first weight, confirmed", lambda s: s.get("canary", {}).get("verifiedWeight"), seconds=60)
+    old = leader(tidegate)
+    killed_at = kill_container(old, "operator")
+    status = digits.wait_healthy("2", seconds=300)
+    totals = crowd.stop()
+
+    _, others = write_down(tidegate, record, "leader killed", killed_at, [crowd], lambda failure: "version 2 on trial")
+    record["leader killed"]["secondsToPromotion"] = round(time.time() - killed_at, 1)
+    assert totals["failed"] == 0, others
+    assert [change.weights for change in digits.timeline.weights] == [
+        {"1": 100}, {"1": 80, "2": 20}, {"1": 50, "2": 50}, {"2": 100}]
+    assert status["history"][-1]["outcome"] == "Promoted"
+
+
+def test_killing_one_of_two_gateways_costs_new_connections_nothing(tidegate, digits, users, record):
+    fresh, kept = users(digits, "users-new-connections"), users(digits, "users-keep-alive")
+    fresh.begin(100, "--new-connections")
+    kept.begin(200)
+    victim = system_pods(tidegate, "tidegate-gateway")[0]
+    killed_at = kill_container(victim, "envoy")
+    fresh.wait_answers(1000)
+    kept.wait_answers(1000)
+    fresh.stop()
+    kept.stop()
+
+    in_flight, others = write_down(tidegate, record, "gateway killed", killed_at, [fresh, kept],
+                                   lambda failure: "before the kill" if seconds_of(failure["due"]) < killed_at else "after the kill")
+    assert others == []
+    assert all(failure["code"] == 0 for failure in in_flight)
+    tidegate.wait_rollout(SYSTEM, "tidegate-gateway")
+
+
+def test_killing_a_serving_pod_costs_at_most_what_was_in_flight_on_it(tidegate, digits, users, record):
+    crowd = users(digits, "users-pod")
+    crowd.begin(300)
+    revision = digits.status["stable"]["revision"]
+    victim = digits.pods(revision)[0]
+    killed_at = kill_container(victim, "runtime")
+    crowd.wait_answers(1500)
+    digits.wait("both pods again", lambda s: s["stable"].get("available") == 2, seconds=60)
+    crowd.stop()
+
+    in_flight, others = write_down(tidegate, record, "serving pod killed", killed_at, [crowd], lambda failure: "pod killed")
+    assert others == []
+    assert all(failure["revision"] == revision for failure in in_flight)
