@@ -1,0 +1,74 @@
+# The front door. `make demo` and `make test` need nothing but Debian 12, root, git and make: each installs first what is
+# missing. Everything large is kept in $TIDEGATE_CACHE (default ~/.cache/tidegate).
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup build build-release images cluster cluster-down kubeconfig demo demo-down test test-unit test-tools \
+  test-lint test-e2e lint lint-tidy format bench clean purge
+
+CACHE := $(or $(TIDEGATE_CACHE),$(HOME)/.cache/tidegate)
+JOBS := $(shell nproc)
+CLUSTER := e2e/cluster
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install everything that is missing: Debian packages, Python packages, Kubernetes, etcd, CoreDNS, MinIO
+	@tools/setup
+
+build: setup ## compile everything for the daily round, into build/dev
+	@tools/compile dev
+
+build-release: setup ## compile what the images carry, into build/release
+	@tools/compile release
+
+images: build-release ## build the container images and load them into the cluster, when that is up
+	@$(CLUSTER)/images
+
+cluster: setup ## start a real Kubernetes node on this machine
+	@$(CLUSTER)/up
+
+cluster-down: ## stop it and give back everything it took
+	@$(CLUSTER)/down
+
+kubeconfig: ## print the path of the cluster's kubeconfig
+	@$(CLUSTER)/kubeconfig
+
+demo: ## the whole story on a real cluster: one version promoted, one taken back; leaves the cluster up
+	@e2e/demo/run
+
+demo-down: ## remove what the demo made, the cluster included
+	@e2e/demo/down
+
+test: setup ## every suite: lint, tools, unit, end to end; one line a suite and a summary
+	@tools/run-tests lint tools unit e2e
+
+test-lint: setup ## format, include rules, shapes of coroutines
+	@tools/run-tests lint
+
+test-tools: setup ## tests of our own checks
+	@tools/run-tests tools
+
+test-unit: setup ## GoogleTest, in build/dev
+	@tools/run-tests unit
+
+test-e2e: setup ## pytest on the cluster, which is started and stopped when it is not up already
+	@tools/run-tests e2e
+
+lint: test-lint ## the same as test-lint
+
+lint-tidy: build ## clang-tidy over our sources: takes minutes, so it is not part of lint
+	@run-clang-tidy-19 -quiet -p build/dev -j $(JOBS) '$(CURDIR)/(src|operator|serving-runtime|e2e)/.*\.cc$$'
+
+format: setup ## rewrite our sources as clang-format wants them
+	@git ls-files -co --exclude-standard '*.cc' '*.h' | xargs -r -P $(JOBS) -n 16 clang-format-19 -i
+
+bench: build-release ## run the benchmarks
+	@tools/run-benchmarks
+
+clean: ## remove build/
+	@rm -rf build
+
+purge: demo-down clean ## remove the cluster, build/, the cache and the kubectl on PATH: everything but Debian's packages
+	@if [ "$$(readlink /usr/local/bin/kubectl)" = "$(CACHE)/bin/kubectl" ]; then rm -f /usr/local/bin/kubectl; fi
+	@rm -rf "$(CACHE)"
