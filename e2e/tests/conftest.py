@@ -1,89 +1,98 @@
-"""Fixtures of the tests on the cluster. The cluster is up and the images are loaded when they run: see tools/run-tests."""
-import hashlib
+"""What every end-to-end test gets: the cluster, a namespace of its own, and waiting for a condition with a deadline."""
 import json
 import pathlib
+import subprocess
 import sys
+import time
+import uuid
 
 import pytest
 
-sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(pathlib.Path(__file__).resolve().parents[1] / "demo" / "lib")]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "e2e/tests"), str(ROOT / "e2e/demo/lib")]
+pytest_plugins = ["support.fixtures"]
+REGISTRY = "tidegate.local"
 
-from kube import ROOT, SYSTEM, Kube  # noqa: E402
-from s3 import Store  # noqa: E402
-from support.deployment import Deployment  # noqa: E402
-from support.models import good_models  # noqa: E402
-from support.traffic import TestUsers  # noqa: E402
 
-STORE = {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo-password", "AWS_REGION": "us-east-1",
-         "AWS_ENDPOINT_URL": "http://minio.tidegate-demo.svc:9000"}
+class Kubectl:
+    """kubectl on the cluster in a box, in one namespace."""
+
+    def __init__(self, kubeconfig, namespace):
+        self.kubeconfig = kubeconfig
+        self.namespace = namespace
+
+    def run(self, *arguments, stdin=None, check=True):
+        """The finished process; fails the test with kubectl's words when check is set and kubectl fails."""
+        command = ["kubectl", "--kubeconfig", self.kubeconfig, "--namespace", self.namespace, *map(str, arguments)]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+        if check and done.returncode != 0:
+            pytest.fail(f"{' '.join(command)}\n{done.stdout}{done.stderr}", pytrace=False)
+        return done
+
+    def __call__(self, *arguments, **options):
+        """What kubectl printed."""
+        return self.run(*arguments, **options).stdout.strip()
+
+    def apply(self, *objects):
+        """Applies objects given as dicts or as YAML."""
+        for item in objects:
+            self("apply", "-f", "-", stdin=item if isinstance(item, str) else json.dumps(item))
+
+    def get(self, *arguments):
+        """An object or list as a dict, None when there is no such object."""
+        done = self.run("get", *arguments, "-o", "json", check=False)
+        if done.returncode == 0:
+            return json.loads(done.stdout)
+        if "NotFound" in done.stderr:
+            return None
+        return pytest.fail(f"kubectl get {arguments}: {done.stderr}", pytrace=False)
+
+    def wait(self, condition, *arguments, seconds=60):
+        self("wait", f"--for={condition}", f"--timeout={seconds}s", *arguments)
+
+    def in_namespace(self, namespace):
+        return Kubectl(self.kubeconfig, namespace)
+
+
+def eventually(look, wanted, seconds=60, what="the condition"):
+    """Calls look() until wanted(its result) is true and returns that result; fails with the last one otherwise."""
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = look()
+        if wanted(seen):
+            return seen
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what} did not come true within {seconds} s; last seen: {seen}", pytrace=False)
+        time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")
-def kube():
-    return Kube()
+def cluster():
+    """kubectl in the default namespace of the cluster in a box, which must be up (e2e/cluster/up)."""
+    status = subprocess.run([ROOT / "e2e/cluster/status"], capture_output=True, text=True, check=False)
+    if status.returncode != 0:
+        pytest.fail(f"the cluster is not up; start it with e2e/cluster/up\n{status.stdout}{status.stderr}", pytrace=False)
+    kubeconfig = subprocess.run([ROOT / "e2e/cluster/kubeconfig"], capture_output=True, text=True, check=True)
+    return Kubectl(kubeconfig.stdout.strip(), "default")
 
 
-@pytest.fixture(scope="session")
-def tidegate(kube):
-    """Tidegate and MinIO, installed and running; what is there already is brought up to date."""
-    kube("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "manifests"))
-    kube.apply((ROOT / "e2e/demo/manifests/minio.yaml").read_text())
-    kube.use_images(SYSTEM, {"tidegate-operator": "operator", "tidegate-gateway": "gateway"})
-    kube.wait_rollout("tidegate-demo", "minio")
-    kube.wait_rollout(SYSTEM, "tidegate-operator", "tidegate-gateway")
-    return kube
+@pytest.fixture
+def namespace(cluster):
+    """kubectl in a namespace made for this test and deleted after it."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    cluster("create", "namespace", name)
+    yield cluster.in_namespace(name)
+    cluster("delete", "namespace", name, "--wait=false")
 
 
-@pytest.fixture(scope="session")
-def store(tidegate):
-    address = tidegate.get("service", "minio", "tidegate-demo")["spec"]["clusterIP"]
-    found = Store(f"http://{address}:9000", STORE["AWS_ACCESS_KEY_ID"], STORE["AWS_SECRET_ACCESS_KEY"])
-    found.make_bucket("models")
-    return found
-
-
-@pytest.fixture(scope="session")
-def models(tmp_path_factory, store):
-    """The demo's models and requests; versions 1 to 3 are also in the store, under s3://models/e2e."""
-    folder = good_models(tmp_path_factory.mktemp("models"))
-    for version in ("1", "2", "3"):
-        store.put_folder("models", f"e2e/{version}", folder / version)
-    return folder
-
-
-def secret(name, namespace, **values):
-    return json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace},
-                       "stringData": STORE | values})
-
-
-@pytest.fixture(scope="module")
-def namespace(request, tidegate):
-    """A namespace of this module's own, with the store's credentials in the Secret `store`."""
-    name = "e2e-" + request.module.__name__.removeprefix("test_").replace("_", "-")
-    name += "-" + hashlib.sha256(str(request.session.startpath).encode() + str(id(request)).encode()).hexdigest()[:6]
-    tidegate.apply(json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}))
-    tidegate.apply(secret("store", name))
-    yield name
-    tidegate("delete", "namespace", name, "--wait=false")
-
-
-@pytest.fixture(scope="module")
-def deploy(tidegate, namespace, models):
-    """deploy(name, **spec): a ModelDeployment that is watched from now on; apply it to make it."""
-    made = []
-
-    def make(name="digits", uri="s3://models/e2e", **defaults):
-        made.append(Deployment(tidegate, namespace, name, uri, **defaults))
-        return made[-1]
-    yield make
-    for deployment in made:
-        deployment.close()
-        tidegate("delete", "modeldeployment", deployment.name, "-n", namespace, "--ignore-not-found", "--wait=false")
-
-
-@pytest.fixture(scope="module")
-def users(tidegate, models):
-    """users(deployment, name): users in front of it; begin() starts them."""
-    def make(deployment, name="users"):
-        return TestUsers(tidegate, deployment, models / "requests.jsonl", name)
-    return make
+def pod(name, command=("sleep", "infinity"), image="base", limits=None):
+    """A pod that ends at once when it is told to."""
+    container = {"name": "main", "image": f"{REGISTRY}/{image}:dev", "command": list(command)}
+    if limits:
+        container["resources"] = {"limits": limits}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"app": name}},
+        "spec": {"terminationGracePeriodSeconds": 0, "containers": [container]},
+    }

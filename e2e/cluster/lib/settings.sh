@@ -40,6 +40,12 @@ usage_of() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$1"; }
 
 ctr_k8s() { ctr -a "$CONTAINERD_SOCKET" -n k8s.io "$@"; }
 
+# Bridges, cgroups and packet rules have one name on a machine, so a second cache must not touch the first one's cluster.
+check_owner() {
+  local owner; owner=$(cat "$RUNTIME_DIR/owner" 2>/dev/null) || return 0
+  [ "$owner" = "$STATE" ] || die "the cluster on this machine belongs to $owner; set TIDEGATE_CACHE=$(dirname "$owner")"
+}
+
 # take_lock NAME: one script at a time does what NAME stands for; the lock ends with this process.
 take_lock() {
   mkdir -p "$CACHE"
