@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from conftest import secret
+from support.fixtures import secret
 from kube import CommandFailed
 from support import models as bad
 from support.node import kill_container

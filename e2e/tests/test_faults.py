@@ -57,8 +57,8 @@ def write_down(kube, record, name, killed_at, crowds, phase):
     for crowd in crowds:
         for failure in crowd.timeline.failures:
             entry = log.get(f"user-{failure['number']}", {})
-            flags = failure.get("response_flags") or entry.get("response_flags", "")
-            failure |= {"users": crowd.name, "phase": phase(failure), "envoy_flags": flags}
+            failure |= {"users": crowd.name, "phase": phase(failure),
+                        "envoy": {key: entry.get(key) for key in ("flags", "details", "endpoint")} if entry else "not in its log"}
             was_sent = failure["stage"] in ("exchange", "answered")
             in_flight_then = was_sent and seconds_of(failure["due"]) <= killed_at + SETTLING
             (in_flight if in_flight_then else others).append(failure)

@@ -52,7 +52,6 @@ void ReadAnswer(const Response& response, Outcome& outcome) {
   outcome.revision = header("x-tidegate-revision");
   outcome.version = header("x-tidegate-model-version");
   outcome.error_source = header("x-tidegate-error");
-  outcome.response_flags = header("x-tidegate-response-flags");
   if (!outcome.ok()) outcome.excerpt = response.body().substr(0, 300);
 }
 

@@ -28,7 +28,6 @@ struct Outcome {
   std::string revision;         // x-tidegate-revision
   std::string version;          // x-tidegate-model-version
   std::string error_source;     // x-tidegate-error
-  std::string response_flags;   // x-tidegate-response-flags: Envoy's, where the gateway tells
   std::string excerpt;          // the first bytes of an answer that is not 2xx
 
   bool ok() const { return code >= 200 && code < 300; }

@@ -83,7 +83,6 @@ nlohmann::json ToJson(const Outcome& outcome) {
   add("revision", outcome.revision);
   add("version", outcome.version);
   add("error_source", outcome.error_source);
-  add("response_flags", outcome.response_flags);
   add("excerpt", outcome.excerpt);
   return json;
 }

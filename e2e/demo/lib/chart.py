@@ -120,19 +120,27 @@ class Chart:
 
     # -- around them
 
-    def marks(self, top, panels):
-        """A dashed line through each panel for each mark, and its words above, in a row where they touch nothing.
-
-        Words stand right of their line and, as marks come in order, never cross an earlier one. Those without room
-        there stand left of it, in the top row, where no other line reaches.
-        """
-        free_from = {1: 0.0, 2: 0.0}
+    def place_marks(self):
+        """(x, row, leftwards, words) of each mark: its words stand beside its line in the first row with room for them."""
+        placed, taken = [], []
         for time, words in self.timeline.marks:
             x, length = self.x(time), 7.2 * len(words) + 14
-            left = x + length > WIDTH
-            row = 0 if left else next((row for row, free in free_from.items() if x >= free), 2)
-            if not left:
-                free_from[row] = x + length
+            choices = [(row, left) for row in range(len(taken) + 1) for left in (False, True)]
+            row, left = next((row, left) for row, left in choices if self.has_room(taken, row, x, length, left))
+            taken += [[]] if row == len(taken) else []
+            taken[row].append((x - length, x) if left else (x, x + length))
+            placed.append((x, row, left, words))
+        return placed, len(taken)
+
+    @staticmethod
+    def has_room(taken, row, x, length, left):
+        begin, end = (x - length, x) if left else (x, x + length)
+        free = row == len(taken) or all(end < other[0] or begin > other[1] for other in taken[row])
+        return free and begin >= 0 and end <= WIDTH
+
+    def marks(self, top, placed, panels):
+        """A dashed line through each panel for each mark, and its words above."""
+        for x, row, left, words in placed:
             y = top + 16 * row
             self.parts += [text(x + (-5 if left else 5), y, words, "end" if left else "start", "mark"),
                            line(x, y - 10, x, y + 5, "event")]
@@ -155,18 +163,21 @@ class Chart:
             x += 18 + 6.6 * len(words) + 24
 
     def draw(self):
-        self.weights(152, 150)
-        self.latency(342, 100)
-        self.failures(482, 56)
-        self.marks(76, [(152, 302), (342, 442), (482, 538)])
-        self.time_axis(538)
-        self.legend(578)
+        placed, rows = self.place_marks()
+        top = 104 + 16 * rows
+        panels = [(top, top + 150), (top + 190, top + 290), (top + 330, top + 386)]
+        for draw_panel, (begin, end) in zip((self.weights, self.latency, self.failures), panels):
+            draw_panel(begin, end - begin)
+        self.marks(76, placed, panels)
+        self.time_axis(top + 386)
+        self.legend(top + 426)
+        height = top + 440
         head = text(LEFT, 24, "A rollout as its users saw it", kind="title") + text(
             LEFT, 42, f"{self.timeline.totals.get('sent', 0):,} requests in {clock_words(self.end - self.start)}, "
             "each sent once and counted", kind="small")
-        return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} 592" width="{WIDTH}" height="592" role="img" '
-                f'aria-label="Traffic weights, latency and failures during a rollout">\n<style>{STYLE}</style>\n{head}\n'
-                + "\n".join(self.parts) + "\n</svg>\n")
+        return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
+                f'role="img" aria-label="Traffic weights, latency and failures during a rollout">\n<style>{STYLE}</style>\n'
+                f"{head}\n" + "\n".join(self.parts) + "\n</svg>\n")
 
 
 def clock_words(seconds):

@@ -8,17 +8,23 @@ from kube import SYSTEM, run
 CONTAINERD = "/run/tidegate-cluster/containerd.sock"
 
 
-def kill_container(pod, container):
-    """kill -9 of a container's first process; returns when it happened (seconds since the epoch)."""
+def container_pid(pod, container):
+    """The process id, on this machine, of a container's first process."""
     status = next(s for s in pod["status"]["containerStatuses"] if s["name"] == container)
     wanted = status["containerID"].removeprefix("containerd://")
     for line in run("ctr", "-a", CONTAINERD, "-n", "k8s.io", "tasks", "ls").splitlines()[1:]:
         name, pid, _ = line.split()
         if name == wanted:
-            now = time.time()
-            os.kill(int(pid), signal.SIGKILL)
-            return now
+            return int(pid)
     raise AssertionError(f"{pod['metadata']['name']}: containerd runs no process for its container {container}")
+
+
+def kill_container(pod, container):
+    """kill -9 of a container's first process; returns when it happened (seconds since the epoch)."""
+    pid = container_pid(pod, container)
+    now = time.time()
+    os.kill(pid, signal.SIGKILL)
+    return now
 
 
 def leader(kube):
