@@ -29,10 +29,10 @@ def share_bar(weights, width=40):
 
 
 class Console:
-    def __init__(self, begin, cold, out=sys.stdout):
-        self.begin, self.out = begin, out
-        self.left = [(name, cold_time if cold[name] else warm_time) for name, (cold_time, warm_time) in EXPECTED.items()]
-        self.number = 0
+    def __init__(self, begin, cold, steps=tuple(EXPECTED), number=0, out=sys.stdout):
+        """`cold`: names of steps that find nothing cached; `number`: of the steps that were shown before."""
+        self.begin, self.out, self.number, self.count = begin, out, number, len(steps)
+        self.left = [(name, EXPECTED[name][0 if name in cold else 1]) for name in steps]
         self.tty = out.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self.colour = self.tty and "NO_COLOR" not in os.environ
         self.panel_height = 0
@@ -51,7 +51,7 @@ class Console:
         remaining = self.expected_total()
         self.left = self.left[1:]
         self.number += 1
-        head = f"{self.number:2d}/{len(EXPECTED)}  {title}"
+        head = f"{self.number:2d}/{self.count}  {title}"
         self.write(f"\n{self.bold(head)}   [{clock(time.time() - self.begin)} elapsed, about {clock(remaining)} left]")
 
     def line(self, text):
