@@ -20,6 +20,7 @@
 #include "net/beast_http_server.h"
 #include "serving-runtime/backends/backend_loader.h"
 #include "serving-runtime/repository/model_repository.h"
+#include "serving-runtime/server/grpc_server.h"
 #include "serving-runtime/server/rest_router.h"
 #include "serving-runtime/server/termination_message.h"
 
@@ -161,6 +162,10 @@ class Server {
       });
       control_.run();
     }
+    if (cut_) leave_at_once();
+    if (grpc_drain_.joinable()) grpc_drain_.join();
+    grpc_.reset();
+    rest_.reset();
     threads_.stop();
     base::flush_logging();
     return exit_code_;
@@ -180,8 +185,14 @@ class Server {
         [this](net::ServerRequest request, net::Responder respond) {
           router_.handle(std::move(request), std::move(respond));
         }));
-    base::log_info("listening", {{"rest", static_cast<int>(rest_->port())}});
-    return write_port_file(options_.port_file, rest_->port(), 0);
+    GrpcServerOptions grpc;
+    grpc.address = options_.bind_address;
+    grpc.port = options_.grpc_port;
+    grpc.max_message_bytes = options_.max_request_bytes;
+    grpc.threads = slots_ + 1;
+    TG_ASSIGN_OR_RETURN(grpc_, start_grpc_server(grpc, context_, [this] { return router_.ready(); }));
+    base::log_info("listening", {{"rest", static_cast<int>(rest_->port())}, {"grpc", static_cast<int>(grpc_->port())}});
+    return write_port_file(options_.port_file, rest_->port(), grpc_->port());
   }
 
   // A version that cannot be loaded at the start ends the process, so that Kubernetes shows why; one that fails later
@@ -206,15 +217,32 @@ class Server {
     drain_timer_ = clock_.after(absl::Seconds(options_.drain_seconds), [this] { finish_in_flight(); });
     grace_timer_ = clock_.after(absl::Seconds(options_.grace_seconds), [this] {
       base::log_warning("grace period is over; requests in flight are cut", {{"running", uint64_t{gate_.running()}}});
+      cut_ = true;
       control_.stop();
     });
   }
 
+  // The router has had its time: finish what is in flight on both ports, then end.
   void finish_in_flight() {
-    rest_->drain([this] { control_.post([this] {
-      base::log_info("drained");
-      control_.stop();
-    }); });
+    auto drained = [this] { control_.post([this] { on_port_drained(); }); };
+    rest_->drain(drained);
+    absl::Time deadline = clock_.now() + absl::Seconds(options_.grace_seconds);
+    grpc_drain_ = std::thread([this, deadline, drained] {
+      grpc_->drain(deadline);
+      drained();
+    });
+  }
+
+  void on_port_drained() {
+    if (++ports_drained_ < 2) return;
+    base::log_info("drained");
+    control_.stop();
+  }
+
+  // A model that does not come back cannot be waited for: the process ends under it.
+  [[noreturn]] void leave_at_once() {
+    base::flush_logging();
+    std::_Exit(1);
   }
 
   const ServeOptions& options_;
@@ -230,6 +258,10 @@ class Server {
   RestRouter router_;
   ModelRepository repository_;
   std::unique_ptr<net::HttpServer> rest_;
+  std::unique_ptr<GrpcServer> grpc_;
+  std::thread grpc_drain_;
+  int ports_drained_ = 0;
+  bool cut_ = false;
   std::unique_ptr<base::Clock::Timer> drain_timer_;
   std::unique_ptr<base::Clock::Timer> grace_timer_;
   int exit_code_ = 0;

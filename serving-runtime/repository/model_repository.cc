@@ -71,6 +71,8 @@ absl::StatusOr<std::shared_ptr<const Servable>> ModelRepository::make_servable(i
   if (!config_.warm_up) return servable;
   WarmUpReport report;
   TG_RETURN_IF_ERROR(base::annotate(warm_up(*servable, report), "warm-up"));
+  base::log_debug("warm-up done", {{"model", config_.name}, {"version", version}, {"recorded", report.recorded},
+                                   {"synthetic", report.synthetic}});
   for (const std::string& signature : report.refused) {
     base::log_warning("warm-up: the model refused an input of zeros; its first request may be slow",
                       {{"model", config_.name}, {"version", version}, {"signature", signature}});

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/status.h"
+#include "serving-runtime/repository/recorded_requests.h"
 
 namespace tidegate::serving {
 namespace {
@@ -22,6 +23,28 @@ bool can_be_synthetic(const model::Signature& signature) {
   return true;
 }
 
+bool beyond_mending(absl::StatusCode code) {
+  return code == absl::StatusCode::kFailedPrecondition || code == absl::StatusCode::kNotFound ||
+         code == absl::StatusCode::kUnimplemented;
+}
+
+absl::Status run_on_zeros(const Servable& servable, const model::Signature& signature, WarmUpReport& report) {
+  std::vector<NamedTensor> inputs;
+  for (const auto& spec : signature.inputs) inputs.push_back({spec.name, zeros(spec)});
+  ++report.synthetic;
+  absl::Status ran = servable.predict(signature, std::move(inputs), {}).status();
+  if (ran.ok()) return ran;
+  if (beyond_mending(ran.code())) return base::annotate(ran, base::cat("signature ", signature.name));
+  report.refused.push_back(signature.name);
+  return absl::OkStatus();
+}
+
+absl::Status replay(const Servable& servable, RecordedRequest request) {
+  const model::Signature* signature = servable.find_signature(request.signature_name);
+  if (!signature) return absl::NotFoundError(base::cat("there is no signature '", request.signature_name, "'"));
+  return servable.predict(*signature, std::move(request.inputs), {}).status();
+}
+
 }  // namespace
 
 Tensor zeros(const model::TensorSpec& spec) {
@@ -39,12 +62,16 @@ Tensor zeros(const model::TensorSpec& spec) {
 }
 
 absl::Status warm_up(const Servable& servable, WarmUpReport& report) {
+  TG_ASSIGN_OR_RETURN(std::vector<RecordedRequest> recorded, read_recorded_requests(servable.folder()));
+  for (RecordedRequest& request : recorded) {
+    absl::Status replayed = replay(servable, std::move(request));
+    if (!replayed.ok()) return base::annotate(replayed, base::cat("recorded request ", report.recorded));
+    ++report.recorded;
+  }
+  if (report.recorded > 0) return absl::OkStatus();
   for (const model::Signature& signature : servable.signatures()) {
     if (!can_be_synthetic(signature)) continue;
-    std::vector<NamedTensor> inputs;
-    for (const auto& spec : signature.inputs) inputs.push_back({spec.name, zeros(spec)});
-    if (!servable.predict(signature, std::move(inputs), {}).ok()) report.refused.push_back(signature.name);
-    ++report.synthetic;
+    TG_RETURN_IF_ERROR(run_on_zeros(servable, signature, report));
   }
   return absl::OkStatus();
 }

@@ -27,6 +27,7 @@ void RestRouter::handle(net::ServerRequest request, net::Responder respond) {
                           "text/plain; version=0.0.4; charset=utf-8"));
   }
   if (path.starts_with("/v1/") || path.starts_with("/V1/")) return tfs_.handle(std::move(request), std::move(respond));
+  if (path == "/v2" || path.starts_with("/v2/")) return oip_.handle(std::move(request), std::move(respond));
   respond(error_response(absl::NotFoundError(base::cat("There is nothing at ", path))));
 }
 

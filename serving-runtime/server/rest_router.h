@@ -3,13 +3,14 @@
 #include <atomic>
 
 #include "net/http_server.h"
+#include "serving-runtime/api/oip/rest_api.h"
 #include "serving-runtime/api/tfs/rest_api.h"
 
 namespace tidegate::serving {
 
 class RestRouter {
  public:
-  explicit RestRouter(FrontEndContext& context) : context_(context), tfs_(context) {}
+  explicit RestRouter(FrontEndContext& context) : context_(context), tfs_(context), oip_(context) {}
   void handle(net::ServerRequest request, net::Responder respond);
 
   // From now on not ready, whatever is loaded: the pod is leaving.
@@ -19,6 +20,7 @@ class RestRouter {
  private:
   FrontEndContext& context_;
   tfs::RestApi tfs_;
+  oip::RestApi oip_;
   std::atomic<bool> draining_ = false;
 };
 

@@ -1,0 +1,24 @@
+#pragma once
+// TensorFlow Serving's gRPC messages over the servables: request in, response and status out, no gRPC in sight.
+#include <absl/status/status.h>
+
+#include "serving-runtime/core/servable_table.h"
+#include "tensorflow_serving.pb.h"
+
+namespace tidegate::serving::tfs {
+
+// INVALID_ARGUMENT when the message has no model.
+absl::StatusOr<ModelSpec> to_model_spec(const tensorflow::serving::ModelSpec& spec);
+
+// The request's tensors. Errors name the input.
+absl::StatusOr<std::vector<NamedTensor>> decode_inputs(const tensorflow::serving::PredictRequest& request);
+
+// `servable` is set whenever the version can be found, also when the rest fails.
+absl::Status predict(const ServableTable& table, const tensorflow::serving::PredictRequest& request,
+                     tensorflow::serving::PredictResponse& response, std::shared_ptr<const Servable>& servable);
+absl::Status get_model_metadata(const ServableTable& table, const tensorflow::serving::GetModelMetadataRequest& request,
+                                tensorflow::serving::GetModelMetadataResponse& response);
+absl::Status get_model_status(const ServableTable& table, const tensorflow::serving::GetModelStatusRequest& request,
+                              tensorflow::serving::GetModelStatusResponse& response);
+
+}  // namespace tidegate::serving::tfs

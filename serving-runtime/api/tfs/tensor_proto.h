@@ -1,0 +1,16 @@
+#pragma once
+// tensorflow.TensorProto <-> Tensor. As TensorFlow reads it: raw bytes in tensor_content, or typed fields of which a
+// missing rest repeats the last value; written with typed fields, as TensorFlow Serving does.
+#include <absl/status/statusor.h>
+
+#include "serving-runtime/core/tensor.h"
+#include "tensorflow.pb.h"
+
+namespace tidegate::serving::tfs {
+
+// INVALID_ARGUMENT when the shape is not fully given, or the content does not fit it; UNIMPLEMENTED for types that are
+// not data (resource, variant).
+absl::StatusOr<Tensor> from_proto(const tensorflow::TensorProto& proto);
+void to_proto(const Tensor& tensor, tensorflow::TensorProto& proto);
+
+}  // namespace tidegate::serving::tfs

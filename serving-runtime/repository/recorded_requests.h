@@ -1,0 +1,23 @@
+#pragma once
+// TensorFlow Serving's warm-up file: assets.extra/tf_serving_warmup_requests, a TFRecord file of PredictionLog messages
+// (https://www.tensorflow.org/tfx/serving/saved_model_warmup).
+#include <absl/status/statusor.h>
+
+#include <string>
+#include <vector>
+
+#include "serving-runtime/core/tensor.h"
+
+namespace tidegate::serving {
+
+// A predict request that was recorded: which signature and with what.
+struct RecordedRequest {
+  std::string signature_name;
+  std::vector<NamedTensor> inputs;
+};
+
+// Empty when the version's folder has no such file. DATA_LOSS when the file is cut short or no such file, UNIMPLEMENTED
+// when it holds other requests than predict. At most 1,000 are read, as TensorFlow Serving does.
+absl::StatusOr<std::vector<RecordedRequest>> read_recorded_requests(const std::string& folder);
+
+}  // namespace tidegate::serving

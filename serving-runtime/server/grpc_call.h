@@ -1,0 +1,78 @@
+#pragma once
+// One unary call on a completion queue: waits for a request, has it handled, sends the answer, ends. The thread that takes
+// the request from the queue first puts a fresh call in its place. Only grpc_server.cc includes this.
+#include <absl/status/status.h>
+#include <grpcpp/grpcpp.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace tidegate::serving {
+
+// What a completion queue's tags point to.
+class QueueTag {
+ public:
+  virtual ~QueueTag() = default;
+  // The operation that was started last has ended. May destroy the tag.
+  virtual void advance(bool ok) = 0;
+};
+
+inline grpc::Status to_grpc(const absl::Status& status) {
+  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
+}
+
+template <class Request, class Response>
+class UnaryCall : public QueueTag {
+ public:
+  // What all calls of one method share; lives as long as the server.
+  struct Method {
+    // Waits for a request of this method; false when the server takes no more.
+    std::function<bool(grpc::ServerContext*, Request*, grpc::ServerAsyncResponseWriter<Response>*, QueueTag*)> listen;
+    // Must call finish() once, now or later, from any thread.
+    std::function<void(UnaryCall&)> handle;
+  };
+
+  static void listen(const Method& method) {
+    auto call = std::unique_ptr<UnaryCall>(new UnaryCall(method));
+    UnaryCall* tag = call.get();
+    // From here on the queue owns the call.
+    if (method.listen(&tag->context_, &tag->request_, &tag->writer_, tag)) call.release();
+  }
+
+  const Request& request() const { return request_; }
+  Response& response() { return response_; }
+  void add_header(const std::string& name, const std::string& value) { context_.AddInitialMetadata(name, value); }
+  void add_trailer(const std::string& name, const std::string& value) { context_.AddTrailingMetadata(name, value); }
+
+  void finish(const absl::Status& status) {
+    if (status.ok()) {
+      writer_.Finish(response_, grpc::Status::OK, this);
+    } else {
+      writer_.FinishWithError(to_grpc(status), this);
+    }
+  }
+
+  void advance(bool ok) override {
+    if (answered_ || !ok) {
+      delete this;
+      return;
+    }
+    answered_ = true;
+    listen(method_);
+    method_.handle(*this);
+  }
+
+ private:
+  explicit UnaryCall(const Method& method) : method_(method) {}
+
+  const Method& method_;
+  grpc::ServerContext context_;
+  Request request_;
+  Response response_;
+  grpc::ServerAsyncResponseWriter<Response> writer_{&context_};
+  bool answered_ = false;
+};
+
+}  // namespace tidegate::serving

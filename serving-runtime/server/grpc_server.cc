@@ -1,0 +1,179 @@
+#include "serving-runtime/server/grpc_server.h"
+
+#include <shared_mutex>
+#include <thread>
+#include <vector>
+
+#include "base/status.h"
+#include "open_inference.grpc.pb.h"
+#include "serving-runtime/api/oip/grpc_messages.h"
+#include "serving-runtime/api/tfs/grpc_messages.h"
+#include "serving-runtime/server/grpc_call.h"
+#include "tensorflow_serving.grpc.pb.h"
+
+namespace tidegate::serving {
+namespace {
+
+namespace tfs_pb = tensorflow::serving;
+
+// Calls of one method that wait for a request; more would only cost memory.
+constexpr int kWaitingCalls = 32;
+
+class QueueServer : public GrpcServer {
+ public:
+  QueueServer(FrontEndContext& context, std::function<bool()> ready) : context_(context), ready_(std::move(ready)) {}
+  ~QueueServer() override { drain(absl::InfinitePast()); }
+
+  absl::Status start(const GrpcServerOptions& options) {
+    grpc::ServerBuilder builder;
+    int port = 0;
+    std::string address = base::cat(options.address, ":", options.port);
+    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+    builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+    builder.SetMaxSendMessageSize(-1);
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.RegisterService(&predictions_);
+    builder.RegisterService(&models_);
+    builder.RegisterService(&inference_);
+    queue_ = builder.AddCompletionQueue();
+    server_ = builder.BuildAndStart();
+    if (!server_ || port == 0) {
+      if (queue_) discard_queue();
+      return absl::UnavailableError(base::cat("Cannot listen on ", address, " for gRPC; is the port taken?"));
+    }
+    port_ = static_cast<uint16_t>(port);
+    offer_tensorflow_serving();
+    offer_open_inference();
+    for (size_t i = 0; i < options.threads; ++i) threads_.emplace_back([this] { poll(); });
+    return absl::OkStatus();
+  }
+
+  uint16_t port() const override { return port_; }
+
+  void drain(absl::Time deadline) override {
+    if (!server_) return;
+    server_->Shutdown(absl::ToChronoTime(deadline));
+    {
+      std::unique_lock lock(listening_mutex_);
+      listening_ = false;
+    }
+    queue_->Shutdown();
+    for (std::thread& thread : threads_) thread.join();
+    server_.reset();
+  }
+
+ private:
+  template <class Request, class Response>
+  using Handle = std::function<void(UnaryCall<Request, Response>&)>;
+
+  // Keeps `method` for as long as the server lives and starts to wait for its requests.
+  template <class Service, class Base, class Request, class Response>
+  void offer(Service& service,
+             void (Base::*wait)(grpc::ServerContext*, Request*, grpc::ServerAsyncResponseWriter<Response>*,
+                                grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
+             Handle<Request, Response> handle) {
+    using Call = UnaryCall<Request, Response>;
+    auto method = std::make_shared<typename Call::Method>();
+    method->handle = std::move(handle);
+    method->listen = [this, &service, wait](auto* context, auto* request, auto* writer, QueueTag* tag) {
+      std::shared_lock lock(listening_mutex_);  // waiting on a queue that is shut down would abort
+      if (!listening_) return false;
+      (service.*wait)(context, request, writer, queue_.get(), queue_.get(), tag);
+      return true;
+    };
+    methods_.push_back(method);
+    for (int i = 0; i < kWaitingCalls; ++i) Call::listen(*method);
+  }
+
+  // A prediction: waits for a slot, is counted, names the version and says whose the error is.
+  template <class Request, class Response>
+  Handle<Request, Response> prediction(Api api, absl::Status (*run)(const ServableTable&, const Request&, Response&,
+                                                                    std::shared_ptr<const Servable>&)) {
+    return [this, api, run](UnaryCall<Request, Response>& call) {
+      absl::Status queued = context_.gate.run([this, api, run, &call] {
+        absl::Duration begin = context_.clock.uptime();
+        std::shared_ptr<const Servable> servable;
+        absl::Status result = run(*context_.directory.read(), call.request(), call.response(), servable);
+        if (servable) call.add_header("x-tidegate-model-version", servable->version_text());
+        if (is_model_error(result)) call.add_trailer("x-tidegate-error", "model");
+        context_.metrics.count(api, servable.get(), result, context_.clock.uptime() - begin);
+        call.finish(result);
+      });
+      if (!queued.ok()) call.finish(queued);
+    };
+  }
+
+  template <class Request, class Response>
+  Handle<Request, Response> question(absl::Status (*answer)(const ServableTable&, const Request&, Response&)) {
+    return [this, answer](UnaryCall<Request, Response>& call) {
+      call.finish(answer(*context_.directory.read(), call.request(), call.response()));
+    };
+  }
+
+  void offer_tensorflow_serving() {
+    using Predictions = tfs_pb::PredictionService::AsyncService;
+    using Models = tfs_pb::ModelService::AsyncService;
+    offer(predictions_, &Predictions::RequestPredict, prediction(Api::kTfsGrpc, tfs::predict));
+    offer(predictions_, &Predictions::RequestGetModelMetadata, question(tfs::get_model_metadata));
+    offer(models_, &Models::RequestGetModelStatus, question(tfs::get_model_status));
+  }
+
+  void offer_open_inference() {
+    using Service = inference::GRPCInferenceService::AsyncService;
+    offer(inference_, &Service::RequestModelInfer, prediction(Api::kOipGrpc, oip::model_infer));
+    offer(inference_, &Service::RequestModelMetadata, question(oip::model_metadata));
+    offer(inference_, &Service::RequestModelReady, question(oip::model_ready));
+    offer(inference_, &Service::RequestServerMetadata,
+          Handle<inference::ServerMetadataRequest, inference::ServerMetadataResponse>([](auto& call) {
+            oip::server_metadata(call.response());
+            call.finish(absl::OkStatus());
+          }));
+    offer(inference_, &Service::RequestServerLive,
+          Handle<inference::ServerLiveRequest, inference::ServerLiveResponse>([](auto& call) {
+            call.response().set_live(true);
+            call.finish(absl::OkStatus());
+          }));
+    offer(inference_, &Service::RequestServerReady,
+          Handle<inference::ServerReadyRequest, inference::ServerReadyResponse>([this](auto& call) {
+            call.response().set_ready(ready_());
+            call.finish(absl::OkStatus());
+          }));
+  }
+
+  void poll() {
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue_->Next(&tag, &ok)) static_cast<QueueTag*>(tag)->advance(ok);
+  }
+
+  // A queue must be empty before it is destroyed.
+  void discard_queue() {
+    queue_->Shutdown();
+    poll();
+    queue_.reset();
+  }
+
+  FrontEndContext& context_;
+  const std::function<bool()> ready_;
+  tfs_pb::PredictionService::AsyncService predictions_;
+  tfs_pb::ModelService::AsyncService models_;
+  inference::GRPCInferenceService::AsyncService inference_;
+  std::vector<std::shared_ptr<void>> methods_;
+  std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  std::unique_ptr<grpc::Server> server_;
+  std::shared_mutex listening_mutex_;
+  bool listening_ = true;
+  std::vector<std::thread> threads_;
+  uint16_t port_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<GrpcServer>> start_grpc_server(const GrpcServerOptions& options, FrontEndContext& context,
+                                                              std::function<bool()> ready) {
+  auto server = std::make_unique<QueueServer>(context, std::move(ready));
+  TG_RETURN_IF_ERROR(server->start(options));
+  return server;
+}
+
+}  // namespace tidegate::serving

@@ -1,0 +1,34 @@
+#pragma once
+// The gRPC port: TensorFlow Serving's PredictionService and ModelService, and the Open Inference Protocol's
+// GRPCInferenceService, on completion queues (half the cost of callbacks).
+#include <absl/status/statusor.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "serving-runtime/api/front_end.h"
+
+namespace tidegate::serving {
+
+struct GrpcServerOptions {
+  std::string address = "0.0.0.0";
+  uint16_t port = 0;  // 0: any free one
+  uint64_t max_message_bytes = 64ull << 20;
+  size_t threads = 2;
+};
+
+class GrpcServer {
+ public:
+  virtual ~GrpcServer() = default;
+  virtual uint16_t port() const = 0;
+  // Sends GOAWAY, takes no more requests, waits for those in flight at most until `deadline`, then cancels them and ends
+  // the threads. Blocks; call once, not on a thread of the server.
+  virtual void drain(absl::Time deadline) = 0;
+};
+
+// Starts to serve. `ready` answers ServerReady. UNAVAILABLE when the port cannot be had.
+absl::StatusOr<std::unique_ptr<GrpcServer>> start_grpc_server(const GrpcServerOptions& options, FrontEndContext& context,
+                                                              std::function<bool()> ready);
+
+}  // namespace tidegate::serving

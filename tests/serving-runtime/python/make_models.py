@@ -1,0 +1,96 @@
+"""Makes the SavedModels that the runtime's tests serve: make_models.py FOLDER."""
+
+import pathlib
+import sys
+
+import tensorflow as tf
+
+
+def spec(shape, dtype, name):
+    return tf.TensorSpec(shape, dtype, name=name)
+
+
+class HalfPlusTwo(tf.Module):
+    """y = x / 2 + 2, TensorFlow Serving's own example."""
+
+    def __init__(self, offset=2.0):
+        super().__init__()
+        self.half = tf.Variable(0.5)
+        self.offset = tf.Variable(offset)
+
+    @tf.function(input_signature=[spec([None], tf.float32, "x")])
+    def serve(self, x):
+        return {"y": self.half * x + self.offset}
+
+
+class Picky(tf.Module):
+    """Fails inside its graph for negative input."""
+
+    @tf.function(input_signature=[spec([None, 2], tf.float32, "x")])
+    def serve(self, x):
+        check = tf.debugging.assert_non_negative(x, message="the model takes no negative numbers")
+        with tf.control_dependencies([check]):
+            return {"sum": tf.reduce_sum(x, axis=1)}
+
+
+class Strings(tf.Module):
+    """Text in, text and binary out."""
+
+    @tf.function(input_signature=[spec([None], tf.string, "text")])
+    def serve(self, text):
+        return {"upper": tf.strings.upper(text), "copy_bytes": tf.identity(text)}
+
+
+class Many(tf.Module):
+    """Two inputs of different types, three outputs."""
+
+    @tf.function(input_signature=[spec([None, 3], tf.int64, "a"), spec([None], tf.bool, "flip")])
+    def serve(self, a, flip):
+        sign = tf.where(flip, tf.constant(-1, tf.int64), tf.constant(1, tf.int64))
+        return {
+            "signed": a * sign[:, None],
+            "mean": tf.reduce_mean(tf.cast(a, tf.float64), axis=1),
+            "half": tf.cast(a, tf.float16),
+        }
+
+
+class Slow(tf.Module):
+    """Works for a while, so that a request can be in flight; the time grows with x."""
+
+    @tf.function(input_signature=[spec([], tf.int32, "rounds")])
+    def serve(self, rounds):
+        size = 256
+        result = tf.while_loop(
+            lambda i, m: i < rounds,
+            lambda i, m: (i + 1, tf.tanh(tf.matmul(m, m))),
+            (tf.constant(0), tf.ones([size, size]) / size),
+        )
+        return {"done": result[0], "trace": tf.linalg.trace(result[1])}
+
+
+def save(module, folder):
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
+
+
+def save_untagged(folder):
+    """A TensorFlow 1 style SavedModel of which no graph is tagged `serve`."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        tf.constant(1.0, name="one")
+        builder = tf.compat.v1.saved_model.builder.SavedModelBuilder(str(folder))
+        builder.add_meta_graph_and_variables(session, ["train"])
+        builder.save()
+
+
+def main():
+    root = pathlib.Path(sys.argv[1])
+    save(HalfPlusTwo(), root / "half_plus_two" / "123")
+    save(HalfPlusTwo(3.0), root / "half_plus_three" / "124")
+    save(Picky(), root / "picky" / "1")
+    save(Strings(), root / "strings" / "1")
+    save(Many(), root / "many" / "1")
+    save(Slow(), root / "slow" / "1")
+    save_untagged(root / "untagged" / "1")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""From the start to the end of the process: load, fail to load, new versions, drain, and the command line."""
+
+import concurrent.futures
+import json
+import shutil
+import subprocess
+
+import requests
+from conftest import RUNTIME
+
+
+def run(*arguments):
+    return subprocess.run([RUNTIME, *map(str, arguments)], capture_output=True, text=True, timeout=60)
+
+
+def failed_start(start, model, base_path, *flags):
+    runtime = start(model, *flags, base_path=base_path, wait=False)
+    code = runtime.process.wait(60)
+    return code, json.loads(runtime.termination_log.read_text())
+
+
+def test_a_saved_model_without_the_serve_tag_ends_the_process_with_its_tags(start, models):
+    code, message = failed_start(start, "untagged", models / "untagged")
+    assert code == 1 and message["error"] == "ModelLoadFailed"
+    assert "no graph with exactly the tag 'serve'" in message["message"] and "{train}" in message["message"]
+
+
+def test_a_corrupt_saved_model_ends_the_process(start, tmp_path):
+    folder = tmp_path / "broken" / "1"
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(b"\xff" * 100)
+    code, message = failed_start(start, "broken", folder.parent)
+    assert code == 1 and "is not a SavedModel" in message["message"]
+
+
+def test_missing_variables_end_the_process_in_tensorflows_words(start, models, tmp_path):
+    shutil.copytree(models / "half_plus_two", tmp_path / "cut")
+    shutil.rmtree(tmp_path / "cut/123/variables")
+    code, message = failed_start(start, "cut", tmp_path / "cut")
+    assert code == 1 and message["error"] == "ModelLoadFailed" and "version 123" in message["message"]
+
+
+def test_an_empty_base_path_ends_the_process(start, tmp_path):
+    (tmp_path / "empty").mkdir()
+    code, message = failed_start(start, "empty", tmp_path / "empty")
+    assert code == 1 and "No versions of model empty found under base path" in message["message"]
+
+
+def test_a_missing_backend_names_the_image_that_has_it(start, models, tmp_path):
+    code, message = failed_start(start, "half_plus_two", models / "half_plus_two", f"--backend-dir={tmp_path}")
+    assert code == 1 and "runtime-tensorflow" in message["message"]
+
+
+def test_a_missing_tensorflow_is_named(start, models, tmp_path):
+    code, message = failed_start(start, "half_plus_two", models / "half_plus_two", f"--tensorflow-dir={tmp_path}")
+    assert code == 1 and "libtensorflow_cc.so.2" in message["message"]
+
+
+def test_a_new_version_serves_before_the_old_one_goes(start, models, tmp_path):
+    base = tmp_path / "growing"
+    shutil.copytree(models / "half_plus_two", base)
+    runtime = start("growing", "--poll-seconds=0.05", base_path=base)
+    shutil.copytree(models / "half_plus_three/124", tmp_path / "124")
+    (tmp_path / "124").rename(base / "124")
+    answers = []
+
+    def both_happened():
+        answers.append(runtime.predict({"instances": [2]}))
+        states = {v["version"]: v["state"] for v in runtime.get("/v1/models/growing").json()["model_version_status"]}
+        return states == {"123": "END", "124": "AVAILABLE"}
+
+    runtime.wait_until(both_happened)
+    assert all(answer.status_code == 200 for answer in answers)
+    assert runtime.predict({"instances": [2]}).json() == {"predictions": [4.0]}
+
+
+def test_a_version_that_cannot_be_loaded_leaves_the_old_one_serving(start, models, tmp_path):
+    base = tmp_path / "failing"
+    shutil.copytree(models / "half_plus_two", base)
+    runtime = start("failing", "--poll-seconds=0.05", base_path=base)
+    (tmp_path / "124").mkdir()
+    (tmp_path / "124/saved_model.pb").write_bytes(b"\xff")
+    (tmp_path / "124").rename(base / "124")
+
+    def gave_up():
+        states = {v["version"]: v for v in runtime.get("/v1/models/failing").json()["model_version_status"]}
+        return states.get("124", {}).get("state") == "END"
+
+    runtime.wait_until(gave_up)
+    (status, _) = runtime.get("/v1/models/failing").json()["model_version_status"]
+    assert status["status"]["error_code"] == "DATA_LOSS"
+    assert runtime.predict({"instances": [2]}).json() == {"predictions": [3.0]}
+    assert runtime.get("/v2/health/ready").status_code == 200
+
+
+def test_sigterm_finishes_what_is_in_flight_and_says_not_ready(start):
+    runtime = start("slow", "--drain-seconds=1", "--warm-up=false")
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        slow = pool.submit(runtime.predict, {"inputs": 1500})
+        runtime.wait_until(lambda: "tidegate_runtime_requests_running 1" in runtime.get("/metrics").text)
+        runtime.process.terminate()
+        runtime.wait_until(lambda: runtime.get("/v2/health/ready").status_code == 503)
+        late = runtime.predict({"inputs": 1})
+        assert late.status_code == 200 and late.headers["Connection"] == "close"
+        assert slow.result().status_code == 200
+    assert runtime.process.wait(30) == 0
+
+
+def test_sigterm_under_load_fails_no_request(start):
+    runtime = start("half_plus_two", "--drain-seconds=0.5")
+    answers = []
+
+    def client():
+        """Sends until it is told that the connection ends, as a router that takes the hint does."""
+        with requests.Session() as session:
+            while True:
+                answer = session.post(f"http://{runtime.rest}/v1/models/half_plus_two:predict", '{"instances":[2]}', timeout=30)
+                answers.append(answer.status_code)
+                if answer.headers.get("Connection") == "close":
+                    return
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        clients = [pool.submit(client) for _ in range(8)]
+        runtime.wait_until(lambda: len(answers) > 500)
+        runtime.process.terminate()
+        for one in clients:
+            one.result()
+    assert runtime.process.wait(30) == 0
+    assert set(answers) == {200}
+
+
+def test_too_large_a_body_is_refused(start):
+    runtime = start("half_plus_two", "--max-request-bytes=1000")
+    assert runtime.predict(" " * 2000).status_code == 413
+    assert runtime.predict({"instances": [2]}).status_code == 200
+
+
+def test_a_full_queue_answers_429(start):
+    runtime = start("slow", "--concurrency=1", "--queue-limit=1", "--warm-up=false")
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        codes = [f.result().status_code for f in [pool.submit(runtime.predict, {"inputs": 500}) for _ in range(8)]]
+    assert set(codes) == {200, 429}
+
+
+def test_inspect_prints_signatures_as_text_and_json(models):
+    text = run("inspect", models / "many/1").stdout
+    assert "input  a: int64 (-1, 3)" in text and "output mean: float64" not in text and "output mean: double (-1)" in text
+    report = json.loads(run("inspect", models / "many/1", "--json").stdout)
+    (graph,) = report["graphs"]
+    assert graph["tags"] == ["serve"]
+    assert [i["name"] for i in graph["signatures"]["serving_default"]["inputs"]] == ["a", "flip"]
+    missing = run("inspect", models / "nowhere")
+    assert missing.returncode == 1 and "is not a folder" in missing.stderr
+
+
+def test_the_command_line_refuses_what_it_does_not_know():
+    assert run("serve", "--no-such-flag").returncode != 0
+    assert run("serve", "--model-base-path=/x", "--version-label=stable").returncode == 1
+    assert "--model-base-path" in run("serve", "--help").stdout

@@ -1,0 +1,102 @@
+"""TensorFlow Serving's gRPC API with its own Python client, tensorflow-serving-api."""
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import (get_model_metadata_pb2, get_model_status_pb2, model_service_pb2_grpc, predict_pb2,
+                                     prediction_service_pb2_grpc)
+
+
+def stub(runtime):
+    return prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(runtime.grpc))
+
+
+def request(model, **inputs):
+    message = predict_pb2.PredictRequest()
+    message.model_spec.name = model
+    for name, value in inputs.items():
+        message.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+    return message
+
+
+def test_predict_answers_with_typed_fields_and_the_version(running):
+    answer, call = stub(running("half_plus_two")).Predict.with_call(
+        request("half_plus_two", x=np.array([2, 3], np.float32)), timeout=10)
+    assert list(answer.outputs["y"].float_val) == [3.0, 3.5]
+    assert tf.make_ndarray(answer.outputs["y"]).tolist() == [3.0, 3.5]
+    assert (answer.model_spec.name, answer.model_spec.version.value) == ("half_plus_two", 123)
+    assert answer.model_spec.signature_name == "serving_default"
+    assert dict(call.initial_metadata())["x-tidegate-model-version"] == "123"
+
+
+def test_a_single_typed_value_fills_the_shape(running):
+    message = request("half_plus_two")
+    message.inputs["x"].dtype = tf.float32.as_datatype_enum
+    message.inputs["x"].tensor_shape.dim.add().size = 3
+    message.inputs["x"].float_val.append(2.0)
+    assert list(stub(running("half_plus_two")).Predict(message, timeout=10).outputs["y"].float_val) == [3.0] * 3
+
+
+def test_several_types_both_ways(running):
+    answer = stub(running("many")).Predict(
+        request("many", a=np.array([[1, 2, 3]], np.int64), flip=np.array([True])), timeout=10)
+    assert tf.make_ndarray(answer.outputs["signed"]).tolist() == [[-1, -2, -3]]
+    assert tf.make_ndarray(answer.outputs["half"]).dtype == np.float16
+    answer = stub(running("strings")).Predict(request("strings", text=[b"a\x00b", b""]), timeout=10)
+    assert tf.make_ndarray(answer.outputs["copy_bytes"]).tolist() == [b"a\x00b", b""]
+
+
+def test_an_output_filter_chooses_the_outputs(running):
+    message = request("many", a=np.array([[1, 2, 3]], np.int64), flip=np.array([True]))
+    message.output_filter.append("mean")
+    assert list(stub(running("many")).Predict(message, timeout=10).outputs) == ["mean"]
+
+
+@pytest.mark.parametrize("change,code,part", [
+    (lambda m: m.model_spec.ClearField("name"), grpc.StatusCode.INVALID_ARGUMENT, "no name"),
+    (lambda m: setattr(m.model_spec, "name", "foo"), grpc.StatusCode.NOT_FOUND, "Servable not found for request: Latest(foo)"),
+    (lambda m: setattr(m.model_spec, "signature_name", "nope"), grpc.StatusCode.FAILED_PRECONDITION,
+     'Serving signature key "nope" not found.'),
+    (lambda m: m.output_filter.append("nope"), grpc.StatusCode.INVALID_ARGUMENT, "output tensor alias not found in signature: nope"),
+    (lambda m: m.output_filter.extend(["y", "y"]), grpc.StatusCode.INVALID_ARGUMENT, "duplicate output tensor alias: y"),
+    (lambda m: m.inputs["z"].CopyFrom(m.inputs["x"]), grpc.StatusCode.INVALID_ARGUMENT,
+     "input size does not match signature: 2!=1 len({x,z}) != len({x}). Sent extra: {z}. Missing but required: {}."),
+    (lambda m: setattr(m.inputs["x"].tensor_shape.dim[0], "size", 1 << 60), grpc.StatusCode.INVALID_ARGUMENT, "x"),
+    (lambda m: setattr(m.inputs["x"].tensor_shape.dim[0], "size", -1), grpc.StatusCode.INVALID_ARGUMENT, "negative"),
+])
+def test_bad_requests_are_refused_in_tensorflow_servings_words(running, change, code, part):
+    message = request("half_plus_two", x=np.array([2], np.float32))
+    change(message)
+    with pytest.raises(grpc.RpcError) as caught:
+        stub(running("half_plus_two")).Predict(message, timeout=10)
+    assert caught.value.code() == code and part in caught.value.details()
+    assert "x-tidegate-error" not in dict(caught.value.trailing_metadata())
+
+
+def test_an_error_inside_the_graph_carries_the_models_trailer(running):
+    with pytest.raises(grpc.RpcError) as caught:
+        stub(running("picky")).Predict(request("picky", x=np.array([[1, -1]], np.float32)), timeout=10)
+    assert "no negative numbers" in caught.value.details()
+    assert dict(caught.value.trailing_metadata())["x-tidegate-error"] == "model"
+
+
+def test_metadata_and_status(running):
+    message = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+    message.model_spec.name = "half_plus_two"
+    answer = stub(running("half_plus_two")).GetModelMetadata(message, timeout=10)
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    assert answer.metadata["signature_def"].Unpack(signatures)
+    assert signatures.signature_def["serving_default"].inputs["x"].name == "serving_default_x:0"
+    status = get_model_status_pb2.GetModelStatusRequest()
+    status.model_spec.name = "half_plus_two"
+    channel = grpc.insecure_channel(running("half_plus_two").grpc)
+    (version,) = model_service_pb2_grpc.ModelServiceStub(channel).GetModelStatus(status, timeout=10).model_version_status
+    assert (version.version, version.state, version.status.error_code) == (123, 30, 0)
+
+
+def test_methods_that_are_not_offered_say_so(running):
+    from tensorflow_serving.apis import classification_pb2
+    with pytest.raises(grpc.RpcError) as caught:
+        stub(running("half_plus_two")).Classify(classification_pb2.ClassificationRequest(), timeout=10)
+    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED

@@ -1,0 +1,141 @@
+"""TensorFlow Serving's REST API: the cases of its own tests, and what a model's own failure looks like."""
+
+import base64
+import math
+
+import pytest
+
+
+@pytest.fixture
+def hpt(running):
+    return running("half_plus_two")
+
+
+def test_rows_become_predictions_and_columns_outputs(hpt):
+    rows = hpt.predict({"instances": [2, 3, 4]})
+    assert rows.status_code == 200 and rows.json() == {"predictions": [3.0, 3.5, 4.0]}
+    assert rows.headers["x-tidegate-model-version"] == "123"
+    assert hpt.predict({"inputs": [2, 3, 4]}).json() == {"outputs": [3.0, 3.5, 4.0]}
+    assert hpt.predict({"instances": [{"x": 2}, {"x": 5}]}).json() == {"predictions": [3.0, 4.5]}
+
+
+def test_whole_numbers_keep_their_point_and_bare_infinities_pass(hpt):
+    assert hpt.predict('{"instances":[2]}').text == '{"predictions":[3.0]}'
+    answer = hpt.predict('{"instances":[NaN,Infinity,-Infinity]}')
+    assert answer.text == '{"predictions":[NaN,Infinity,-Infinity]}'
+    assert math.isnan(answer.json()["predictions"][0])
+
+
+@pytest.mark.parametrize("body,part", [
+    ("", "JSON Parse error: The document is empty"),
+    ('{"instances":["x","y"]}', "is not of expected type: float"),
+    ('{"instances":[1,[1]]}', "Expecting shape"),
+    ('{"instances":[[1],[1,2]]}', "Expecting tensor size"),
+    ('{"signature_name":100,"instances":[1]}', "must be a string value"),
+    ('{"instances":[1],"inputs":[1]}', "Not formatted correctly"),
+    ('{"signature_name":"nope","instances":[1]}', 'Serving signature name: "nope" not found in signature def'),
+    ('{"instances":[]}', "No values in 'instances' array"),
+    ('{"instances":{}}', "Excepting 'instances' to be an list/array"),
+    ('{}', "Missing 'inputs' or 'instances' key"),
+    ('[1]', "Is not object"),
+    ('{"instances":[1]} x', "must not be followed by other values"),
+    ('{"instances":[{"z":1}]}', "does not have named input: z"),
+    ('{"inputs":{"z":1}}', "Missing named input: x"),
+])
+def test_bad_requests_are_refused_in_tensorflow_servings_words(hpt, body, part):
+    answer = hpt.predict(body)
+    assert answer.status_code == 400 and part in answer.json()["error"]
+    assert "x-tidegate-error" not in answer.headers
+    assert answer.headers["x-tidegate-model-version"] == "123"
+
+
+@pytest.mark.parametrize("path,code,part", [
+    ("/v1/foo", 400, "Malformed request: GET /v1/foo"),
+    ("/v1/models", 400, "Missing model name in request."),
+    ("/v1/models/half_plus_two/versions/HELLO", 400, "Malformed request"),
+    ("/v1/models/half_plus_two/versions/18446744073709551615", 400, "Failed to convert version"),
+    ("/v1/models/half_plus_two/versions/5", 404, "Could not find version 5 of model half_plus_two"),
+    ("/v1/models/foo", 404, "Could not find any versions of model foo"),
+    ("/v1/models/half_plus_two/labels/canary", 400, "Unrecognized servable version label: canary"),
+])
+def test_bad_paths_are_refused_in_tensorflow_servings_words(hpt, path, code, part):
+    answer = hpt.get(path)
+    assert answer.status_code == code and part in answer.json()["error"]
+
+
+def test_unknown_models_versions_and_labels_are_not_served(hpt):
+    answer = hpt.predict({"instances": [1]}, "foo")
+    assert answer.status_code == 404 and answer.json()["error"] == "Servable not found for request: Latest(foo)"
+    answer = hpt.post("/v1/models/half_plus_two/versions/7:predict", {"instances": [1]})
+    assert answer.json()["error"] == "Servable not found for request: Specific(half_plus_two, 7)"
+    answer = hpt.post("/v1/models/half_plus_two/labels/canary:predict", {"instances": [1]})
+    assert answer.status_code == 400
+
+
+def test_a_version_is_served_by_number_and_by_label(start):
+    runtime = start("half_plus_two", "--version-label=stable=123")
+    for where in ("versions/123", "labels/stable"):
+        answer = runtime.post(f"/v1/models/half_plus_two/{where}:predict", {"instances": [2]})
+        assert answer.json() == {"predictions": [3.0]}
+
+
+def test_status_and_metadata_tell_the_model(hpt):
+    (status,) = hpt.get("/v1/models/half_plus_two").json()["model_version_status"]
+    assert status == {"version": "123", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
+    metadata = hpt.get("/v1/models/half_plus_two/metadata").json()
+    assert metadata["model_spec"] == {"name": "half_plus_two", "signature_name": "", "version": "123"}
+    signature = metadata["metadata"]["signature_def"]["signature_def"]["serving_default"]
+    assert signature["method_name"] == "tensorflow/serving/predict"
+    assert signature["inputs"]["x"]["dtype"] == "DT_FLOAT"
+    assert signature["inputs"]["x"]["tensor_shape"]["dim"] == [{"size": "-1", "name": ""}]
+
+
+def test_an_error_inside_the_graph_is_marked_as_the_models_own(running):
+    picky = running("picky")
+    assert picky.predict({"instances": [[1, 2]]}).json() == {"predictions": [3.0]}
+    failed = picky.predict({"instances": [[1, -2]]})
+    assert failed.status_code == 400 and "no negative numbers" in failed.json()["error"]
+    assert failed.headers["x-tidegate-error"] == "model"
+    assert failed.headers["x-tidegate-model-version"] == "1"
+
+
+def test_an_input_of_the_wrong_shape_is_the_clients_error_though_the_graph_finds_it(running):
+    failed = running("picky").predict({"instances": [[1, 2, 3]]})
+    assert failed.status_code == 400 and "x-tidegate-error" not in failed.headers
+
+
+def test_several_inputs_and_outputs_of_several_types(running):
+    many = running("many")
+    row = {"a": [1, 2, 3], "flip": True}
+    assert many.predict({"instances": [row]}).json() == {
+        "predictions": [{"half": [1.0, 2.0, 3.0], "mean": 2.0, "signed": [-1, -2, -3]}]}
+    columns = many.predict({"inputs": {"flip": [False], "a": [[4, 5, 6]]}}).json()["outputs"]
+    assert columns == {"half": [[4.0, 5.0, 6.0]], "mean": [5.0], "signed": [[4, 5, 6]]}
+    answer = many.predict({"instances": [{"a": [1, 2, 3]}]})
+    assert answer.status_code == 400 and "keys must be equal to: a,flip" in answer.json()["error"]
+    answer = many.predict({"instances": [[1, 2, 3]]})
+    assert "instances is a plain list, but expecting list of objects" in answer.json()["error"]
+
+
+def test_strings_go_as_text_and_as_base64(running):
+    strings = running("strings")
+    raw = b"\x00\xff binary"
+    body = {"instances": ["häuser", {"b64": base64.b64encode(raw).decode()}]}
+    answer = strings.predict(body)
+    first = answer.content.split(b"},{")[0]
+    assert "häuser".upper().encode() in first or b"H" in first
+    copies = [base64.b64decode(p) for p in __import__("re").findall(rb'"copy_bytes":\{"b64":"([^"]*)"', answer.content)]
+    assert copies == ["häuser".encode(), raw]
+
+
+def test_metrics_count_by_model_version_and_code(start):
+    runtime = start("picky")
+    runtime.predict({"instances": [[1, 2]]})
+    runtime.predict({"instances": [[-1, 2]]})
+    runtime.predict("{")
+    text = runtime.get("/metrics").text
+    assert 'tidegate_runtime_requests_total{api="tfs_rest",code="OK",model="picky",version="1"} 1' in text
+    assert 'tidegate_runtime_requests_total{api="tfs_rest",code="INVALID_ARGUMENT",model="picky",version="1"} 2' in text
+    assert 'tidegate_runtime_model_errors_total{model="picky",version="1"} 1' in text
+    assert 'tidegate_runtime_request_duration_seconds_count{model="picky",version="1"} 3' in text
+    assert 'tidegate_runtime_model_version_state{model="picky",version="1"} 30' in text
