@@ -1,0 +1,373 @@
+// The client against a real kube-apiserver: what the server in memory (tests/kube) claims must be true of this one.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/strings.h"
+#include "conformance/api_server.h"
+#include "kube/client.h"
+#include "kube/errors.h"
+#include "kube/event_recorder.h"
+#include "kube/expectations.h"
+#include "kube/lease_elector.h"
+#include "kube/reflector.h"
+#include "kube/store.h"
+#include "kube/types.h"
+
+namespace tidegate::conformance {
+namespace {
+
+using kube::Json;
+using kube::ObjectKey;
+using kube::string_at;
+namespace resources = kube::resources;
+
+const kube::GroupVersionResource& kConfigMaps = resources::config_maps();
+const kube::GroupVersionResource& kDeployments = resources::deployments();
+
+// One server for all tests: it takes seconds to start.
+class ServerEnvironment : public ::testing::Environment {
+ public:
+  void SetUp() override {
+    world = std::make_unique<World>();
+    server = std::make_unique<ApiServer>();
+    const absl::Status started = server->start(*world);
+    ASSERT_TRUE(started.ok()) << started;
+  }
+  void TearDown() override {
+    server.reset();
+    world.reset();
+  }
+  static inline std::unique_ptr<World> world;
+  static inline std::unique_ptr<ApiServer> server;
+};
+const auto* const kEnvironment = ::testing::AddGlobalTestEnvironment(new ServerEnvironment);
+
+// Lets a test cut the network of one client.
+class Gate : public net::HttpClient {
+ public:
+  explicit Gate(net::HttpClient& behind) : behind_(behind) { cuts_.push_back(std::make_unique<base::Scope>()); }
+
+  base::Task<absl::StatusOr<net::HttpResponse>> request(net::HttpRequest request, base::Scope& scope) override {
+    if (shut_) co_return absl::UnavailableError("the test has cut this connection");
+    base::Scope child(scope);
+    auto registration = cuts_.back()->on_cancel([&child] { child.cancel(); });
+    absl::StatusOr<net::HttpResponse> answer = co_await behind_.request(std::move(request), child);
+    if (shut_ && !answer.ok()) co_return absl::UnavailableError("the test has cut this connection");
+    co_return answer;
+  }
+  void shut() {
+    shut_ = true;
+    // Kept: requests that end now still take back their registration.
+    cuts_.push_back(std::make_unique<base::Scope>());
+    cuts_[cuts_.size() - 2]->cancel();
+  }
+  void open() { shut_ = false; }
+
+ private:
+  net::HttpClient& behind_;
+  std::vector<std::unique_ptr<base::Scope>> cuts_;
+  bool shut_ = false;
+};
+
+class Conformance : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    // A namespace for each test.
+    static int number = 0;
+    ns_ = base::cat("test-", ++number);
+    Json object;
+    object["metadata"]["name"] = ns_;
+    auto created = world_.await(client_.create(resources::namespaces(), object, scope_));
+    ASSERT_TRUE(created.ok()) << created.status();
+  }
+  void TearDown() override {
+    scope_.cancel();
+    world_.until([] { return false; }, absl::Milliseconds(50));
+  }
+
+  Json config_map(const std::string& name, const std::string& value = "x") const {
+    Json object;
+    object["metadata"] = {{"namespace", ns_}, {"name", name}};
+    object["data"] = {{"value", value}};
+    return object;
+  }
+  Json deployment(const std::string& name, int replicas) const {
+    Json object;
+    object["metadata"] = {{"namespace", ns_}, {"name", name}};
+    const Json labels = {{"app", name}};
+    Json& spec = object["spec"];
+    spec["replicas"] = replicas;
+    spec["selector"]["matchLabels"] = labels;
+    spec["template"]["metadata"]["labels"] = labels;
+    Json container = {{"name", "c"}, {"image", "none"}};
+    spec["template"]["spec"]["containers"].push_back(std::move(container));
+    return object;
+  }
+  static std::string version(const Json& object) { return string_at(object, {"metadata", "resourceVersion"}); }
+  static std::string uid(const Json& object) { return string_at(object, {"metadata", "uid"}); }
+
+  World& world_ = *ServerEnvironment::world;
+  ApiServer& server_ = *ServerEnvironment::server;
+  Gate gate_{world_.http};
+  kube::ClientMetrics metrics_;
+  kube::Client client_{world_.http, server_.config()};
+  kube::Client gated_{gate_, server_.config(), &metrics_};
+  base::Scope scope_;
+  std::string ns_;
+};
+
+TEST_F(Conformance, AppliesChangesAndDropsFieldsAsTheirOwner) {
+  Json first = config_map("a");
+  first["data"]["extra"] = "y";
+  auto created = world_.await(client_.apply(kConfigMaps, first, {}, scope_));
+  ASSERT_TRUE(created.ok()) << created.status();
+  auto again = world_.await(client_.apply(kConfigMaps, first, {}, scope_));
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(version(*created), version(*again)) << "an apply that changes nothing writes nothing";
+  auto second = world_.await(client_.apply(kConfigMaps, config_map("a", "z"), {}, scope_));
+  ASSERT_TRUE(second.ok());
+  EXPECT_EQ((*second)["data"], (Json{{"value", "z"}}));
+}
+
+TEST_F(Conformance, NamesTheManagerThatOwnsAField) {
+  auto created = world_.await(client_.apply(kConfigMaps, config_map("a"), {}, scope_));
+  ASSERT_TRUE(created.ok());
+  kube::ApplyOptions other;
+  other.field_manager = "somebody";
+  other.force = false;
+  auto refused = world_.await(client_.apply(kConfigMaps, config_map("a", "mine"), other, scope_));
+  EXPECT_TRUE(kube::is_conflict(refused.status())) << refused.status();
+  EXPECT_THAT(std::string(base::view(refused.status().message())), ::testing::HasSubstr("tidegate"));
+}
+
+TEST_F(Conformance, AnApplyWithAVersionIsAPreconditionAndNeverCreates) {
+  auto created = world_.await(client_.apply(kConfigMaps, config_map("a"), {}, scope_));
+  ASSERT_TRUE(created.ok());
+  auto moved = world_.await(client_.apply(kConfigMaps, config_map("a", "y"), {}, scope_));
+  ASSERT_TRUE(moved.ok());
+  Json stale = config_map("a", "stale");
+  stale["metadata"]["resourceVersion"] = version(*created);
+  auto refused = world_.await(client_.apply(kConfigMaps, stale, {}, scope_));
+  EXPECT_TRUE(kube::is_conflict(refused.status())) << refused.status();
+  stale["metadata"]["name"] = "absent";
+  auto absent = world_.await(client_.apply(kConfigMaps, stale, {}, scope_));
+  EXPECT_FALSE(absent.ok());
+  auto got = world_.await(client_.get(kConfigMaps, {ns_, "absent"}, scope_));
+  EXPECT_TRUE(absl::IsNotFound(got.status()));
+}
+
+TEST_F(Conformance, WritesAStatusOnlyOnTheVersionItWasComputedFrom) {
+  auto created = world_.await(client_.create(kDeployments, deployment("web", 1), scope_));
+  ASSERT_TRUE(created.ok()) << created.status();
+  const ObjectKey key{ns_, "web"};
+  auto written = world_.await(
+      client_.apply_status(kDeployments, key, {{"observedGeneration", 1}}, version(*created), "tidegate", scope_));
+  ASSERT_TRUE(written.ok()) << written.status();
+  EXPECT_EQ(kube::int_at(*written, {"status", "observedGeneration"}), 1);
+  EXPECT_EQ(kube::int_at(*written, {"spec", "replicas"}), 1);
+  auto stale = world_.await(
+      client_.apply_status(kDeployments, key, {{"observedGeneration", 2}}, version(*created), "tidegate", scope_));
+  EXPECT_TRUE(kube::is_conflict(stale.status())) << stale.status();
+}
+
+TEST_F(Conformance, ScalesThroughTheSubresourceWithAPrecondition) {
+  auto created = world_.await(client_.create(kDeployments, deployment("web", 1), scope_));
+  ASSERT_TRUE(created.ok()) << created.status();
+  auto scaled = world_.await(client_.scale(kDeployments, {ns_, "web"}, 4, version(*created), "tidegate", scope_));
+  ASSERT_TRUE(scaled.ok()) << scaled.status();
+  auto got = world_.await(client_.get(kDeployments, {ns_, "web"}, scope_));
+  ASSERT_TRUE(got.ok());
+  EXPECT_EQ(kube::int_at(*got, {"spec", "replicas"}), 4);
+  EXPECT_EQ(version(*got), version(*scaled));
+  auto stale = world_.await(client_.scale(kDeployments, {ns_, "web"}, 5, version(*created), "tidegate", scope_));
+  EXPECT_TRUE(kube::is_conflict(stale.status())) << stale.status();
+}
+
+TEST_F(Conformance, DeletesOnlyTheObjectItMeant) {
+  auto created = world_.await(client_.create(kConfigMaps, config_map("a"), scope_));
+  ASSERT_TRUE(created.ok());
+  kube::DeleteOptions options;
+  options.uid = "00000000-0000-0000-0000-000000000000";
+  auto other = world_.await(client_.remove(kConfigMaps, {ns_, "a"}, options, scope_));
+  EXPECT_TRUE(kube::is_conflict(other)) << other;
+  options.uid = uid(*created);
+  options.resource_version = "1";
+  auto stale = world_.await(client_.remove(kConfigMaps, {ns_, "a"}, options, scope_));
+  EXPECT_TRUE(kube::is_conflict(stale)) << stale;
+  options.resource_version = version(*created);
+  auto removed = world_.await(client_.remove(kConfigMaps, {ns_, "a"}, options, scope_));
+  EXPECT_TRUE(removed.ok()) << removed;
+  auto gone = world_.await(client_.remove(kConfigMaps, {ns_, "a"}, {}, scope_));
+  EXPECT_TRUE(absl::IsNotFound(gone)) << gone;
+}
+
+TEST_F(Conformance, TellsErrorsApart) {
+  ASSERT_TRUE(world_.await(client_.create(kConfigMaps, config_map("a"), scope_)).ok());
+  auto exists = world_.await(client_.create(kConfigMaps, config_map("a"), scope_));
+  EXPECT_TRUE(absl::IsAlreadyExists(exists.status())) << exists.status();
+  auto invalid = world_.await(client_.create(kDeployments, deployment("web", -1), scope_));
+  EXPECT_TRUE(absl::IsInvalidArgument(invalid.status())) << invalid.status();
+  EXPECT_THAT(std::string(base::view(invalid.status().message())), ::testing::HasSubstr("spec.replicas"));
+  kube::ClientConfig stranger = server_.config();
+  stranger.token = kube::make_static_token("wrong");
+  kube::Client unknown(world_.http, stranger);
+  auto refused = world_.await(unknown.get(kConfigMaps, {ns_, "a"}, scope_));
+  EXPECT_TRUE(absl::IsUnauthenticated(refused.status())) << refused.status();
+  auto version = world_.await(client_.server_version(scope_));
+  ASSERT_TRUE(version.ok());
+  EXPECT_EQ(version->major, 1);
+  EXPECT_GT(version->minor, 30);
+}
+
+TEST_F(Conformance, ListsByPages) {
+  constexpr int kObjects = 45;
+  for (int i = 0; i < kObjects; ++i) {
+    ASSERT_TRUE(world_.await(client_.create(kConfigMaps, config_map(base::cat("m", 100 + i)), scope_)).ok());
+  }
+  kube::ListOptions options;
+  options.ns = ns_;
+  options.limit = 20;
+  auto first = world_.await(client_.list_page(kConfigMaps, options, scope_));
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(first->items.size(), 20u);
+  auto all = world_.await(client_.list(kConfigMaps, options, scope_));
+  ASSERT_TRUE(all.ok()) << all.status();
+  EXPECT_EQ(all->items.size(), static_cast<size_t>(kObjects));
+}
+
+// A reflector of one namespace's ConfigMaps, through the gate.
+class ReflectorConformance : public Conformance, public ::testing::WithParamInterface<bool> {
+ protected:
+  void SetUp() override {
+    Conformance::SetUp();
+    kube::ReflectorOptions options;
+    options.ns = ns_;
+    options.use_watch_list = GetParam();
+    reflector_ = std::make_unique<kube::Reflector>(gated_, kConfigMaps, options, store_, world_.clock, world_.random);
+    store_.add_handlers({nullptr, nullptr, [this](const ObjectKey& key, const auto&) { deleted_.push_back(key.name); }});
+  }
+  void start() {
+    world_.loop.spawn(reflector_->run(scope_));
+    ASSERT_TRUE(world_.until([&] { return store_.synced(); })) << reflector_->last_error();
+  }
+  std::string value(const std::string& name) const {
+    const auto object = store_.get({ns_, name});
+    return object ? object->data.at("value") : "";
+  }
+
+  kube::Store<kube::ConfigMap> store_{"configmaps", kube::decode_config_map, world_.clock};
+  std::unique_ptr<kube::Reflector> reflector_;
+  std::vector<std::string> deleted_;
+};
+INSTANTIATE_TEST_SUITE_P(, ReflectorConformance, ::testing::Bool(), [](const auto& info) {
+  return info.param ? "StreamedList" : "PagedList";
+});
+
+TEST_P(ReflectorConformance, FollowsACollection) {
+  ASSERT_TRUE(world_.await(client_.create(kConfigMaps, config_map("a"), scope_)).ok());
+  start();
+  EXPECT_EQ(value("a"), "x");
+  auto changed = world_.await(client_.apply(kConfigMaps, config_map("a", "y"), {}, scope_));
+  ASSERT_TRUE(changed.ok());
+  kube::Expectations expectations(world_.clock);
+  expectations.wrote({ns_, "key"}, store_, {ns_, "a"}, version(*changed));
+  ASSERT_TRUE(world_.until([&] { return expectations.ready({ns_, "key"}); }));
+  EXPECT_EQ(value("a"), "y");
+  EXPECT_EQ(expectations.given_up(), 0u);
+  ASSERT_TRUE(world_.await(client_.remove(kConfigMaps, {ns_, "a"}, {}, scope_)).ok());
+  ASSERT_TRUE(world_.until([&] { return store_.size() == 0; }));
+  EXPECT_EQ(metrics_.requests.count({"list", 200}), GetParam() ? 0u : 1u);
+}
+
+TEST_P(ReflectorConformance, SeesADeletionThatItMissedWhenItsVersionIsCompacted) {
+  ASSERT_TRUE(world_.await(client_.create(kConfigMaps, config_map("a"), scope_)).ok());
+  ASSERT_TRUE(world_.await(client_.create(kConfigMaps, config_map("b"), scope_)).ok());
+  start();
+  gate_.shut();
+  ASSERT_TRUE(world_.await(client_.remove(kConfigMaps, {ns_, "a"}, {}, scope_)).ok());
+  ASSERT_TRUE(world_.await(client_.apply(kConfigMaps, config_map("b", "later"), {}, scope_)).ok());
+  const absl::Status compacted = server_.compact(world_);
+  ASSERT_TRUE(compacted.ok()) << compacted;
+  // The API server keeps recent events in memory: only a new one knows nothing of them.
+  server_.stop_api();
+  const absl::Status started = server_.start_api(world_);
+  ASSERT_TRUE(started.ok()) << started;
+  gate_.open();
+  ASSERT_TRUE(world_.until([&] { return value("b") == "later"; })) << reflector_->last_error();
+  EXPECT_THAT(deleted_, ::testing::ElementsAre("a"));
+  EXPECT_EQ((metrics_.requests[{"watch", 410}]) + metrics_.relists["configmaps"] > 0, true);
+  ASSERT_TRUE(world_.await(client_.apply(kConfigMaps, config_map("b", "after"), {}, scope_)).ok());
+  EXPECT_TRUE(world_.until([&] { return value("b") == "after"; }));
+}
+
+TEST_P(ReflectorConformance, GoesOnWithoutAListWhenItsConnectionBreaks) {
+  ASSERT_TRUE(world_.await(client_.create(kConfigMaps, config_map("a"), scope_)).ok());
+  start();
+  gate_.shut();
+  ASSERT_TRUE(world_.await(client_.apply(kConfigMaps, config_map("a", "later"), {}, scope_)).ok());
+  gate_.open();
+  ASSERT_TRUE(world_.until([&] { return value("a") == "later"; })) << reflector_->last_error();
+  EXPECT_EQ(metrics_.relists["configmaps"], 0u);
+}
+
+TEST_F(Conformance, ElectsOneLeaderAndHandsOverAtOnce) {
+  const kube::LeaseTiming quick{absl::Seconds(3), absl::Seconds(2), absl::Milliseconds(300)};
+  std::vector<std::string> story;
+  const auto told = [&story](const std::string& who) {
+    return kube::LeaseCallbacks{[&story, who](int64_t epoch) { story.push_back(base::cat(who, " leads ", epoch)); },
+                                [&story, who](const std::string&) { story.push_back(who + " lost"); }, nullptr};
+  };
+  base::Scope first(scope_);
+  base::Scope second(scope_);
+  kube::LeaseElector a(gated_, world_.clock, {{ns_, "lease"}, "a", quick}, told("a"));
+  kube::LeaseElector b(client_, world_.clock, {{ns_, "lease"}, "b", quick}, told("b"));
+  world_.loop.spawn(a.run(first));
+  ASSERT_TRUE(world_.until([&] { return a.is_leader(); }));
+  world_.loop.spawn(b.run(second));
+  // Longer than the lease: it must have been renewed.
+  world_.until([&] { return b.is_leader(); }, absl::Seconds(5));
+  EXPECT_TRUE(a.is_leader());
+  EXPECT_FALSE(b.is_leader());
+  gate_.shut();
+  bool both = false;
+  ASSERT_TRUE(world_.until([&] {
+    both = both || (a.is_leader() && b.is_leader());
+    return b.is_leader();
+  }));
+  EXPECT_FALSE(both);
+  gate_.open();
+  second.cancel();
+  ASSERT_TRUE(world_.until([&] { return a.is_leader(); }));
+  EXPECT_THAT(story, ::testing::ElementsAre("a leads 1", "a lost", "b leads 2", "b lost", "a leads 3"));
+  first.cancel();
+  auto released = [&] {
+    auto lease = world_.await(client_.get(resources::leases(), {ns_, "lease"}, scope_));
+    return lease.ok() && string_at(*lease, {"spec", "holderIdentity"}).empty();
+  };
+  EXPECT_TRUE(world_.until(released, absl::Seconds(10))) << "a leader that leaves releases the lease";
+}
+
+TEST_F(Conformance, WritesEventsAndTheirSeries) {
+  kube::EventRecorder recorder(client_, world_.clock, "tidegate.dev/operator", "operator-0");
+  world_.loop.spawn(recorder.run(scope_));
+  kube::EventRecord record;
+  record.regarding = {"v1", "ConfigMap", {ns_, "a"}, "uid", "1"};
+  record.reason = "RolledBack";
+  record.action = "Rollback";
+  record.type = kube::EventType::kWarning;
+  record.note = "version 3 answered 12 of 400 requests with an error";
+  for (uint64_t i = 1; i <= 3; ++i) {
+    recorder.record(record);
+    ASSERT_TRUE(world_.until([&] { return recorder.written() + recorder.dropped() == i; }));
+  }
+  EXPECT_EQ(recorder.dropped(), 0u);
+  kube::ListOptions options;
+  options.ns = ns_;
+  auto events = world_.await(client_.list(resources::events(), options, scope_));
+  ASSERT_TRUE(events.ok());
+  ASSERT_EQ(events->items.size(), 1u);
+  EXPECT_EQ(kube::int_at(events->items[0], {"series", "count"}), 3);
+}
+
+}  // namespace
+}  // namespace tidegate::conformance

@@ -1,0 +1,31 @@
+#pragma once
+// A child process of a test: started with its output in a file, killed with the test.
+#include <absl/status/status.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace tidegate::conformance {
+
+class Process {
+ public:
+  Process() = default;
+  Process(const Process&) = delete;
+  ~Process() { kill(); }
+
+  // `arguments[0]` is the program. Its output is appended to `log`. The child dies with us, whatever happens to us.
+  absl::Status start(const std::vector<std::string>& arguments, const std::filesystem::path& log);
+  // SIGKILL, and waits for it. Nothing when it does not run.
+  void kill();
+  bool running();
+
+ private:
+  int pid_ = -1;
+};
+
+// A TCP port of 127.0.0.1 that nobody listened on a moment ago.
+int free_port();
+
+}  // namespace tidegate::conformance
