@@ -1,6 +1,5 @@
 #include "operator/rendering/workload.h"
 
-
 #include <algorithm>
 #include <map>
 #include <utility>

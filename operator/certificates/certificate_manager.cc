@@ -1,0 +1,170 @@
+#include "operator/certificates/certificate_manager.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "kube/types.h"
+#include "operator/rendering/names.h"
+
+namespace tidegate::operator_ {
+namespace {
+
+constexpr absl::Duration kCheckPeriod = absl::Hours(1);
+constexpr absl::Duration kRetry = absl::Seconds(10);
+
+std::string base64(std::string_view bytes) {
+  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    uint32_t group = 0;
+    for (size_t j = 0; j < 3; ++j) group = group << 8 | (i + j < bytes.size() ? static_cast<uint8_t>(bytes[i + j]) : 0);
+    for (size_t j = 0; j < 4; ++j) text += i + j <= bytes.size() ? kDigits[group >> (18 - 6 * j) & 63] : '=';
+  }
+  return text;
+}
+
+kube::Json secret(const kube::ObjectKey& key, std::string type, const std::map<std::string, std::string>& data) {
+  kube::Json encoded = kube::Json::object();
+  for (const auto& [name, bytes] : data) encoded[name] = base64(bytes);
+  return {{"metadata", {{"name", key.name}, {"namespace", key.ns}, {"labels", {{kManagedByLabel, kManagedByValue}}}}},
+          {"type", std::move(type)},
+          {"data", encoded}};
+}
+
+std::string value_at(const std::map<std::string, std::string>& data, const std::string& name) {
+  auto found = data.find(name);
+  return found == data.end() ? "" : found->second;
+}
+
+// Whether gateways can go on with what is in their Secret.
+absl::Status check_gateway_secret(const kube::Secret& secret, const net::KeyPair& authority, absl::Time now) {
+  const net::TlsIdentity identity{value_at(secret.data, "tls.crt"), value_at(secret.data, "tls.key"),
+                                  value_at(secret.data, "ca.crt")};
+  if (identity.ca_pem != authority.certificate_pem) return absl::FailedPreconditionError("another authority signed it");
+  if (absl::Status sound = net::check_identity(identity); !sound.ok()) return sound;
+  absl::StatusOr<net::CertificateInfo> info = net::parse_certificate(identity.certificate_pem);
+  if (!info.ok()) return info.status();
+  if (std::find(info->uris.begin(), info->uris.end(), kGatewayIdentity) == info->uris.end()) {
+    return absl::FailedPreconditionError(base::cat("it does not name ", kGatewayIdentity));
+  }
+  return net::needs_renewal(*info, now) ? absl::FailedPreconditionError("two thirds of its life have passed")
+                                        : absl::OkStatus();
+}
+
+}  // namespace
+
+CertificateManager::CertificateManager(kube::Client& client, base::Clock& clock, CertificateOptions options,
+                                       std::function<void(const net::TlsIdentity&)> on_identity)
+    : client_(client), clock_(clock), options_(std::move(options)), on_identity_(std::move(on_identity)) {}
+
+base::Task<absl::Status> CertificateManager::start(base::Scope& scope) {
+  absl::StatusOr<net::KeyPair> authority = co_await read_or_make_authority(scope);
+  if (!authority.ok()) co_return authority.status();
+  authority_ = *std::move(authority);
+  co_return issue_own();
+}
+
+base::Task<absl::StatusOr<net::KeyPair>> CertificateManager::read_authority(base::Scope& scope) {
+  const kube::ObjectKey key{options_.ns, kAuthoritySecret};
+  absl::StatusOr<kube::Json> json = co_await client_.get(kube::resources::secrets(), key, scope);
+  if (!json.ok()) co_return json.status();
+  absl::StatusOr<kube::Secret> secret = kube::decode_secret(*json);
+  if (!secret.ok()) co_return secret.status();
+  net::KeyPair pair{value_at(secret->data, "ca.crt"), value_at(secret->data, "ca.key")};
+  const absl::Status sound = net::check_identity({pair.certificate_pem, pair.private_key_pem, ""});
+  if (!sound.ok()) {
+    co_return absl::FailedPreconditionError(base::cat("Secret ", key.to_string(), " holds no usable authority (",
+                                                      sound.message(), "); delete it, and a new one is made"));
+  }
+  co_return pair;
+}
+
+base::Task<absl::StatusOr<net::KeyPair>> CertificateManager::read_or_make_authority(base::Scope& scope) {
+  absl::StatusOr<net::KeyPair> known = co_await read_authority(scope);
+  if (known.ok() || !absl::IsNotFound(known.status())) co_return known;
+  net::AuthorityRequest request;
+  request.now = clock_.now();
+  absl::StatusOr<net::KeyPair> made = net::make_authority(request);
+  if (!made.ok()) co_return made.status();
+  kube::Json object = secret({options_.ns, kAuthoritySecret}, "Opaque",
+                             {{"ca.crt", made->certificate_pem}, {"ca.key", made->private_key_pem}});
+  absl::StatusOr<kube::Json> created = co_await client_.create(kube::resources::secrets(), std::move(object), scope);
+  if (absl::IsAlreadyExists(created.status())) {
+    absl::StatusOr<net::KeyPair> winner = co_await read_authority(scope);
+    co_return winner;
+  }
+  if (!created.ok()) co_return created.status();
+  base::log_info("made the authority of the gateways' certificates");
+  co_return made;
+}
+
+absl::Status CertificateManager::issue_own() {
+  net::LeafRequest request;
+  request.common_name = kXdsServerName;
+  const std::string host = base::cat(kXdsServerName, ".", options_.ns);
+  request.dns_names = {host, base::cat(host, ".svc"), base::cat(host, ".svc.", options_.cluster_domain)};
+  request.uris = {kOperatorIdentity};
+  request.now = clock_.now();
+  absl::StatusOr<net::KeyPair> pair = net::issue(*authority_, request);
+  if (!pair.ok()) return pair.status();
+  absl::StatusOr<net::CertificateInfo> info = net::parse_certificate(pair->certificate_pem);
+  if (!info.ok()) return info.status();
+  own_ = *std::move(info);
+  on_identity_({pair->certificate_pem, pair->private_key_pem, authority_->certificate_pem});
+  return absl::OkStatus();
+}
+
+base::Task<void> CertificateManager::keep_own_identity(base::Scope& scope) {
+  while (!scope.cancelled()) {
+    if (net::needs_renewal(*own_, clock_.now())) {
+      const absl::Status issued = issue_own();
+      if (issued.ok()) {
+        base::log_info("renewed the operator's certificate");
+      } else {
+        base::log_error("the operator's certificate cannot be renewed", {{"error", issued}});
+      }
+    }
+    co_await base::sleep_for(clock_, kCheckPeriod, scope);
+  }
+}
+
+base::Task<void> CertificateManager::keep_gateway_identity(base::Scope& scope) {
+  while (!scope.cancelled()) {
+    const absl::Status done = co_await ensure_gateway_secret(scope);
+    if (scope.cancelled()) co_return;
+    if (!done.ok()) base::log_warning("the gateways' certificate is not up to date", {{"error", done}});
+    co_await base::sleep_for(clock_, done.ok() ? kCheckPeriod : kRetry, scope);
+  }
+}
+
+base::Task<absl::Status> CertificateManager::ensure_gateway_secret(base::Scope& scope) {
+  const kube::ObjectKey key{options_.ns, kGatewayTlsSecret};
+  absl::StatusOr<kube::Json> json = co_await client_.get(kube::resources::secrets(), key, scope);
+  if (!json.ok() && !absl::IsNotFound(json.status())) co_return json.status();
+  if (json.ok()) {
+    absl::StatusOr<kube::Secret> present = kube::decode_secret(*json);
+    if (!present.ok()) co_return present.status();
+    const absl::Status good = check_gateway_secret(*present, *authority_, clock_.now());
+    if (good.ok()) co_return absl::OkStatus();
+    base::log_info("renewing the gateways' certificate", {{"because", std::string(base::view(good.message()))}});
+  }
+  net::LeafRequest request;
+  request.common_name = "tidegate-gateway";
+  request.uris = {kGatewayIdentity};
+  request.now = clock_.now();
+  absl::StatusOr<net::KeyPair> pair = net::issue(*authority_, request);
+  if (!pair.ok()) co_return pair.status();
+  kube::Json object = secret(key, "kubernetes.io/tls",
+                             {{"tls.crt", pair->certificate_pem},
+                              {"tls.key", pair->private_key_pem},
+                              {"ca.crt", authority_->certificate_pem}});
+  kube::ApplyOptions apply;
+  apply.field_manager = kFieldManager;
+  absl::StatusOr<kube::Json> applied =
+      co_await client_.apply(kube::resources::secrets(), std::move(object), apply, scope);
+  co_return applied.status();
+}
+
+}  // namespace tidegate::operator_

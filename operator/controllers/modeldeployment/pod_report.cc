@@ -1,0 +1,119 @@
+#include "operator/controllers/modeldeployment/pod_report.h"
+
+#include <utility>
+
+#include "base/strings.h"
+#include "kube/json.h"
+#include "operator/rendering/names.h"
+
+namespace tidegate::operator_ {
+namespace {
+
+using kube::ContainerStatus;
+using rollout::PodFailure;
+using rollout::PodFailureKind;
+
+// How a container ended last, whether it is still down or was started again.
+struct Ending {
+  std::string reason;   // the kubelet's: Error, OOMKilled, …
+  std::string message;  // the termination message
+  int exit_code = 0;
+};
+
+std::optional<Ending> last_failed_ending(const ContainerStatus& container) {
+  if (container.state == ContainerStatus::State::kTerminated) {
+    if (container.exit_code == 0) return std::nullopt;
+    return Ending{container.reason, container.message, container.exit_code};
+  }
+  const auto& last = container.last_termination;
+  if (!last || last->exit_code == 0) return std::nullopt;
+  return Ending{last->reason, last->message, last->exit_code};
+}
+
+// The object that our containers leave; null for any other text.
+kube::Json own_words(const std::string& message) {
+  kube::Json json = kube::Json::parse(message, nullptr, false);
+  return json.is_object() ? json : kube::Json();
+}
+
+bool is_image_problem(const std::string& reason) {
+  return reason == "ImagePullBackOff" || reason == "ErrImagePull" || reason == "InvalidImageName" ||
+         reason == "ErrImageNeverPull" || reason == "ImageInspectError";
+}
+
+bool is_configuration_problem(const std::string& reason) {
+  return reason == "CreateContainerConfigError" || reason == "CreateContainerError" || reason == "RunContainerError";
+}
+
+std::string describe(const Ending& ending, int restarts) {
+  std::string text = base::cat("the container ended with exit code ", ending.exit_code);
+  if (!ending.reason.empty()) text += base::cat(" (", ending.reason, ")");
+  if (restarts > 0) text += base::cat(" and was restarted ", restarts, restarts == 1 ? " time" : " times");
+  if (!ending.message.empty()) text += base::cat(": ", ending.message);
+  return text;
+}
+
+PodFailure failure_of_ending(const kube::Pod& pod, const ContainerStatus& container, const Ending& ending) {
+  const kube::Json words = own_words(ending.message);
+  const std::string error = kube::string_at(words, {"error"});
+  if (!error.empty()) {
+    const bool load = container.name == kRuntimeContainer;
+    return {load ? PodFailureKind::kModelLoadFailed : PodFailureKind::kFetchFailed, pod.meta.name, error,
+            kube::string_at(words, {"message"})};
+  }
+  const std::string reason = ending.reason.empty() || ending.reason == "Error" ? "CrashLoopBackOff" : ending.reason;
+  return {PodFailureKind::kCrashLoop, pod.meta.name, reason, describe(ending, container.restart_count)};
+}
+
+std::optional<PodFailure> container_failure(const kube::Pod& pod, const ContainerStatus& container) {
+  if (container.ready && !container.init) return std::nullopt;
+  if (container.state == ContainerStatus::State::kWaiting) {
+    if (is_image_problem(container.reason)) {
+      return PodFailure{PodFailureKind::kImagePull, pod.meta.name, container.reason, container.message};
+    }
+    if (is_configuration_problem(container.reason)) {
+      return PodFailure{PodFailureKind::kCrashLoop, pod.meta.name, container.reason, container.message};
+    }
+  }
+  const std::optional<Ending> ending = last_failed_ending(container);
+  // An init container that is done has no failure any more, however often it was tried.
+  const bool done =
+      container.init && container.state == ContainerStatus::State::kTerminated && container.exit_code == 0;
+  if (!ending || done) return std::nullopt;
+  return failure_of_ending(pod, container, *ending);
+}
+
+}  // namespace
+
+bool is_serving(const kube::Pod& pod) { return pod.ready && !pod.meta.deleted && !pod.ip.empty(); }
+
+std::optional<PodFailure> pod_failure(const kube::Pod& pod) {
+  if (pod.phase == "Failed" && pod.containers.empty()) {
+    return PodFailure{PodFailureKind::kCrashLoop, pod.meta.name, pod.reason.empty() ? "PodFailed" : pod.reason,
+                      pod.message};
+  }
+  for (const ContainerStatus& container : pod.containers) {
+    if (auto failure = container_failure(pod, container)) return failure;
+  }
+  const kube::Condition* scheduled = pod.condition("PodScheduled");
+  if (scheduled != nullptr && scheduled->status == "False" && scheduled->reason == "Unschedulable") {
+    return PodFailure{PodFailureKind::kUnschedulable, pod.meta.name, scheduled->reason, scheduled->message};
+  }
+  return std::nullopt;
+}
+
+PodReport report_of(const std::vector<std::shared_ptr<const kube::Pod>>& pods) {
+  PodReport report;
+  for (const auto& pod : pods) {
+    const ContainerStatus* fetch = pod->container(kFetchContainer);
+    if (report.content_digest.empty() && fetch != nullptr && fetch->exit_code == 0) {
+      report.content_digest = kube::string_at(own_words(fetch->message), {"digest"});
+    }
+    if (pod->meta.deleted) continue;
+    if (is_serving(*pod)) ++report.serving;
+    if (auto failure = pod_failure(*pod)) report.failures.push_back(*std::move(failure));
+  }
+  return report;
+}
+
+}  // namespace tidegate::operator_

@@ -1,0 +1,25 @@
+#include "operator/controllers/modeldeployment/traffic_versions.h"
+
+#include <algorithm>
+
+namespace tidegate::operator_ {
+
+void TrafficVersions::saw(const kube::ObjectKey& key, const api::ModelDeployment& object) {
+  Written& written = written_[key];
+  if (written.uid == object.metadata.uid && written.traffic == object.status.traffic) return;
+  written = {object.metadata.uid, object.status.traffic,
+             kube::resource_version_number(object.metadata.resource_version)};
+}
+
+uint64_t TrafficVersions::of(const kube::ObjectKey& key) const {
+  auto found = written_.find(key);
+  return found == written_.end() || found->second.traffic.empty() ? 0 : found->second.resource_version;
+}
+
+uint64_t TrafficVersions::highest() const {
+  uint64_t highest = 0;
+  for (const auto& [key, written] : written_) highest = std::max(highest, of(key));
+  return highest;
+}
+
+}  // namespace tidegate::operator_

@@ -1,0 +1,34 @@
+#pragma once
+// At which resourceVersion the present shares of each ModelDeployment were written, as far as this process saw. A proxy
+// that has applied that version, or a later one, has the shares. Pure memory; fed by the store's events.
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "api/types.h"
+#include "kube/resource.h"
+
+namespace tidegate::operator_ {
+
+class TrafficVersions {
+ public:
+  // The object as it is now. The first sight of an object counts as the write: it is at least as late as the real one.
+  void saw(const kube::ObjectKey& key, const api::ModelDeployment& object);
+  void forget(const kube::ObjectKey& key) { written_.erase(key); }
+
+  // 0 while the object has no shares.
+  uint64_t of(const kube::ObjectKey& key) const;
+  // The highest of all objects.
+  uint64_t highest() const;
+
+ private:
+  struct Written {
+    std::string uid;
+    std::vector<api::TrafficShare> traffic;
+    uint64_t resource_version = 0;
+  };
+  std::map<kube::ObjectKey, Written> written_;
+};
+
+}  // namespace tidegate::operator_

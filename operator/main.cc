@@ -1,0 +1,109 @@
+// tidegate-operator: see process.h for what it does. Here are the only clock, sockets, threads and random numbers.
+#include <unistd.h>
+
+#include <boost/asio/signal_set.hpp>
+
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <random>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "kube/config.h"
+#include "net/beast_http_server.h"
+#include "net/curl_http_client.h"
+#include "net/threaded_http_client.h"
+#include "operator/options.h"
+#include "operator/process.h"
+
+namespace tidegate::operator_ {
+namespace {
+
+class DeviceRandom : public base::Random {
+ public:
+  uint64_t next() override { return static_cast<uint64_t>(device_()) << 32 | device_(); }
+
+ private:
+  std::random_device device_;
+};
+
+absl::StatusOr<kube::ClientConfig> find_api_server(const Options& options, base::Clock& clock) {
+  if (!options.kubeconfig.empty()) return kube::load_kubeconfig(options.kubeconfig, options.context, clock);
+  return kube::load_in_cluster_config(clock);
+}
+
+std::string identity_of(const Options& options, base::Random& random) {
+  if (!options.identity.empty()) return options.identity;
+  char host[256] = "operator";
+  gethostname(host, sizeof host - 1);
+  return base::cat(host, "_", random.next() % 1'000'000);
+}
+
+net::Handler answer_on_loop(base::Loop& loop, const ManagementPages& pages) {
+  return [&loop, &pages](net::ServerRequest request, net::Responder responder) {
+    auto shared = std::make_shared<net::Responder>(std::move(responder));
+    loop.post([&pages, shared, request = std::move(request)] { (*shared)(pages.answer(request)); });
+  };
+}
+
+base::Task<void> run_process(Process& process, base::Scope& scope, base::Loop& loop, int& exit_status) {
+  const absl::Status ended = co_await process.run(scope);
+  if (!ended.ok() && !absl::IsCancelled(ended)) {
+    base::log_error("the operator cannot run", {{"error", ended}});
+    exit_status = 1;
+  }
+  loop.stop();
+}
+
+int fail(const absl::Status& status) {
+  base::log_error("the operator cannot start", {{"error", status}});
+  base::flush_logging();
+  return 1;
+}
+
+int run(const Options& options) {
+  base::Loop loop;
+  base::SystemClock clock(loop.context());
+  DeviceRandom random;
+  absl::StatusOr<kube::ClientConfig> api_server = find_api_server(options, clock);
+  if (!api_server.ok()) return fail(api_server.status());
+  net::CurlHttpClient api_server_http(loop.context(), clock);
+  net::ThreadedHttpClient other_http(loop);
+  const std::string identity = identity_of(options, random);
+  Process process({loop, clock, random, api_server_http, other_http, *std::move(api_server), identity}, options);
+
+  net::HttpServerOptions management;
+  management.address = options.listen_address;
+  management.port = options.management_port;
+  management.max_body_bytes = 1024;
+  absl::StatusOr<std::unique_ptr<net::HttpServer>> server =
+      net::make_beast_http_server(loop.context(), management, std::nullopt, answer_on_loop(loop, process.pages()));
+  if (!server.ok()) return fail(server.status());
+
+  base::Scope scope;
+  boost::asio::signal_set signals(loop.context(), SIGTERM, SIGINT);
+  signals.async_wait([&scope](const boost::system::error_code& error, int) {
+    if (!error) scope.cancel();
+  });
+  int exit_status = 0;
+  base::log_info("tidegate-operator", {{"version", TIDEGATE_VERSION}, {"identity", identity}});
+  loop.spawn(run_process(process, scope, loop, exit_status));
+  loop.run();
+  base::flush_logging();
+  return exit_status;
+}
+
+}  // namespace
+}  // namespace tidegate::operator_
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const tidegate::operator_::ParsedOptions parsed = tidegate::operator_::parse_options(argc, argv);
+  if (!parsed.run) {
+    std::fputs(parsed.text.c_str(), parsed.exit_status == 0 ? stdout : stderr);
+    return parsed.exit_status;
+  }
+  tidegate::base::init_logging(parsed.options.log_level, parsed.options.log_format);
+  return tidegate::operator_::run(parsed.options);
+}

@@ -1,0 +1,97 @@
+#pragma once
+// Asks every gateway pod what it has applied and counted. Runs on the leader.
+//
+//   each tick, for each gateway pod:  what is due? ──► GET https://<pod>:8082/stats… (mutual TLS) ──► reading, ledger
+//
+// With histograms each 5 s while something is measured; without, each second while a weight waits for confirmation that
+// the proxies' own acknowledgements to this replica have not brought; and each 30 s in any case, so that an
+// unreachable gateway is known.
+#include <absl/time/time.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/loop.h"
+#include "base/scope.h"
+#include "base/task.h"
+#include "kube/store.h"
+#include "kube/types.h"
+#include "net/certificate.h"
+#include "net/http_client.h"
+#include "operator/observers/measurement_ledger.h"
+
+namespace tidegate::operator_ {
+
+// What is known about one gateway pod from asking it.
+struct GatewayReading {
+  std::optional<absl::Time> read_at;  // the last answer
+  uint64_t applied_resource_version = 0;
+  std::optional<absl::Time> unreachable_since;  // the first of the failures since the last answer
+  std::string error;
+};
+
+enum class ScrapeKind { kNone, kVersions, kCounts };
+
+// What the next request to a pod should be. Pure.
+struct ScrapeState {
+  absl::Duration since_versions = absl::InfiniteDuration();  // since the last request of any kind
+  absl::Duration since_counts = absl::InfiniteDuration();    // since the last with histograms
+  bool measuring = false;                                    // some window is open
+  bool base_line_wanted = false;                             // one was opened since the last request with histograms
+  bool unconfirmed = false;                                  // this pod has yet to confirm a weight
+};
+ScrapeKind next_scrape(const ScrapeState& state);
+
+class GatewayScraper {
+ public:
+  static constexpr uint16_t kPort = 8082;
+
+  // All references must outlive it. `unconfirmed(pod)`: whether a weight waits for this pod. `on_reading` is called
+  // after each answer or failure.
+  GatewayScraper(const kube::Store<kube::Pod>& pods, net::HttpClient& http, MeasurementLedger& ledger,
+                 base::Clock& clock, base::Loop& loop, std::function<bool(const std::string& pod)> unconfirmed,
+                 std::function<void()> on_reading);
+
+  // The operator's own certificate; before the first, nothing is asked.
+  void set_identity(const net::TlsIdentity& identity);
+  // A window was opened: take its base line now.
+  void wake(bool base_line);
+  base::Task<void> run(base::Scope& scope);
+
+  // By pod name; pods that have not been asked yet, or are gone, are not in it.
+  std::map<std::string, GatewayReading> readings() const;
+
+ private:
+  struct Target {
+    GatewayReading reading;
+    bool in_flight = false;
+    absl::Duration asked_at = -absl::InfiniteDuration();         // uptime
+    absl::Duration asked_counts_at = -absl::InfiniteDuration();  // uptime
+  };
+  void tick(base::Scope& scope);
+  void forget_gone_pods();
+  base::Task<void> scrape(std::string pod, ScrapeKind kind, base::Scope& scope);
+  net::HttpRequest request_to(const kube::Pod& pod, const std::vector<std::string>& objects, bool counts) const;
+  void succeeded(const std::string& pod, absl::Time begun, const std::vector<std::string>& objects, bool counts,
+                 const metrics::GatewayScrape& scrape);
+  void failed(const std::string& pod, absl::Time begun, const std::string& why);
+
+  const kube::Store<kube::Pod>& pods_;
+  net::HttpClient& http_;
+  MeasurementLedger& ledger_;
+  base::Clock& clock_;
+  base::Loop& loop_;
+  std::function<bool(const std::string&)> unconfirmed_;
+  std::function<void()> on_reading_;
+  std::shared_ptr<const net::TlsOptions> tls_;
+  base::Signal signal_;
+  absl::Duration base_line_wanted_at_ = -absl::InfiniteDuration();
+  std::map<std::string, Target> targets_;
+};
+
+}  // namespace tidegate::operator_

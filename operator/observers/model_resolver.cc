@@ -1,0 +1,166 @@
+#include "operator/observers/model_resolver.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "kube/errors.h"
+#include "kube/types.h"
+
+namespace tidegate::operator_ {
+namespace {
+
+constexpr absl::Duration kFirstRetry = absl::Seconds(1);
+
+// What a Resolution depends on; pollInterval is not part of it.
+std::string fingerprint(const api::ModelSpec& spec) {
+  return base::cat(spec.uri, "\n", spec.version, "\n", spec.credentials ? spec.credentials->secret_name : "");
+}
+
+bool same(const std::optional<rollout::ResolveError>& a, const std::optional<rollout::ResolveError>& b) {
+  if (!a || !b) return !a && !b;
+  return a->reason == b->reason && a->message == b->message;
+}
+
+std::string reason_of(const absl::Status& status) {
+  const std::string_view message = base::view(status.message());
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+      return message.find("NoSuchBucket") == std::string_view::npos ? "VersionNotFound" : "BucketNotFound";
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnauthenticated:
+      return "AccessDenied";
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kResourceExhausted:
+      return "InvalidModel";
+    default:
+      return "StoreUnreachable";
+  }
+}
+
+std::string_view advice_for(const std::string& reason) {
+  if (reason == "VersionNotFound") return "upload the version, or name one that is there in spec.model.version";
+  if (reason == "BucketNotFound") return "create the bucket, or correct spec.model.uri";
+  if (reason == "AccessDenied") return "correct the Secret named by spec.model.credentials, or the store's policy";
+  if (reason == "InvalidModel") return "correct spec.model, its Secret, or the files in the store";
+  return "it is tried again by itself";
+}
+
+}  // namespace
+
+rollout::ResolveError resolve_error(const absl::Status& status, const std::string& what) {
+  std::string reason = reason_of(status);
+  std::string message = base::cat(what, ": ", status.message(), "; ", advice_for(reason));
+  return {std::move(reason), std::move(message)};
+}
+
+std::optional<api::ModelFormat> format_of(const storage::Manifest& manifest) {
+  for (const storage::ManifestFile& file : manifest.files) {
+    if (file.path == "saved_model.pb" || file.path == "saved_model.pbtxt") return api::ModelFormat::kSavedModel;
+  }
+  return std::nullopt;
+}
+
+ModelResolver::ModelResolver(const kube::Store<api::ModelDeployment>& models, kube::Client& client,
+                             StoreFactory make_store, base::Clock& clock,
+                             std::function<void(const kube::ObjectKey&)> on_change)
+    : models_(models),
+      client_(client),
+      make_store_(std::move(make_store)),
+      on_change_(std::move(on_change)),
+      queue_(clock) {}
+
+base::Task<void> ModelResolver::work(base::Scope& scope) {
+  while (true) {
+    absl::StatusOr<kube::ObjectKey> key = co_await queue_.pop(scope);
+    if (!key.ok()) co_return;
+    const absl::Duration again = co_await resolve(*key, scope);
+    queue_.done(*key);
+    if (again < absl::InfiniteDuration()) queue_.add_after(*key, again);
+  }
+}
+
+const Resolution* ModelResolver::find(const kube::ObjectKey& key, const api::ModelSpec& spec) const {
+  auto entry = entries_.find(key);
+  if (entry == entries_.end() || entry->second.asked != fingerprint(spec)) return nullptr;
+  return &entry->second.resolution;
+}
+
+base::Task<absl::Duration> ModelResolver::resolve(kube::ObjectKey key, base::Scope& scope) {
+  const auto object = models_.get(key);
+  if (!object || object->metadata.deletion_timestamp) {
+    entries_.erase(key);
+    co_return absl::InfiniteDuration();
+  }
+  absl::StatusOr<FoundModel> result = co_await look_up(key, object->spec.model, scope);
+  // Not the store's fault; whoever leads next looks again.
+  if (scope.cancelled()) co_return absl::ZeroDuration();
+  const auto present = models_.get(key);
+  if (present && fingerprint(present->spec.model) != fingerprint(object->spec.model)) co_return absl::ZeroDuration();
+  co_return remember(key, object->spec.model, std::move(result));
+}
+
+base::Task<absl::StatusOr<FoundModel>> ModelResolver::look_up(kube::ObjectKey key, api::ModelSpec spec,
+                                                              base::Scope& scope) {
+  absl::StatusOr<storage::StoreUri> uri = storage::parse_store_uri(spec.uri);
+  if (!uri.ok()) co_return uri.status();
+  absl::StatusOr<storage::S3Options> options = co_await read_options(key, spec, scope);
+  if (!options.ok()) co_return options.status();
+  // One try each look: the queue has its own backoff, and shows the error meanwhile.
+  options->max_attempts = 2;
+  absl::StatusOr<std::unique_ptr<storage::ObjectStore>> store = make_store_(*std::move(options), uri->bucket);
+  if (!store.ok()) co_return store.status();
+  absl::StatusOr<storage::ResolvedVersion> version =
+      co_await storage::resolve_version(**store, uri->prefix, spec.version, scope);
+  if (!version.ok()) co_return version.status();
+  const std::optional<api::ModelFormat> format = format_of(version->manifest);
+  if (!format) {
+    co_return absl::InvalidArgumentError(
+        base::cat("version ", version->version, " has no saved_model.pb at its top, so it is no SavedModel"));
+  }
+  co_return FoundModel{{spec.uri, version->version, version->digest}, *format};
+}
+
+base::Task<absl::StatusOr<storage::S3Options>> ModelResolver::read_options(kube::ObjectKey key, api::ModelSpec spec,
+                                                                           base::Scope& scope) {
+  if (!spec.credentials) co_return storage::s3_options_from({});
+  const kube::ObjectKey secret_key{key.ns, spec.credentials->secret_name};
+  absl::StatusOr<kube::Json> json = co_await client_.get(kube::resources::secrets(), secret_key, scope);
+  if (absl::IsNotFound(json.status())) {
+    co_return absl::PermissionDeniedError(base::cat("there is no Secret ", secret_key.to_string()));
+  }
+  if (!json.ok()) co_return json.status();
+  absl::StatusOr<kube::Secret> secret = kube::decode_secret(*json);
+  if (!secret.ok()) co_return secret.status();
+  absl::StatusOr<storage::S3Options> options = storage::s3_options_from(secret->data);
+  if (!options.ok()) {
+    co_return absl::InvalidArgumentError(
+        base::cat("Secret ", secret_key.to_string(), ": ", options.status().message()));
+  }
+  co_return options;
+}
+
+absl::Duration ModelResolver::remember(const kube::ObjectKey& key, const api::ModelSpec& spec,
+                                       absl::StatusOr<FoundModel> result) {
+  Entry& entry = entries_[key];
+  if (entry.asked != fingerprint(spec)) entry = Entry{fingerprint(spec), {}, 0};
+  const Resolution before = entry.resolution;
+  absl::Duration again = spec.poll_interval;
+  if (result.ok()) {
+    entry.failures = 0;
+    entry.resolution = {*std::move(result), std::nullopt};
+  } else {
+    entry.resolution.error = resolve_error(result.status(), base::cat(spec.uri, " version ", spec.version));
+    const absl::Duration backoff = kFirstRetry * (1 << std::min(entry.failures, 10));
+    again = std::min(again, backoff);
+    ++entry.failures;
+    base::log_warning("model not resolved", {{"object", key.to_string()}, {"error", result.status()}});
+  }
+  const bool changed = before.found != entry.resolution.found || !same(before.error, entry.resolution.error);
+  if (changed) on_change_(key);
+  return again;
+}
+
+}  // namespace tidegate::operator_

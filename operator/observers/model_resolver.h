@@ -1,0 +1,92 @@
+#pragma once
+// Finds out, for every ModelDeployment, which version its spec means and what exactly is there: lists the store with
+// the Secret of the object's own namespace, again each pollInterval. Runs on the leader; the gatherer reads the
+// results.
+//
+//   spec.model changed / poll due ──► queue ──► Secret, listing (network) ──► Resolution ──► on_change(key)
+//
+// An error keeps what was found before, is remembered with the store's own words, and is tried again with backoff, at
+// the latest after pollInterval. A slow or dead store costs its own object only.
+#include <absl/status/statusor.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "api/runtime_types.h"
+#include "base/clock.h"
+#include "base/scope.h"
+#include "base/task.h"
+#include "kube/client.h"
+#include "kube/store.h"
+#include "kube/work_queue.h"
+#include "operator/rendering/revision.h"
+#include "rollout/observed.h"
+#include "storage/model_source.h"
+#include "storage/s3_object_store.h"
+
+namespace tidegate::operator_ {
+
+// A version that was found.
+struct FoundModel {
+  ModelSource source;
+  api::ModelFormat format = api::ModelFormat::kSavedModel;
+
+  friend bool operator==(const FoundModel&, const FoundModel&) = default;
+};
+
+// What is known about what one spec.model asks for. Both members are set when looking again failed.
+struct Resolution {
+  std::optional<FoundModel> found;
+  std::optional<rollout::ResolveError> error;
+};
+
+// The error's reason and message for status; `what` names the model.
+rollout::ResolveError resolve_error(const absl::Status& status, const std::string& what);
+
+// The format that the files of a version make it; nullopt when it is none we know.
+std::optional<api::ModelFormat> format_of(const storage::Manifest& manifest);
+
+class ModelResolver {
+ public:
+  using StoreFactory = std::function<absl::StatusOr<std::unique_ptr<storage::ObjectStore>>(storage::S3Options options,
+                                                                                           std::string bucket)>;
+  static constexpr int kWorkers = 4;
+
+  // `models`, `client` and `clock` must outlive it. `on_change` is called when a Resolution has changed.
+  ModelResolver(const kube::Store<api::ModelDeployment>& models, kube::Client& client, StoreFactory make_store,
+                base::Clock& clock, std::function<void(const kube::ObjectKey&)> on_change);
+
+  // Looks now; also how a new or changed object is made known.
+  void look(const kube::ObjectKey& key) { queue_.add(key); }
+  // One of the workers; until `scope` ends.
+  base::Task<void> work(base::Scope& scope);
+
+  // What is known about exactly this spec; null before it was looked for.
+  const Resolution* find(const kube::ObjectKey& key, const api::ModelSpec& spec) const;
+
+ private:
+  struct Entry {
+    std::string asked;  // what the Resolution is about
+    Resolution resolution;
+    int failures = 0;
+  };
+
+  // Returns when to look again; infinite: never.
+  base::Task<absl::Duration> resolve(kube::ObjectKey key, base::Scope& scope);
+  base::Task<absl::StatusOr<FoundModel>> look_up(kube::ObjectKey key, api::ModelSpec spec, base::Scope& scope);
+  base::Task<absl::StatusOr<storage::S3Options>> read_options(kube::ObjectKey key, api::ModelSpec spec,
+                                                              base::Scope& scope);
+  absl::Duration remember(const kube::ObjectKey& key, const api::ModelSpec& spec, absl::StatusOr<FoundModel> result);
+
+  const kube::Store<api::ModelDeployment>& models_;
+  kube::Client& client_;
+  StoreFactory make_store_;
+  std::function<void(const kube::ObjectKey&)> on_change_;
+  kube::WorkQueue queue_;
+  std::map<kube::ObjectKey, Entry> entries_;
+};
+
+}  // namespace tidegate::operator_

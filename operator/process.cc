@@ -1,0 +1,305 @@
+#include "operator/process.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "operator/observers/gateways.h"
+#include "operator/rendering/names.h"
+#include "operator/server/metrics_page.h"
+#include "storage/s3_object_store.h"
+
+namespace tidegate::operator_ {
+namespace {
+
+constexpr char kController[] = "tidegate.dev/operator";
+constexpr absl::Duration kStartRetry = absl::Seconds(2);
+constexpr absl::Duration kPoll = absl::Milliseconds(50);
+constexpr absl::Duration kStopWithin = absl::Seconds(10);
+
+ModelResolver::StoreFactory s3_stores(Environment& environment) {
+  return [&environment](storage::S3Options options, std::string bucket) {
+    return storage::make_s3_object_store(std::move(options), std::move(bucket), environment.other_http,
+                                         environment.clock, environment.random);
+  };
+}
+
+std::vector<std::shared_ptr<const kube::Pod>> all_pods(const kube::Store<kube::Pod>& store) {
+  std::vector<std::shared_ptr<const kube::Pod>> pods;
+  for (const auto& [key, pod] : store.list()) pods.push_back(pod);
+  return pods;
+}
+
+bool same(const rollout::Proxy& a, const rollout::Proxy& b) {
+  return a.name == b.name && a.ready == b.ready && a.applied_resource_version == b.applied_resource_version &&
+         a.unreachable_since == b.unreachable_since && a.excluded == b.excluded && a.rejection == b.rejection;
+}
+
+// Whether the object waits for the gateways, or says something about them.
+bool minds_gateways(const api::ModelDeploymentStatus& status) {
+  if (status.canary || !status.draining.empty()) return true;
+  for (const api::Condition& condition : status.conditions) {
+    if (condition.type == api::kTrafficVerified) return condition.status != api::ConditionStatus::kTrue;
+  }
+  return true;
+}
+
+// Our own writes of status change nothing that a plan would not have said already.
+bool asks_for_a_look(const api::ModelDeployment& before, const api::ModelDeployment& after) {
+  return before.metadata.uid != after.metadata.uid || before.metadata.generation != after.metadata.generation ||
+         before.metadata.annotations != after.metadata.annotations ||
+         before.metadata.deletion_timestamp != after.metadata.deletion_timestamp;
+}
+
+}  // namespace
+
+// What runs while this replica leads. `taking` ends first, so that nothing new is begun while the rest finishes.
+struct Process::Leadership {
+  base::Scope scope;
+  base::Scope taking{scope};
+};
+
+Process::Process(Environment environment, Options options)
+    : environment_(std::move(environment)),
+      options_(std::move(options)),
+      client_(environment_.api_server_http, environment_.api_server, &client_metrics_),
+      stores_(client_, environment_.clock, environment_.random, options_.ns),
+      queue_(environment_.clock),
+      expectations_(environment_.clock),
+      events_(client_, environment_.clock, kController, environment_.identity),
+      certificates_(client_, environment_.clock, {options_.ns, options_.cluster_domain},
+                    [this](const net::TlsIdentity& identity) { new_identity(identity); }),
+      resolver_(stores_.models, client_, s3_stores(environment_), environment_.clock,
+                [this](const kube::ObjectKey& key) { queue_.add(key); }),
+      scraper_(
+          stores_.gateway_pods, environment_.other_http, ledger_, environment_.clock, environment_.loop,
+          [this](const std::string& pod) { return unconfirmed(pod); }, [this] { gateways_changed(); }),
+      evidence_(client_, ledger_, environment_.clock),
+      executor_(client_, stores_, expectations_, events_, environment_.clock,
+                [this] { return elector_ && elector_->is_leader(); },
+                {base::cat(kGatewayService, ".", options_.ns, ".svc.", options_.cluster_domain)}),
+      reconciler_({{stores_, resolver_, ledger_, traffic_versions_, [this] { return current_proxies(); },
+                    [this] { return current_measurement_error(); }},
+                   queue_,
+                   expectations_,
+                   ledger_,
+                   evidence_,
+                   executor_,
+                   environment_.clock,
+                   [this] { return elector_ ? elector_->epoch() : 0; },
+                   [this] { scraper_.wake(true); },
+                   options_.cluster_domain}),
+      pages_({[this] { return not_ready_because(); }, [this] { return metrics(); },
+              [this](const kube::ObjectKey& key) { return reconciler_.describe(key); }}) {
+  connect_stores();
+}
+
+Process::~Process() = default;
+
+void Process::connect_stores() {
+  stores_.models.add_handlers({[this](const kube::ObjectKey& key, const auto& object) {
+                                 traffic_versions_.saw(key, *object);
+                                 resolver_.look(key);
+                                 queue_.add(key);
+                                 if (publisher_) publisher_->changed();
+                               },
+                               [this](const kube::ObjectKey& key, const auto& before, const auto& after) {
+                                 traffic_versions_.saw(key, *after);
+                                 if (before->spec.model != after->spec.model) resolver_.look(key);
+                                 if (asks_for_a_look(*before, *after)) queue_.add(key);
+                                 if (publisher_) publisher_->changed();
+                               },
+                               [this](const kube::ObjectKey& key, const auto&) {
+                                 traffic_versions_.forget(key);
+                                 queue_.add(key);
+                                 if (publisher_) publisher_->changed();
+                               }});
+  stores_.deployments.add_handlers(
+      {[this](const kube::ObjectKey&, const auto& added) { enqueue_owner(added->meta); },
+       [this](const kube::ObjectKey&, const auto&, const auto& after) { enqueue_owner(after->meta); },
+       [this](const kube::ObjectKey&, const auto& last) { enqueue_owner(last->meta); }});
+  auto serving_pod = [this](const std::shared_ptr<const kube::Pod>& pod) {
+    enqueue_owner(pod->meta);
+    if (publisher_) publisher_->changed();
+  };
+  stores_.serving_pods.add_handlers(
+      {[serving_pod](const kube::ObjectKey&, const auto& added) { serving_pod(added); },
+       [serving_pod](const kube::ObjectKey&, const auto&, const auto& after) { serving_pod(after); },
+       [serving_pod](const kube::ObjectKey&, const auto& last) { serving_pod(last); }});
+  stores_.gateway_pods.add_handlers({[this](const kube::ObjectKey&, const auto&) { gateways_changed(); },
+                                     [this](const kube::ObjectKey&, const auto&, const auto&) { gateways_changed(); },
+                                     [this](const kube::ObjectKey&, const auto&) { gateways_changed(); }});
+  stores_.services.add_handlers(
+      {nullptr, [this](const kube::ObjectKey&, const auto&, const auto& after) { enqueue_owner(after->meta); },
+       [this](const kube::ObjectKey&, const auto& last) { enqueue_owner(last->meta); }});
+  for (kube::Store<api::ServingRuntime>* runtimes : {&stores_.runtimes, &stores_.cluster_runtimes}) {
+    runtimes->add_handlers({[this](const kube::ObjectKey&, const auto&) { enqueue_all(); },
+                            [this](const kube::ObjectKey&, const auto&, const auto&) { enqueue_all(); },
+                            [this](const kube::ObjectKey&, const auto&) { enqueue_all(); }});
+  }
+}
+
+base::Task<absl::Status> Process::run(base::Scope& scope) {
+  const absl::Status certified = co_await start_certificates(scope);
+  if (!certified.ok()) co_return certified;
+  start_replica(replica_scope_);
+  const absl::Status synced = co_await wait_until_synced(scope);
+  if (synced.ok()) {
+    kube::LeaseElectorOptions election;
+    election.lease = {options_.ns, options_.lease_name};
+    election.identity = environment_.identity;
+    elector_ = std::make_unique<kube::LeaseElector>(
+        client_, environment_.clock, election,
+        kube::LeaseCallbacks{[this](int64_t epoch) { lead(epoch); },
+                             [this](const std::string& why) { stop_leading(why); },
+                             [](const std::string& holder) {
+                               base::log_info("leader", {{"identity", holder.empty() ? "nobody" : holder}});
+                             }});
+    auto stopping = scope.on_cancel([this] { environment_.loop.spawn(stop()); });
+    co_await elector_->run(election_scope_);
+    stopping.release();
+  }
+  replica_scope_.cancel();
+  if (xds_) xds_->shutdown();
+  co_return absl::OkStatus();
+}
+
+base::Task<absl::Status> Process::start_certificates(base::Scope& scope) {
+  while (true) {
+    const absl::Status started = co_await certificates_.start(scope);
+    if (!xds_error_.ok()) co_return xds_error_;
+    if (started.ok() || scope.cancelled()) co_return started;
+    base::log_warning("no certificates yet", {{"error", started}});
+    co_await base::sleep_for(environment_.clock, kStartRetry, scope);
+  }
+}
+
+void Process::start_replica(base::Scope& scope) {
+  publisher_ = std::make_unique<TrafficPublisher>(stores_, *xds_, environment_.clock, options_.cluster_domain,
+                                                  [this](const kube::ObjectKey& key) { queue_.add(key); });
+  stores_.start(environment_.loop, scope);
+  environment_.loop.spawn(publisher_->run(scope));
+  environment_.loop.spawn(events_.run(scope));
+  environment_.loop.spawn(certificates_.keep_own_identity(scope));
+}
+
+base::Task<absl::Status> Process::wait_until_synced(base::Scope& scope) {
+  while (!scope.cancelled() && !(stores_.synced() && publisher_->serving())) {
+    co_await base::sleep_for(environment_.clock, kPoll, scope);
+  }
+  co_return scope.cancelled() ? absl::CancelledError("stopped before it was ready") : absl::OkStatus();
+}
+
+base::Task<void> Process::stop() {
+  if (!leaderships_.empty()) leaderships_.back()->taking.cancel();
+  base::Scope patience;
+  const absl::Duration begun = environment_.clock.uptime();
+  while (queue_.processing() > 0 && environment_.clock.uptime() - begun < kStopWithin) {
+    co_await base::sleep_for(environment_.clock, kPoll, patience);
+  }
+  election_scope_.cancel();
+}
+
+void Process::lead(int64_t epoch) {
+  base::log_info("leading", {{"epoch", epoch}});
+  leaderships_.push_back(std::make_unique<Leadership>());
+  base::Scope& scope = leaderships_.back()->scope;
+  base::Scope& taking = leaderships_.back()->taking;
+  for (int i = 0; i < ModelResolver::kWorkers; ++i) environment_.loop.spawn(resolver_.work(scope));
+  for (int i = 0; i < Reconciler::kWorkers; ++i) environment_.loop.spawn(reconciler_.work(taking, scope));
+  environment_.loop.spawn(scraper_.run(scope));
+  environment_.loop.spawn(certificates_.keep_gateway_identity(scope));
+  for (const auto& [key, object] : stores_.models.list()) resolver_.look(key);
+  enqueue_all();
+}
+
+void Process::stop_leading(const std::string& why) {
+  base::log_info("no longer leading", {{"because", why}});
+  if (!leaderships_.empty()) leaderships_.back()->scope.cancel();
+  // What was measured belongs to the next leader, who reads the evidence.
+  for (const auto& [key, object] : stores_.models.list()) ledger_.close(key);
+}
+
+void Process::new_identity(const net::TlsIdentity& identity) {
+  scraper_.set_identity(identity);
+  if (xds_) {
+    const absl::Status rotated = xds_->rotate(identity);
+    if (!rotated.ok()) base::log_error("xDS keeps its old certificate", {{"error", rotated}});
+    return;
+  }
+  xds::ServerOptions server;
+  server.address = options_.listen_address;
+  server.port = options_.xds_port;
+  server.client_identity = kGatewayIdentity;
+  // On one of gRPC's threads.
+  server.on_change = [this] { environment_.loop.post([this] { gateways_changed(); }); };
+  absl::StatusOr<std::unique_ptr<xds::Server>> started = xds::Server::start(std::move(server), identity);
+  if (started.ok()) {
+    xds_ = *std::move(started);
+  } else {
+    xds_error_ = started.status();
+  }
+}
+
+void Process::gateways_changed() {
+  std::vector<rollout::Proxy> proxies = current_proxies();
+  const bool changed = !std::equal(proxies.begin(), proxies.end(), last_proxies_.begin(), last_proxies_.end(), same);
+  if (!changed) return;
+  last_proxies_ = std::move(proxies);
+  scraper_.wake(false);
+  for (const auto& [key, object] : stores_.models.list()) {
+    if (minds_gateways(object->status)) queue_.add(key);
+  }
+}
+
+void Process::enqueue_owner(const kube::ObjectMeta& meta) {
+  const std::string name = meta.label(kDeploymentLabel);
+  if (!name.empty()) queue_.add({meta.ns, name});
+}
+
+void Process::enqueue_all() {
+  for (const auto& [key, object] : stores_.models.list()) queue_.add(key);
+}
+
+std::vector<rollout::Proxy> Process::current_proxies() const {
+  const xds::ServerStatus status = xds_ ? xds_->status() : xds::ServerStatus{};
+  return proxies(all_pods(stores_.gateway_pods), scraper_.readings(), status, environment_.clock.now());
+}
+
+std::optional<rollout::MeasurementError> Process::current_measurement_error() const {
+  return measurement_error(current_proxies(), scraper_.readings());
+}
+
+bool Process::unconfirmed(const std::string& pod) const {
+  const uint64_t wanted = traffic_versions_.highest();
+  for (const rollout::Proxy& proxy : current_proxies()) {
+    if (proxy.name == pod) return proxy.applied_resource_version < wanted;
+  }
+  return false;
+}
+
+std::string Process::not_ready_because() const {
+  if (!xds_) return "the certificates are not there yet";
+  if (!stores_.synced()) return stores_.not_synced_because();
+  if (!publisher_ || !publisher_->serving()) return "xDS does not serve: the API server has been silent for too long";
+  return "";
+}
+
+std::string Process::metrics() const {
+  MetricsSources sources;
+  sources.stores = &stores_;
+  sources.client = &client_metrics_;
+  sources.queue = &queue_;
+  sources.expectations = &expectations_;
+  sources.events = &events_;
+  sources.reconciler = &reconciler_;
+  sources.scraper = &scraper_;
+  sources.publisher = publisher_.get();
+  if (xds_) sources.xds = xds_->status();
+  sources.leader = elector_ && elector_->is_leader();
+  sources.now = environment_.clock.now();
+  return metrics_page(sources);
+}
+
+}  // namespace tidegate::operator_

@@ -1,0 +1,119 @@
+#pragma once
+// The operator as a whole: makes the parts, connects them, starts and stops them in order. main.cc hands in what
+// touches the world (loop, clock, randomness, HTTP clients) and runs it.
+//
+// Start:  authority and own certificate ─► stores synced, xDS serves ─► Ready ─► election ─► controllers
+// Stop:   no more work is taken ─► what is in flight ends (at most 10 s) ─► the lease is released ─► xDS ends
+//
+//   every replica:  stores · publisher (xDS) · own certificate · events · management pages
+//   the leader:     resolver · scraper · reconciler · the gateways' certificate
+#include <absl/status/status.h>
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/loop.h"
+#include "base/random.h"
+#include "base/scope.h"
+#include "base/task.h"
+#include "kube/client.h"
+#include "kube/event_recorder.h"
+#include "kube/expectations.h"
+#include "kube/lease_elector.h"
+#include "kube/metrics.h"
+#include "kube/work_queue.h"
+#include "net/http_client.h"
+#include "operator/certificates/certificate_manager.h"
+#include "operator/controllers/modeldeployment/evidence.h"
+#include "operator/controllers/modeldeployment/executor.h"
+#include "operator/controllers/modeldeployment/reconciler.h"
+#include "operator/controllers/modeldeployment/traffic_versions.h"
+#include "operator/observers/gateway_scraper.h"
+#include "operator/observers/measurement_ledger.h"
+#include "operator/observers/model_resolver.h"
+#include "operator/options.h"
+#include "operator/publisher/traffic_publisher.h"
+#include "operator/server/management_pages.h"
+#include "operator/stores.h"
+#include "xds/server.h"
+
+namespace tidegate::operator_ {
+
+// What touches the world. Everything must outlive the Process.
+struct Environment {
+  base::Loop& loop;
+  base::Clock& clock;
+  base::Random& random;
+  net::HttpClient& api_server_http;
+  net::HttpClient& other_http;  // stores that users name, and gateways
+  kube::ClientConfig api_server;
+  std::string identity;  // unique among the replicas and their lives
+};
+
+class Process {
+ public:
+  Process(Environment environment, Options options);
+  ~Process();
+
+  // Until `scope` ends; then stops in order. OK, or why it could not start.
+  base::Task<absl::Status> run(base::Scope& scope);
+
+  const ManagementPages& pages() const { return pages_; }
+
+ private:
+  struct Leadership;
+
+  void connect_stores();
+  base::Task<absl::Status> start_certificates(base::Scope& scope);
+  void start_replica(base::Scope& scope);
+  base::Task<absl::Status> wait_until_synced(base::Scope& scope);
+  base::Task<void> stop();
+
+  void lead(int64_t epoch);
+  void stop_leading(const std::string& why);
+
+  void new_identity(const net::TlsIdentity& identity);
+  void gateways_changed();
+  void enqueue_owner(const kube::ObjectMeta& meta);
+  void enqueue_all();
+  std::vector<rollout::Proxy> current_proxies() const;
+  std::optional<rollout::MeasurementError> current_measurement_error() const;
+  bool unconfirmed(const std::string& pod) const;
+  std::string not_ready_because() const;
+  std::string metrics() const;
+
+  Environment environment_;
+  Options options_;
+  kube::ClientMetrics client_metrics_;
+  kube::Client client_;
+  Stores stores_;
+  kube::WorkQueue queue_;
+  kube::Expectations expectations_;
+  kube::EventRecorder events_;
+  MeasurementLedger ledger_;
+  TrafficVersions traffic_versions_;
+  CertificateManager certificates_;
+  ModelResolver resolver_;
+  GatewayScraper scraper_;
+  EvidenceKeeper evidence_;
+  std::unique_ptr<kube::LeaseElector> elector_;
+  Executor executor_;
+  Reconciler reconciler_;
+  ManagementPages pages_;
+
+  std::unique_ptr<xds::Server> xds_;  // from the first identity on
+  absl::Status xds_error_;
+  std::unique_ptr<TrafficPublisher> publisher_;
+  std::vector<rollout::Proxy> last_proxies_;
+
+  base::Scope replica_scope_;  // everything but the election
+  base::Scope election_scope_;
+  // One for each time this replica led; the tasks of an ended one may still be unwinding.
+  std::list<std::unique_ptr<Leadership>> leaderships_;
+};
+
+}  // namespace tidegate::operator_

@@ -1,0 +1,83 @@
+#include "operator/publisher/traffic_publisher.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "operator/publisher/programs.h"
+
+namespace tidegate::operator_ {
+namespace {
+
+// Also without any event: to see that the stores are synced or stale, and to let waiting proxies go on.
+constexpr absl::Duration kTick = absl::Seconds(1);
+
+bool any_waits(const xds::ServerStatus& status) {
+  return std::any_of(status.nodes.begin(), status.nodes.end(),
+                     [](const xds::NodeStatus& node) { return node.waiting; });
+}
+
+}  // namespace
+
+TrafficPublisher::TrafficPublisher(const Stores& stores, xds::Server& server, base::Clock& clock,
+                                   std::string cluster_domain, std::function<void(const kube::ObjectKey&)> on_errors)
+    : stores_(stores), server_(server), clock_(clock), on_errors_(std::move(on_errors)) {
+  settings_.cluster_domain = std::move(cluster_domain);
+}
+
+base::Task<void> TrafficPublisher::run(base::Scope& scope) {
+  while (!scope.cancelled()) {
+    const absl::Status woken = co_await signal_.wait(clock_, kTick, scope);
+    if (scope.cancelled()) co_return;
+    if (woken.ok()) co_await base::sleep_for(clock_, kDebounce, scope);
+    if (!stores_.synced()) continue;
+    if (stale()) {
+      if (serving_) {
+        base::log_warning("the API server has been silent for too long; proxies are sent to another replica");
+        server_.withdraw();
+        serving_ = false;
+        ++metrics_.withdrawals;
+      }
+      continue;
+    }
+    if (woken.ok() || !serving_ || any_waits(server_.status())) publish();
+  }
+}
+
+bool TrafficPublisher::stale() const {
+  return std::max(stores_.models.age(), stores_.serving_pods.age()) > kStaleAfter;
+}
+
+void TrafficPublisher::publish() {
+  const absl::Duration begun = clock_.uptime();
+  settings_.store_resource_version = stores_.models.resource_version();
+  traffic::BuildResult built = traffic::build(programs(stores_), settings_, snapshot_.get());
+  snapshot_ = std::move(built.snapshot);
+  server_.publish(snapshot_);
+  if (!serving_) base::log_info("serving xDS", {{"resourceVersion", snapshot_->resource_version}});
+  serving_ = true;
+  ++metrics_.builds;
+  metrics_.last_build = clock_.uptime() - begun;
+  note_errors(built.errors);
+}
+
+void TrafficPublisher::note_errors(const std::vector<traffic::ProgramError>& errors) {
+  std::map<kube::ObjectKey, traffic::ProgramError> present;
+  for (const traffic::ProgramError& error : errors) present.try_emplace({error.namespace_, error.name}, error);
+  const auto before = std::exchange(errors_, present);
+  for (const auto& [key, error] : present) {
+    auto known = before.find(key);
+    if (known == before.end() || known->second != error) on_errors_(key);
+  }
+  for (const auto& [key, error] : before) {
+    if (!present.contains(key)) on_errors_(key);
+  }
+}
+
+std::optional<traffic::ProgramError> TrafficPublisher::error_of(const kube::ObjectKey& key) const {
+  auto found = errors_.find(key);
+  if (found == errors_.end()) return std::nullopt;
+  return found->second;
+}
+
+}  // namespace tidegate::operator_

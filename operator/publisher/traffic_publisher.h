@@ -1,0 +1,67 @@
+#pragma once
+// Turns the stores into the snapshot that this replica's xDS server hands out. Runs on every replica, leader or not.
+//
+//   store event ─► changed() ─► a moment's wait for more ─► programs() ─► traffic::build ─► xds::Server::publish
+//
+// Nothing is published before all stores are synced. A store that has been silent for too long may be wrong, so then
+// the server is told to withdraw: proxies keep what they have and go to another replica.
+#include <absl/time/time.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "base/clock.h"
+#include "base/scope.h"
+#include "base/task.h"
+#include "operator/stores.h"
+#include "traffic/build.h"
+#include "xds/server.h"
+
+namespace tidegate::operator_ {
+
+struct PublisherMetrics {
+  uint64_t builds = 0;
+  uint64_t withdrawals = 0;
+  absl::Duration last_build;  // how long the last traffic::build took
+};
+
+class TrafficPublisher {
+ public:
+  // A change waits so long for others; with the build itself well below 50 ms.
+  static constexpr absl::Duration kDebounce = absl::Milliseconds(20);
+  // Bookmarks come about every minute.
+  static constexpr absl::Duration kStaleAfter = absl::Seconds(90);
+
+  // All references must outlive it. `on_errors`: the object's ProgramError came, changed or went.
+  TrafficPublisher(const Stores& stores, xds::Server& server, base::Clock& clock, std::string cluster_domain,
+                   std::function<void(const kube::ObjectKey&)> on_errors);
+
+  void changed() { signal_.notify(); }
+  base::Task<void> run(base::Scope& scope);
+
+  // Whether proxies are being answered.
+  bool serving() const { return serving_; }
+  // What could not be programmed as the object asks; nullopt: nothing.
+  std::optional<traffic::ProgramError> error_of(const kube::ObjectKey& key) const;
+  const PublisherMetrics& metrics() const { return metrics_; }
+
+ private:
+  bool stale() const;
+  void publish();
+  void note_errors(const std::vector<traffic::ProgramError>& errors);
+
+  const Stores& stores_;
+  xds::Server& server_;
+  base::Clock& clock_;
+  traffic::Settings settings_;
+  std::function<void(const kube::ObjectKey&)> on_errors_;
+  base::Signal signal_;
+  std::shared_ptr<const traffic::Snapshot> snapshot_;
+  std::map<kube::ObjectKey, traffic::ProgramError> errors_;
+  bool serving_ = false;
+  PublisherMetrics metrics_;
+};
+
+}  // namespace tidegate::operator_
