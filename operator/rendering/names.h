@@ -22,6 +22,8 @@ inline constexpr char kFetchContainer[] = "fetch";
 inline constexpr char kRuntimeContainer[] = "runtime";
 
 inline constexpr char kGatewayService[] = "tidegate-gateway";
+inline constexpr char kPartOfLabel[] = "app.kubernetes.io/part-of";
+inline constexpr char kPartOfValue[] = "tidegate";
 inline constexpr char kGatewayLabel[] = "app.kubernetes.io/component";  // value: gateway
 inline constexpr char kGatewayValue[] = "gateway";
 inline constexpr char kGatewayTlsSecret[] = "tidegate-gateway-tls";

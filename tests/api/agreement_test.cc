@@ -85,7 +85,8 @@ TEST(Agreement, ModelDeploymentDefaultsAreTheSameInBoth) {
 }
 
 TEST(Agreement, ServingRuntimeDefaultsAreTheSameInBoth) {
-  EXPECT_EQ(defaults(facts_of_type<ServingRuntimeSpec>("spec")), defaults(facts_of_crd(crd("servingruntimes"), "spec")));
+  EXPECT_EQ(defaults(facts_of_type<ServingRuntimeSpec>("spec")),
+            defaults(facts_of_crd(crd("servingruntimes"), "spec")));
 }
 
 TEST(Agreement, ClusterServingRuntimeHasTheSpecOfServingRuntime) {

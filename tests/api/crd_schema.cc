@@ -27,9 +27,7 @@ nlohmann::json to_json(const YAML::Node& node) {
   return parsed.is_discarded() ? nlohmann::json(text) : parsed;
 }
 
-std::string text_at(const YAML::Node& node, const char* key) {
-  return node[key] ? node[key].as<std::string>() : "";
-}
+std::string text_at(const YAML::Node& node, const char* key) { return node[key] ? node[key].as<std::string>() : ""; }
 
 std::string type_of(const YAML::Node& schema) {
   if (schema["enum"]) {

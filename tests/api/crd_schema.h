@@ -10,7 +10,7 @@ namespace tidegate::api {
 
 // One field, by its path: "spec.rollout.steps[].weight".
 struct FieldFact {
-  std::string type;             // string, integer, number, boolean, array, object, map, duration, time, enum(a|b)
+  std::string type;  // string, integer, number, boolean, array, object, map, duration, time, enum(a|b)
   bool required = false;
   nlohmann::json default_value;  // null: none
 

@@ -101,7 +101,8 @@ TEST(Json, NamesThePathOfABadField) {
     std::string message;
   };
   for (const Case& c : std::vector<Case>{
-           {"/spec/rollout", {{"steps", {{{"weight", 5}}, {{"weight", "many"}}}}},
+           {"/spec/rollout",
+            {{"steps", {{{"weight", 5}}, {{"weight", "many"}}}}},
             "spec.rollout.steps[1].weight: expected an integer, got \"many\""},
            {"/spec/rollout", {{"steps", {{{"hold", "1s"}}}}}, "spec.rollout.steps[0].weight: is required"},
            {"/spec/rollout", {{"scaleDownDelay", "soon"}}, "spec.rollout.scaleDownDelay: expected a duration"},
@@ -113,7 +114,8 @@ TEST(Json, NamesThePathOfABadField) {
            {"/spec/model/version", nullptr, "spec.model.version: is required"},
            {"/spec", nullptr, "spec.model: is required"},
            {"/metadata", {{"namespace", "x"}}, "metadata.name: is required"},
-           {"/status", {{"canary", {{"revision", "r"}, {"version", "1"}, {"since", "yesterday"}}}},
+           {"/status",
+            {{"canary", {{"revision", "r"}, {"version", "1"}, {"since", "yesterday"}}}},
             "status.canary.since: expected an RFC 3339 time"},
        }) {
     nlohmann::json object = minimal();
@@ -141,10 +143,11 @@ TEST(Json, ReadsQuantitiesWrittenAsNumbers) {
 }
 
 TEST(Json, ReadsBothKindsOfRuntime) {
-  nlohmann::json object = {
-      {"metadata", {{"name", "tensorflow"}}},
-      {"spec",
-       {{"supportedFormats", {{{"name", "savedmodel"}}}}, {"container", {{"image", "a"}}}, {"fetch", {{"image", "b"}}}}}};
+  nlohmann::json object = {{"metadata", {{"name", "tensorflow"}}},
+                           {"spec",
+                            {{"supportedFormats", {{{"name", "savedmodel"}}}},
+                             {"container", {{"image", "a"}}},
+                             {"fetch", {{"image", "b"}}}}}};
   auto cluster = parse_serving_runtime(object);
   ASSERT_TRUE(cluster.ok()) << cluster.status();
   EXPECT_TRUE(cluster->cluster_scoped);
