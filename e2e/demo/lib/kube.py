@@ -54,6 +54,13 @@ class Kube:
         for deployment in deployments:
             self("rollout", "status", f"deployment/{deployment}", "-n", namespace, f"--timeout={timeout}")
 
+    def install_tidegate(self):
+        """CRDs first: objects of a kind can only be applied once the API server knows it. Does not wait for the pods."""
+        self("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
+        self("wait", "--for=condition=Established", "--timeout=30s", "-f", str(ROOT / "crds"))
+        self("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "manifests"))
+        self.use_images(SYSTEM, {"tidegate-operator": "operator", "tidegate-gateway": "gateway"})
+
     def use_images(self, namespace, images):
         """`images`: by Deployment. Rolls it out when its image was built anew: the tag stays the same."""
         for deployment, image in images.items():

@@ -76,9 +76,8 @@ class Story:
     def install(self):
         self.console.step("install", "Install Tidegate (two replicas, two gateways) and MinIO")
         self.kube("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true", "--timeout=120s")
-        self.kube("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "manifests"))
+        self.kube.install_tidegate()
         self.kube.apply((DEMO / "manifests/minio.yaml").read_text())
-        self.kube.use_images(SYSTEM, {"tidegate-operator": "operator", "tidegate-gateway": "gateway"})
         self.kube.wait_rollout(STORE_NAMESPACE, "minio")
         self.kube.wait_rollout(SYSTEM, "tidegate-operator", "tidegate-gateway")
         self.kube.apply((DEMO / "manifests/namespace.yaml").read_text())

@@ -18,9 +18,8 @@ STORE = {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo-password", 
 def tidegate(cluster):
     """kubectl on a cluster with Tidegate and MinIO; what is there already is brought up to date."""
     kube = Kube(cluster.kubeconfig)
-    kube("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "manifests"))
+    kube.install_tidegate()
     kube.apply((ROOT / "e2e/demo/manifests/minio.yaml").read_text())
-    kube.use_images(SYSTEM, {"tidegate-operator": "operator", "tidegate-gateway": "gateway"})
     kube.wait_rollout("tidegate-demo", "minio")
     kube.wait_rollout(SYSTEM, "tidegate-operator", "tidegate-gateway")
     return kube

@@ -31,9 +31,9 @@ def leader(kube):
     """The pod of the operator that holds the lease."""
     holder = kube.get("lease", "tidegate-operator", SYSTEM)["spec"]["holderIdentity"]
     for pod in system_pods(kube, "tidegate-operator"):
-        if holder.startswith(pod["metadata"]["name"]):
+        if holder == pod["metadata"]["uid"]:
             return pod
-    raise AssertionError(f"the lease is held by {holder}, which is no pod that exists")
+    raise AssertionError(f"the lease is held by {holder}, which is the uid of no pod that exists")
 
 
 def system_pods(kube, deployment):
