@@ -49,7 +49,7 @@ test-lint: setup ## format, include rules, shapes of coroutines
 test-tools: setup ## tests of our own checks
 	@tools/run-tests tools
 
-test-unit: setup ## GoogleTest, in build/dev
+test-unit: setup ## GoogleTest and the model server's clients, in build/release
 	@tools/run-tests unit
 
 test-e2e: setup ## pytest on the cluster, which is started and stopped when it is not up already
