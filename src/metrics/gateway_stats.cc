@@ -219,8 +219,9 @@ bool subtract(const Counters& before, const Counters& now, Counters& out) {
     if (now.ended[i] < before.ended[i]) return false;
     out.ended[i] = now.ended[i] - before.ended[i];
   }
-  // A histogram lags the counters by one flush, and a scrape without histograms has none.
-  return now.latency.empty() || subtract_buckets(before.latency, now.latency, out.latency);
+  // A scrape without histograms has none, and one after it has nothing to be subtracted from.
+  const bool has_base = !before.latency.empty() || before.total() == 0;
+  return now.latency.empty() || !has_base || subtract_buckets(before.latency, now.latency, out.latency);
 }
 
 uint64_t saturating_subtract(uint64_t from, uint64_t what) { return from > what ? from - what : 0; }

@@ -20,7 +20,7 @@ namespace {
 // the one that closes a connection under a request.
 constexpr char kCluster[] = R"json({
   "type": "EDS",
-  "edsClusterConfig": {"edsConfig": {"ads": {}, "resourceApiVersion": "V3"}},
+  "edsClusterConfig": {"edsConfig": {"ads": {}, "resourceApiVersion": "V3", "initialFetchTimeout": "0s"}},
   "connectTimeout": "1s",
   "lbPolicy": "LEAST_REQUEST",
   "leastRequestLbConfig": {"slowStartConfig": {"slowStartWindow": "10s"}},

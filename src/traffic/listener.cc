@@ -127,7 +127,8 @@ constexpr char kLocalReplies[] = R"json({
 constexpr char kConnectionManager[] = R"json({
   "statPrefix": "gateway",
   "codecType": "AUTO",
-  "rds": {"routeConfigName": "$ROUTES", "configSource": {"ads": {}, "resourceApiVersion": "V3"}},
+  "rds": {"routeConfigName": "$ROUTES",
+          "configSource": {"ads": {}, "resourceApiVersion": "V3", "initialFetchTimeout": "0s"}},
   "httpFilters": [{
     "name": "envoy.filters.http.router",
     "typedConfig": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
