@@ -18,6 +18,10 @@ namespace {
 
 using base::cat;
 
+constexpr char kChecksFailed[] = "ChecksFailed";
+constexpr char kInconclusiveReason[] = "Inconclusive";
+constexpr char kDeadlineReason[] = "ProgressDeadlineExceeded";
+
 struct Failure {
   std::string reason;
   std::string message;
@@ -26,7 +30,8 @@ struct Failure {
 
 // Going back needs somewhere to go: while stable serves nothing, a canary that serves something keeps doing so.
 bool can_go_back(const Draft& draft) {
-  return draft.share(draft.status.canary->revision) == 0 || draft.status.stable->available > 0;
+  const api::CanaryStatus& canary = *draft.status.canary;
+  return draft.share(canary.revision) == 0 || canary.available == 0 || draft.status.stable->available > 0;
 }
 
 void take_back(Draft& draft, const Failure& failure) {
@@ -38,7 +43,7 @@ void take_back(Draft& draft, const Failure& failure) {
 }
 
 void freeze(Draft& draft, const Failure& failure) {
-  draft.wait_for(Wait::kFrozen, failure.message);
+  draft.insist_on_wait(Wait::kFrozen, failure.message);
   api::CanaryStatus& canary = *draft.status.canary;
   if (!canary.failure.empty()) return;
   canary.failure = failure.reason;
@@ -48,41 +53,38 @@ void freeze(Draft& draft, const Failure& failure) {
   draft.notify("Failed", std::move(text));
 }
 
-// Whether the look before this one said so already.
-bool was_deferred(const Draft& draft) {
-  const auto& conditions = draft.observed.status.conditions;
-  return std::any_of(conditions.begin(), conditions.end(), [](const api::Condition& condition) {
-    return condition.type == api::kAnalysisPassing && condition.reason == kStableUnavailableReason;
-  });
-}
-
 // The end of a failed canary, or what is done while it cannot end.
 void handle(Draft& draft, const Failure& failure) {
   const bool aborted = failure.reason == kAborted;
   if (!aborted && draft.rollout().on_failure == api::OnFailure::kPause) return freeze(draft, failure);
   if (can_go_back(draft)) return take_back(draft, failure);
-  draft.wait_for(Wait::kStableDown, failure.message);
+  draft.insist_on_wait(Wait::kStableDown, failure.message);
   api::CanaryStatus& canary = *draft.status.canary;
+  const auto& before = draft.observed.status.canary;
+  const bool told = before && before->revision == canary.revision && before->failure == failure.reason;
   canary.failure = failure.reason;
-  if (was_deferred(draft)) return;
+  if (told) return;
   draft.event(EventType::kWarning, "RollbackDeferred",
               cat(version_name(canary.version), " should be taken back (", failure.message,
                            "), but stable has no available replica: it keeps serving"));
 }
 
-// What was decided at an earlier look and could not be done then.
+const char* decider_of(const std::string& reason) {
+  if (reason == kAborted) return "Person";
+  if (reason == kDeadlineReason) return "Deadline";
+  return reason == kChecksFailed || reason == kInconclusiveReason ? "Analysis" : "Runtime";
+}
+
+// What was decided at an earlier look and could not be done then. Its words are in the condition of that look.
 std::optional<Failure> standing_failure(const Draft& draft) {
-  const api::CanaryStatus& canary = *draft.status.canary;
-  if (canary.failure == kAborted) {
-    return Failure{kAborted, "a person asked for it", "Person"};
+  const std::string& reason = draft.status.canary->failure;
+  if (reason.empty()) return std::nullopt;
+  std::string message = reason == kAborted ? "a person asked for it" : cat("failed with ", reason);
+  for (const api::Condition& condition : draft.observed.status.conditions) {
+    const bool about_it = condition.reason == reason || condition.reason == kStableUnavailableReason;
+    if (condition.type == api::kAnalysisPassing && about_it) message = condition.message;
   }
-  if (canary.failure.empty()) return std::nullopt;
-  std::string message = cat("failed with ", canary.failure);
-  for (const api::AnalysisResult& result : canary.failure == "ChecksFailed" ? draft.status.analysis
-                                                                            : std::vector<api::AnalysisResult>{}) {
-    if (result.verdict == api::Verdict::kFail) message = result.message;
-  }
-  return Failure{canary.failure, message, canary.failure == "ChecksFailed" ? "Analysis" : "Runtime"};
+  return Failure{reason, std::move(message), decider_of(reason)};
 }
 
 std::optional<Failure> runtime_failure(const Draft& draft) {
@@ -199,10 +201,10 @@ std::optional<Failure> find_failure(Draft& draft) {
   const auto& verdict = draft.findings.verdict;
   const api::CanaryStatus& canary = *draft.status.canary;
   if (canary.promoted) return std::nullopt;
-  if (verdict && verdict->verdict == api::Verdict::kFail) return Failure{"ChecksFailed", verdict->failure, "Analysis"};
+  if (verdict && verdict->verdict == api::Verdict::kFail) return Failure{kChecksFailed, verdict->failure, "Analysis"};
   if (inconclusive(draft) && draft.rollout().analysis.on_inconclusive == api::OnInconclusive::kRollback &&
       !(verdict && verdict->verdict == api::Verdict::kPass)) {
-    return Failure{"Inconclusive",
+    return Failure{kInconclusiveReason,
                    cat("no verdict within ", duration(draft.rollout().analysis.max_duration)), "Analysis"};
   }
   return std::nullopt;
@@ -223,7 +225,7 @@ void plan_canary(Draft& draft) {
   if (!draft.status.canary) return;
   if (draft.status.canary->measure_from) draft.look_again_at(draft.now() + kAnalysisPeriod);
   if (progress_deadline_passed(draft)) {
-    handle(draft, {"ProgressDeadlineExceeded",
+    handle(draft, {kDeadlineReason,
                    cat("no progress for ", duration(draft.rollout().progress_deadline), " (",
                                 draft.findings.wait == Wait::kProxies ? std::string("the proxies did not confirm")
                                                                       : draft.findings.wait_message,

@@ -63,6 +63,11 @@ void Draft::wait_for(Wait wait, std::string message) {
   findings.wait_message = std::move(message);
 }
 
+void Draft::insist_on_wait(Wait wait, std::string message) {
+  findings.wait = wait;
+  findings.wait_message = std::move(message);
+}
+
 std::string version_name(std::string_view version) { return cat("version ", version); }
 
 }  // namespace tidegate::rollout

@@ -37,8 +37,7 @@ enum class Wait {
   kInconclusive,      // maxDuration is over without a verdict, onInconclusive: Hold
 };
 
-// The reason of AnalysisPassing while a failed canary keeps serving for want of a stable replica. Read back at the next
-// look, so that it is told once.
+// The reason of AnalysisPassing while a failed canary keeps serving for want of a stable replica.
 inline constexpr char kStableUnavailableReason[] = "StableUnavailable";
 
 // Whether all proxies have what status.traffic says.
@@ -86,7 +85,9 @@ class Draft {
   void notify(std::string_view reason, std::string text);
   // The plan is to be made again at `time` at the latest.
   void look_again_at(absl::Time time);
+  // The first wait of a plan is the one that is told, but for a failure's, which outweighs every other.
   void wait_for(Wait wait, std::string message = "");
+  void insist_on_wait(Wait wait, std::string message);
 
  private:
   Draft(const Draft&) = delete;

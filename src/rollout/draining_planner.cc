@@ -69,18 +69,20 @@ bool has_role(const Draft& draft, std::string_view revision) {
          (status.canary && status.canary->revision == revision) || draft.share(revision) > 0;
 }
 
-// Empty Deployments beyond historyLimit, oldest first.
+// Deployments without a role beyond historyLimit, oldest first. One that this plan would have emptied is deleted
+// instead: its pods end the same way.
 void delete_old(Draft& draft) {
   std::vector<const Workload*> old;
   for (const Workload& workload : draft.observed.workloads) {
     const bool ours = workload.owner_uid == draft.observed.metadata.uid;
-    if (ours && workload.replicas == 0 && !has_role(draft, workload.revision)) old.push_back(&workload);
+    if (ours && !has_role(draft, workload.revision)) old.push_back(&workload);
   }
   std::sort(old.begin(), old.end(), [](const Workload* a, const Workload* b) {
     return a->created != b->created ? a->created > b->created : a->revision > b->revision;
   });
   const size_t keep = static_cast<size_t>(std::max(0, draft.rollout().history_limit));
   for (size_t i = keep; i < old.size(); ++i) {
+    std::erase_if(draft.plan.scales, [&](const ScaleWorkload& scale) { return scale.revision == old[i]->revision; });
     draft.plan.deletes.push_back(
         {.revision = old[i]->revision, .uid = old[i]->uid, .resource_version = old[i]->resource_version});
   }

@@ -107,8 +107,11 @@ void write_shares(Draft& draft, Shares shares) {
   canary.measure_from.reset();
   draft.findings.verdict.reset();
   if (canary.weight > 0) draft.wait_for(Wait::kProxies);
+  const int former = share_in(before, canary.revision);
+  if (former == canary.weight) return;
+  canary.last_progress = draft.now();  // the proxies get their time for each weight
   draft.event(EventType::kNormal, "WeightChanged",
-              cat(version_name(canary.version), ": ", share_in(before, canary.revision), " % to ",
+              cat(version_name(canary.version), ": ", former, " % to ",
                            canary.weight, " %"));
 }
 

@@ -76,6 +76,7 @@ void begin_rollout(Draft& draft, const WantedRevision& wanted) {
   canary.source_digest = wanted.source_digest;
   canary.started = draft.now();
   canary.last_progress = draft.now();
+  canary.weight = draft.share(wanted.revision);  // it may stand in for stable at this moment
   draft.status.canary = std::move(canary);
   draft.status.analysis.clear();
   erase_revision(draft.status.draining, wanted.revision);

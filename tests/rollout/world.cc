@@ -89,7 +89,7 @@ Observed World::observe() const {
                                   .ready = pod.available,
                                   .available = pod.available,
                                   .updated = pod.replicas,
-                                  .failures = failures_of(pod)});
+                                  .failures = pod.failures});
   }
   for (const auto& [name, proxy] : proxies) {
     observed.proxies.push_back({.name = name, .ready = true, .applied_resource_version = proxy.applied});
@@ -133,7 +133,6 @@ void World::carry_out(const Plan& made) {
     WorldPod& pod = pods.at(item.revision);
     if (pod.uid != item.uid) throw std::logic_error("scaled another object");
     pod.replicas = item.replicas;
-    pod.available = std::min(pod.available, item.replicas);
     ++pod.resource_version;
   }
   for (const DeleteWorkload& item : made.deletes) pods.erase(item.revision);
@@ -142,6 +141,7 @@ void World::carry_out(const Plan& made) {
 }
 
 void World::start_pods() {
+  for (auto& [revision, pod] : pods) pod.available = std::min(pod.available, pod.replicas);
   if (!pods_start) return;
   int placed = 0;
   for (const auto& [revision, pod] : pods) placed += pod.available;
@@ -208,6 +208,7 @@ void World::pass(absl::Duration time) {
   send_requests(time);
   now += time;
   start_pods();
+  for (auto& [revision, pod] : pods) pod.failures = failures_of(pod);
   program_proxies();
 }
 

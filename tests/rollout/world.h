@@ -32,6 +32,7 @@ struct WorldPod {
   std::string uid;
   std::string owner_uid;
   int resource_version = 1;
+  std::vector<PodFailure> failures;  // as far as it has come to light
 };
 
 struct WorldProxy {
