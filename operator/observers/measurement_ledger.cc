@@ -46,13 +46,14 @@ rollout::ArmMeasurement to_arm(const Counters& counters) {
 Json counters_to_json(const Counters& counters) {
   Json latency = Json::array();
   for (const auto& bucket : counters.latency) latency.push_back({bucket.lower, bucket.width, bucket.count});
-  return {{"requests", counters.requests}, {"latency", latency}};
+  return {{"finished", counters.finished}, {"ended", counters.ended}, {"latency", latency}};
 }
 
 // Throws nlohmann's exceptions; restore() catches them.
 Counters counters_from_json(const Json& json) {
   Counters counters;
-  counters.requests = json.at("requests").get<decltype(counters.requests)>();
+  counters.finished = json.at("finished").get<uint64_t>();
+  counters.ended = json.at("ended").get<decltype(counters.ended)>();
   for (const Json& bucket : json.at("latency")) {
     counters.latency.push_back({bucket.at(0).get<double>(), bucket.at(1).get<double>(), bucket.at(2).get<uint64_t>()});
   }

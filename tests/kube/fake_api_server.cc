@@ -48,6 +48,16 @@ net::HttpResponse ok(const Json& body, int code = 200) { return {code, {}, body.
 
 std::string version_of(const Json& object) { return string_at(object, {"metadata", "resourceVersion"}); }
 
+// What the real server answers to an apply with the uid of another object.
+net::HttpResponse uid_is_immutable() {
+  net::HttpResponse answer = FakeApiServer::status_answer(422, "Invalid", "metadata.uid: field is immutable");
+  Json status = Json::parse(answer.body);
+  Json cause = {{"reason", "FieldValueInvalid"}, {"field", "metadata.uid"}, {"message", "field is immutable"}};
+  status["details"]["causes"].push_back(std::move(cause));
+  answer.body = status.dump();
+  return answer;
+}
+
 bool conflicts(const Json& current, const Json& next) {
   const std::string expected = version_of(next);
   return !expected.empty() && expected != version_of(current);
@@ -160,6 +170,11 @@ net::HttpResponse FakeApiServer::list(const Target& target) const {
     return {504, {}, status.dump()};
   }
   const std::string limit_text = value(target.query, "limit");
+  // A version and a limit without a match mean exactly that version.
+  const uint64_t exactly = resource_version_number(value(target.query, "resourceVersion"));
+  if (!limit_text.empty() && value(target.query, "resourceVersionMatch").empty() && exactly != 0 && exactly < oldest_) {
+    return status_answer(410, "Expired", "the resourceVersion for the provided list is too old");
+  }
   const size_t limit = limit_text.empty() ? SIZE_MAX : std::stoul(limit_text);
   Json items = Json::array();
   Json metadata = {{"resourceVersion", base::cat(version)}};
@@ -220,12 +235,17 @@ net::HttpResponse FakeApiServer::patch(const Target& target, const Json& patch) 
 net::HttpResponse FakeApiServer::apply(const Target& target, Json object) {
   Collection& collection = collections_[target.collection];
   const auto found = collection.find(target.key);
-  const bool conditional = !version_of(object).empty();
-  if (found == collection.end() && (conditional || !target.subresource.empty())) {
+  if (found == collection.end() && !target.subresource.empty()) {
     return status_answer(404, "NotFound", base::cat(target.collection, " \"", target.key.name, "\" not found"));
   }
+  const std::string uid = string_at(object, {"metadata", "uid"});
+  if (!uid.empty() && found == collection.end()) return status_answer(409, "Conflict", "uid mismatch");
+  if (!uid.empty() && uid != string_at(found->second, {"metadata", "uid"})) return uid_is_immutable();
   Json next = found == collection.end() ? Json::object() : found->second;
-  if (conflicts(next, object)) return status_answer(409, "Conflict", "the object has been modified");
+  // As the real one does: a version is no precondition on an object that is not there.
+  if (found != collection.end() && conflicts(next, object)) {
+    return status_answer(409, "Conflict", "the object has been modified");
+  }
   object["metadata"].erase("resourceVersion");
   if (target.subresource == "status") {
     object = {{"status", object["status"]}};
@@ -322,6 +342,14 @@ std::optional<Json> FakeApiServer::get(const GroupVersionResource& resource, con
 size_t FakeApiServer::count(const GroupVersionResource& resource) const {
   const auto collection = collections_.find(resource.path(""));
   return collection == collections_.end() ? 0 : collection->second.size();
+}
+
+std::vector<Json> FakeApiServer::all(const GroupVersionResource& resource) const {
+  std::vector<Json> objects;
+  const auto found = collections_.find(resource.path(""));
+  if (found == collections_.end()) return objects;
+  for (const auto& [key, object] : found->second) objects.push_back(object);
+  return objects;
 }
 
 bool FakeApiServer::matches(const Target& target, const Json& object) {

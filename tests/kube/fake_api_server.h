@@ -38,6 +38,8 @@ class FakeApiServer : public net::HttpClient {
   void erase(const GroupVersionResource& resource, const ObjectKey& key);
   std::optional<Json> get(const GroupVersionResource& resource, const ObjectKey& key) const;
   size_t count(const GroupVersionResource& resource) const;
+  // Every object of the collection, by key.
+  std::vector<Json> all(const GroupVersionResource& resource) const;
   uint64_t resource_version() const { return version_; }
 
   // Forgets history: watches and continuations from before now are 410.

@@ -1,0 +1,296 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "operator/controllers/modeldeployment/pod_report.h"
+#include "operator/controllers/modeldeployment/traffic_versions.h"
+#include "operator/observers/gateway_scraper.h"
+#include "operator/observers/gateways.h"
+#include "operator/observers/measurement_ledger.h"
+#include "samples.h"
+
+namespace tidegate::operator_ {
+namespace {
+
+using metrics::GatewayScrape;
+using rollout::PodFailureKind;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+const absl::Time kFrom = absl::FromUnixSeconds(1'000'000);
+const kube::ObjectKey kDigits{"demo", "digits"};
+const std::vector<std::string> kObjects{"demo/digits"};
+
+GatewayScrape scrape(const std::string& instance, int64_t uptime_seconds, uint64_t stable, uint64_t canary,
+                     uint64_t canary_errors = 0) {
+  GatewayScrape scrape{instance, absl::Seconds(uptime_seconds), "5-x", {}};
+  scrape.clusters["demo/digits/digits-s"].counters.finished = stable;
+  metrics::Counters& counters = scrape.clusters["demo/digits/digits-c"].counters;
+  counters.finished = canary;
+  counters.ended[static_cast<size_t>(metrics::Outcome::kServerError)] = canary_errors;
+  counters.latency = {{10'000, 1'000, canary}};
+  return scrape;
+}
+
+class Ledger : public testing::Test {
+ protected:
+  Ledger() { ledger_.open(kDigits, window_); }
+  void absorb(const std::string& pod, int after_seconds, const GatewayScrape& scrape) {
+    ledger_.absorb(pod, kFrom + absl::Seconds(after_seconds), kObjects, scrape);
+  }
+  MeasurementWindow window_{"digits-s", "digits-c", kFrom};
+  MeasurementLedger ledger_;
+};
+
+TEST_F(Ledger, CountsOnlyWhatCameAfterTheFirstReadingOfTheWindow) {
+  absorb("g1", -5, scrape("i1", 100, 10, 10));
+  EXPECT_FALSE(ledger_.measurements(kDigits).has_value()) << "it was asked for before the weights were verified";
+  absorb("g1", 1, scrape("i1", 106, 100, 50));
+  EXPECT_EQ(ledger_.measurements(kDigits)->canary.requests, 0);
+  absorb("g1", 6, scrape("i1", 111, 150, 60, 3));
+  const auto measured = ledger_.measurements(kDigits);
+  EXPECT_EQ(measured->stable.requests, 50);
+  EXPECT_EQ(measured->canary.requests, 10);
+  EXPECT_EQ(measured->canary.errors.http_5xx, 3);
+  EXPECT_EQ(measured->canary.latency.total(), 10);
+  EXPECT_EQ(measured->canary_revision, "digits-c");
+  EXPECT_EQ(measured->from, kFrom);
+  EXPECT_EQ(measured->until, kFrom + absl::Seconds(6));
+}
+
+TEST_F(Ledger, AddsUpTheGateways) {
+  absorb("g1", 1, scrape("i1", 100, 0, 0));
+  absorb("g2", 1, scrape("i2", 100, 1000, 1000));
+  absorb("g1", 6, scrape("i1", 105, 7, 1));
+  absorb("g2", 6, scrape("i2", 105, 1010, 1002));
+  EXPECT_EQ(ledger_.measurements(kDigits)->stable.requests, 17);
+  EXPECT_EQ(ledger_.measurements(kDigits)->canary.requests, 3);
+}
+
+TEST_F(Ledger, CountsAGatewayThatStartedInTheWindowFromZero) {
+  absorb("g3", 60, scrape("i3", 20, 40, 8));
+  EXPECT_EQ(ledger_.measurements(kDigits)->canary.requests, 8);
+}
+
+TEST_F(Ledger, LosesOneIntervalAtMostWhenAGatewaysProcessIsReplaced) {
+  absorb("g1", 1, scrape("i1", 100, 0, 0));
+  absorb("g1", 6, scrape("i1", 105, 100, 10));
+  absorb("g1", 11, scrape("i2", 2, 30, 4));
+  EXPECT_EQ(ledger_.measurements(kDigits)->stable.requests, 130);
+  EXPECT_EQ(ledger_.measurements(kDigits)->canary.requests, 14);
+}
+
+TEST_F(Ledger, StartsAfreshForTheNextStep) {
+  absorb("g1", 1, scrape("i1", 100, 0, 0));
+  absorb("g1", 6, scrape("i1", 105, 100, 10));
+  EXPECT_FALSE(ledger_.open(kDigits, window_)) << "the same window goes on";
+  EXPECT_TRUE(ledger_.measurements(kDigits).has_value());
+  window_.from += absl::Seconds(30);
+  EXPECT_TRUE(ledger_.open(kDigits, window_));
+  EXPECT_FALSE(ledger_.measurements(kDigits).has_value());
+}
+
+TEST_F(Ledger, LeavesOutWhatAScrapeDidNotAskFor) {
+  ledger_.absorb("g1", kFrom + absl::Seconds(1), {"demo/other"}, scrape("i1", 100, 5, 5));
+  EXPECT_FALSE(ledger_.measurements(kDigits).has_value());
+  EXPECT_THAT(ledger_.objects(), ElementsAre("demo/digits"));
+}
+
+TEST_F(Ledger, AnotherLeaderGoesOnWhereTheLastOneWas) {
+  absorb("g1", 1, scrape("i1", 100, 0, 0));
+  absorb("g1", 6, scrape("i1", 105, 100, 10, 2));
+  ASSERT_TRUE(ledger_.dirty(kDigits));
+  const std::string evidence = ledger_.evidence(kDigits);
+  EXPECT_FALSE(ledger_.dirty(kDigits));
+
+  MeasurementLedger next;
+  next.open(kDigits, window_);
+  ASSERT_TRUE(next.restore(kDigits, evidence).ok());
+  EXPECT_EQ(next.measurements(kDigits)->canary.requests, 10);
+  EXPECT_EQ(next.measurements(kDigits)->canary.errors.http_5xx, 2);
+  // What the gateway counted while nobody led is not lost.
+  next.absorb("g1", kFrom + absl::Seconds(30), kObjects, scrape("i1", 129, 400, 40, 2));
+  EXPECT_EQ(next.measurements(kDigits)->stable.requests, 400);
+  EXPECT_EQ(next.measurements(kDigits)->canary.requests, 40);
+  EXPECT_EQ(next.measurements(kDigits)->canary.latency.total(), 40);
+}
+
+TEST_F(Ledger, DoesNotUseEvidenceOfAnotherStepOrSomebodyElsesText) {
+  absorb("g1", 1, scrape("i1", 100, 0, 0));
+  const std::string evidence = ledger_.evidence(kDigits);
+  MeasurementLedger next;
+  window_.from += absl::Seconds(1);
+  next.open(kDigits, window_);
+  EXPECT_TRUE(next.restore(kDigits, evidence).ok());
+  EXPECT_FALSE(next.measurements(kDigits).has_value());
+  for (const char* text : {"", "{}", "[1]", R"({"stable": 1})"}) EXPECT_FALSE(next.restore(kDigits, text).ok()) << text;
+}
+
+TEST(Scrapes, AreFrequentOnlyWhereTheyAreNeeded) {
+  ScrapeState idle;
+  idle.since_versions = idle.since_counts = absl::Seconds(29);
+  EXPECT_EQ(next_scrape(idle), ScrapeKind::kNone);
+  idle.since_versions = absl::Seconds(30);
+  EXPECT_EQ(next_scrape(idle), ScrapeKind::kVersions);
+
+  ScrapeState unconfirmed;
+  unconfirmed.unconfirmed = true;
+  unconfirmed.since_versions = absl::Seconds(1);
+  EXPECT_EQ(next_scrape(unconfirmed), ScrapeKind::kVersions);
+  unconfirmed.since_versions = absl::Milliseconds(500);
+  EXPECT_EQ(next_scrape(unconfirmed), ScrapeKind::kNone);
+
+  ScrapeState measuring;
+  measuring.measuring = true;
+  measuring.since_versions = measuring.since_counts = absl::Seconds(4);
+  EXPECT_EQ(next_scrape(measuring), ScrapeKind::kNone);
+  measuring.base_line_wanted = true;
+  EXPECT_EQ(next_scrape(measuring), ScrapeKind::kCounts);
+  measuring = {absl::Seconds(1), absl::Seconds(5), true, false, false};
+  EXPECT_EQ(next_scrape(measuring), ScrapeKind::kCounts);
+}
+
+std::shared_ptr<kube::Pod> gateway(const std::string& name) {
+  auto pod = std::make_shared<kube::Pod>();
+  pod->meta.name = name;
+  pod->ready = true;
+  pod->phase = "Running";
+  return pod;
+}
+
+TEST(Gateways, ThatAreGoingStillCountUntilTheirContainersHaveEnded) {
+  auto leaving = gateway("g1");
+  leaving->meta.deleted = kFrom;
+  auto gone = gateway("g2");
+  gone->phase = "Succeeded";
+  const auto found = proxies({leaving, gone}, {}, {}, kFrom);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].name, "g1");
+  EXPECT_FALSE(found[0].ready);
+}
+
+TEST(Gateways, AreAsFarAsTheirAnswersOrTheirAcknowledgementsSay) {
+  xds::ServerStatus xds;
+  xds.nodes.resize(1);
+  xds.nodes[0].node_id = "g1";
+  xds.nodes[0].types[static_cast<size_t>(traffic::ResourceType::kRoutes)].applied = "12-abc";
+  std::map<std::string, GatewayReading> readings{{"g1", {kFrom, 11, std::nullopt, ""}},
+                                                 {"g2", {kFrom, 13, std::nullopt, ""}}};
+  const auto found = proxies({gateway("g1"), gateway("g2"), gateway("g3")}, readings, xds, kFrom);
+  EXPECT_EQ(found[0].applied_resource_version, 12u);
+  EXPECT_EQ(found[1].applied_resource_version, 13u);
+  EXPECT_EQ(found[2].applied_resource_version, 0u);
+}
+
+TEST(Gateways, AreGivenUpOnlyWhenUnreachableForLongAndNotReady) {
+  auto lost = gateway("g1");
+  std::map<std::string, GatewayReading> readings{{"g1", {std::nullopt, 0, kFrom, "connection refused"}}};
+  const absl::Time later = kFrom + kGatewayGivenUpAfter;
+  EXPECT_FALSE(proxies({lost}, readings, {}, later)[0].excluded) << "users' requests may still go there";
+  EXPECT_THAT(measurement_error(proxies({lost}, readings, {}, later), readings)->message,
+              HasSubstr("connection refused"));
+  lost->ready = false;
+  EXPECT_TRUE(proxies({lost}, readings, {}, later)[0].excluded);
+  EXPECT_FALSE(proxies({lost}, readings, {}, later - absl::Seconds(1))[0].excluded);
+}
+
+TEST(TrafficVersions, AreThoseOfTheWriteThatChangedTheShares) {
+  TrafficVersions versions;
+  api::ModelDeployment object = sample_object();
+  versions.saw(kDigits, object);
+  EXPECT_EQ(versions.of(kDigits), 0u);
+  object.status.traffic = {{"digits-s", 100}};
+  object.metadata.resource_version = "20";
+  versions.saw(kDigits, object);
+  object.metadata.resource_version = "30";  // something else changed
+  versions.saw(kDigits, object);
+  EXPECT_EQ(versions.of(kDigits), 20u);
+  EXPECT_EQ(versions.highest(), 20u);
+  object.metadata.uid = "uid-2";  // made again
+  versions.saw(kDigits, object);
+  EXPECT_EQ(versions.of(kDigits), 30u);
+}
+
+kube::Pod pod_with(kube::ContainerStatus container) {
+  kube::Pod pod;
+  pod.meta.name = "digits-1-x";
+  pod.phase = "Running";
+  pod.containers = {std::move(container)};
+  return pod;
+}
+
+kube::ContainerStatus ended(const std::string& name, bool init, int exit_code, const std::string& message) {
+  kube::ContainerStatus container;
+  container.name = name;
+  container.init = init;
+  container.state = kube::ContainerStatus::State::kTerminated;
+  container.reason = exit_code == 0 ? "Completed" : "Error";
+  container.exit_code = exit_code;
+  container.message = message;
+  return container;
+}
+
+TEST(PodReport, TellsAFetchThatFailedInItsOwnWords) {
+  const auto failure = pod_failure(
+      pod_with(ended("fetch", true, 1, R"({"error":"CorruptObject","message":"variables.data: digest differs"})")));
+  ASSERT_TRUE(failure.has_value());
+  EXPECT_EQ(failure->kind, PodFailureKind::kFetchFailed);
+  EXPECT_EQ(failure->reason, "CorruptObject");
+  EXPECT_EQ(failure->message, "variables.data: digest differs");
+}
+
+TEST(PodReport, TellsAModelThatDoesNotLoadAlsoWhileTheContainerIsStartedAgain) {
+  kube::ContainerStatus container;
+  container.name = "runtime";
+  container.state = kube::ContainerStatus::State::kWaiting;
+  container.reason = "CrashLoopBackOff";
+  container.restart_count = 2;
+  container.last_termination = {"Error", R"({"error":"ModelLoadFailed","message":"no tag serve"})", 1, kFrom};
+  const auto failure = pod_failure(pod_with(container));
+  EXPECT_EQ(failure->kind, PodFailureKind::kModelLoadFailed);
+  EXPECT_EQ(failure->message, "no tag serve");
+  container.state = kube::ContainerStatus::State::kRunning;
+  EXPECT_TRUE(pod_failure(pod_with(container)).has_value());
+  container.ready = true;
+  EXPECT_FALSE(pod_failure(pod_with(container)).has_value());
+}
+
+TEST(PodReport, TellsCrashesWithoutWordsOfTheirOwn) {
+  kube::ContainerStatus container = ended("runtime", false, 139, "");
+  container.restart_count = 3;
+  const auto crash = pod_failure(pod_with(container));
+  EXPECT_EQ(crash->kind, PodFailureKind::kCrashLoop);
+  EXPECT_EQ(crash->reason, "CrashLoopBackOff");
+  EXPECT_THAT(crash->message, HasSubstr("exit code 139"));
+  container.reason = "OOMKilled";
+  EXPECT_EQ(pod_failure(pod_with(container))->reason, "OOMKilled");
+}
+
+TEST(PodReport, TellsImagesAndPlacesThatAreMissing) {
+  kube::ContainerStatus container;
+  container.name = "runtime";
+  container.state = kube::ContainerStatus::State::kWaiting;
+  container.reason = "ImagePullBackOff";
+  EXPECT_EQ(pod_failure(pod_with(container))->kind, PodFailureKind::kImagePull);
+
+  kube::Pod pending;
+  pending.conditions = {{"PodScheduled", "False", "Unschedulable", "0/1 nodes: Insufficient nvidia.com/gpu", kFrom}};
+  EXPECT_EQ(pod_failure(pending)->kind, PodFailureKind::kUnschedulable);
+  EXPECT_THAT(pod_failure(pending)->message, HasSubstr("nvidia.com/gpu"));
+  EXPECT_FALSE(pod_failure(kube::Pod{}).has_value());
+}
+
+TEST(PodReport, CountsReadyPodsThatStay) {
+  auto ready =
+      std::make_shared<kube::Pod>(pod_with(ended("fetch", true, 0, R"({"digest":"sha256:abc","bytes":1,"files":1})")));
+  ready->ready = true;
+  ready->ip = "10.0.0.1";
+  auto leaving = std::make_shared<kube::Pod>(*ready);
+  leaving->meta.deleted = kFrom;
+  const PodReport report = report_of({ready, leaving});
+  EXPECT_EQ(report.serving, 1);
+  EXPECT_EQ(report.content_digest, "sha256:abc");
+  EXPECT_THAT(report.failures, testing::IsEmpty());
+}
+
+}  // namespace
+}  // namespace tidegate::operator_

@@ -1,0 +1,209 @@
+// The operator as its users see it: they write a ModelDeployment, and read its status.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "operator_world.h"
+
+namespace tidegate::operator_ {
+namespace {
+
+using api::Phase;
+using testing::AllOf;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+nlohmann::json version(const std::string& version, int replicas = 2) {
+  return {
+      {"model",
+       {{"uri", "s3://models/digits"}, {"version", version}, {"credentials", {{"secretName", "minio-credentials"}}}}},
+      {"replicas", replicas},
+      {"rollout", {{"steps", {{{"weight", 10}}, {{"weight", 50}}}}, {"scaleDownDelay", "5s"}}}};
+}
+
+class Operator : public testing::Test {
+ protected:
+  bool healthy_with(const std::string& wanted) {
+    const auto status = world_.object().status;
+    return status.phase == Phase::kHealthy && status.stable && status.stable->version == wanted && !status.canary;
+  }
+  void serve(const std::string& wanted) {
+    world_.apply(version(wanted));
+    ASSERT_TRUE(world_.pass_until([&] { return healthy_with(wanted); })) << world_.debug_page();
+  }
+
+  OperatorWorld world_;
+};
+
+TEST_F(Operator, ServesAFirstVersionAtItsStableAddress) {
+  serve("1");
+  const auto object = world_.object();
+  EXPECT_EQ(object.status.address, "http://digits.demo.svc");
+  EXPECT_EQ(object.status.stable->available, 2);
+  EXPECT_EQ(object.status.stable->digest, "sha256:c0ffee");
+  EXPECT_THAT(object.status.traffic, SizeIs(1));
+  EXPECT_EQ(object.status.observed_generation, object.metadata.generation);
+  const auto service = world_.api_server.get(kube::resources::services(), {"demo", "digits"});
+  ASSERT_TRUE(service.has_value());
+  EXPECT_EQ(kube::string_at(*service, {"spec", "externalName"}), "tidegate-gateway.tidegate-system.svc.cluster.local");
+}
+
+TEST_F(Operator, WritesNothingMoreOnceAllIsWell) {
+  serve("1");
+  world_.pass(absl::Minutes(1));
+  const auto before = world_.object().metadata.resource_version;
+  const size_t requests = world_.api_server.log.size();
+  world_.pass(absl::Minutes(20));
+  EXPECT_EQ(world_.object().metadata.resource_version, before);
+  size_t writes = 0;
+  for (size_t i = requests; i < world_.api_server.log.size(); ++i) {
+    const std::string& line = world_.api_server.log[i];
+    if (!line.starts_with("GET") && line.find("/leases/") == std::string::npos) ++writes;
+  }
+  EXPECT_EQ(writes, 0u);
+}
+
+TEST_F(Operator, PromotesAVersionThatMeasuresWellStepByStep) {
+  serve("1");
+  const std::string first = world_.object().status.stable->revision;
+  world_.apply(version("2"));
+  ASSERT_TRUE(world_.pass_until([&] { return healthy_with("2"); })) << world_.debug_page();
+  const std::string second = world_.object().status.stable->revision;
+  EXPECT_THAT(
+      world_.weights_written,
+      testing::ElementsAre(first + ":100", AllOf(HasSubstr(first + ":90"), HasSubstr(second + ":10")),
+                           AllOf(HasSubstr(first + ":50"), HasSubstr(second + ":50")), HasSubstr(second + ":100")));
+  EXPECT_EQ(world_.object().status.history.back().outcome, api::Outcome::kPromoted);
+  ASSERT_TRUE(world_.pass_until([&] {
+    return kube::int_at(*world_.api_server.get(kube::resources::deployments(), {"demo", first}),
+                        {"spec", "replicas"}) == 0;
+  }));
+}
+
+TEST_F(Operator, TakesBackAVersionThatFailsAndKeepsItQuarantined) {
+  serve("1");
+  const std::string first = world_.object().status.stable->revision;
+  world_.behaviours["3"] = {.errors = 0.3, .milliseconds = 10};
+  world_.apply(version("3"));
+  ASSERT_TRUE(world_.pass_until([&] { return world_.object().status.phase == Phase::kRolledBack; }))
+      << world_.debug_page();
+  const auto status = world_.object().status;
+  EXPECT_THAT(status.quarantined, SizeIs(1));
+  EXPECT_EQ(status.quarantined[0].version, "3");
+  EXPECT_EQ(status.stable->revision, first);
+  EXPECT_EQ(world_.weights_written.back().substr(0, first.size() + 4), first + ":100");
+  // The next version is not held up by it.
+  world_.apply(version("2"));
+  EXPECT_TRUE(world_.pass_until([&] { return healthy_with("2"); })) << world_.debug_page();
+}
+
+TEST_F(Operator, GoesOnAfterItsLeaderWasKilledInTheMiddleOfARollout) {
+  serve("1");
+  world_.apply(version("2"));
+  ASSERT_TRUE(world_.pass_until([&] {
+    const auto status = world_.object().status;
+    return status.canary && status.canary->measure_from.has_value();
+  })) << world_.debug_page();
+  world_.pass(absl::Seconds(7));
+  world_.kill_operator();
+  world_.pass(absl::Seconds(3));
+  world_.start_operator();
+  ASSERT_TRUE(world_.pass_until([&] { return healthy_with("2"); })) << world_.debug_page();
+  EXPECT_THAT(world_.weights_written, SizeIs(4)) << "no step was repeated";
+}
+
+TEST_F(Operator, SaysWhichVersionsThereAreWhenTheWantedOneIsNot) {
+  serve("1");
+  world_.apply(version("9"));
+  ASSERT_TRUE(world_.pass_until([&] {
+    const auto* resolved = world_.condition(api::kModelResolved);
+    return resolved != nullptr && resolved->reason == "VersionNotFound";
+  })) << world_.debug_page();
+  const auto* resolved = world_.condition(api::kModelResolved);
+  EXPECT_EQ(resolved->status, api::ConditionStatus::kFalse);
+  EXPECT_THAT(resolved->message, AllOf(HasSubstr("1"), HasSubstr("2"), HasSubstr("3")));
+  EXPECT_EQ(world_.object().status.stable->available, 2);
+  world_.put_version("9");
+  EXPECT_TRUE(world_.pass_until([&] { return healthy_with("9"); })) << world_.debug_page();
+}
+
+TEST_F(Operator, KeepsServingWhileTheStoreRefusesOrIsDown) {
+  serve("1");
+  world_.network.store_fault = {403, "InvalidAccessKeyId"};
+  world_.apply(version("2"));
+  ASSERT_TRUE(world_.pass_until([&] {
+    const auto* resolved = world_.condition(api::kModelResolved);
+    return resolved != nullptr && resolved->reason == "AccessDenied";
+  })) << world_.debug_page();
+  EXPECT_THAT(world_.condition(api::kModelResolved)->message, HasSubstr("the store says no"));
+  world_.network.store_fault = {503, "SlowDown"};
+  ASSERT_TRUE(world_.pass_until([&] { return world_.condition(api::kModelResolved)->reason == "StoreUnreachable"; }));
+  EXPECT_EQ(world_.object().status.stable->available, 2);
+  world_.network.store_fault.reset();
+  EXPECT_TRUE(world_.pass_until([&] { return healthy_with("2"); })) << world_.debug_page();
+}
+
+TEST_F(Operator, RefusesAVersionThatWasReplacedInTheStore) {
+  serve("1");
+  world_.put_version("1", "other bytes");
+  ASSERT_TRUE(world_.pass_until([&] { return world_.condition(api::kModelResolved)->reason == "DigestChanged"; }));
+  EXPECT_EQ(world_.object().status.stable->available, 2);
+  EXPECT_THAT(world_.weights_written, SizeIs(1));
+}
+
+TEST_F(Operator, QuarantinesAModelThatDoesNotLoad) {
+  serve("1");
+  world_.broken["3"] = "no MetaGraph with the tag serve";
+  world_.apply(version("3"));
+  ASSERT_TRUE(world_.pass_until([&] { return !world_.object().status.quarantined.empty(); })) << world_.debug_page();
+  const auto* ready = world_.condition(api::kRuntimeReady);
+  EXPECT_EQ(ready->reason, "ModelLoadFailed");
+  EXPECT_THAT(ready->message, HasSubstr("tag serve"));
+  EXPECT_THAT(world_.weights_written, SizeIs(1)) << "nobody was sent there";
+}
+
+TEST_F(Operator, ShowsWhyTheSchedulerFindsNoPlace) {
+  world_.pods_can_be_scheduled = false;
+  world_.apply(version("1"));
+  ASSERT_TRUE(world_.pass_until([&] {
+    const auto* capacity = world_.condition(api::kCapacityAvailable);
+    return capacity != nullptr && capacity->status == api::ConditionStatus::kFalse;
+  })) << world_.debug_page();
+  EXPECT_THAT(world_.condition(api::kCapacityAvailable)->message, HasSubstr("Insufficient nvidia.com/gpu"));
+}
+
+TEST_F(Operator, FollowsTheHighestVersionWhenAskedForTheLatest) {
+  auto latest = version("latest");
+  latest["model"]["pollInterval"] = "10s";
+  world_.apply(latest);
+  ASSERT_TRUE(world_.pass_until([&] { return healthy_with("3"); })) << world_.debug_page();
+  world_.put_version("4");
+  EXPECT_TRUE(world_.pass_until([&] { return healthy_with("4"); })) << world_.debug_page();
+}
+
+TEST_F(Operator, AbortsAndPromotesWhenAPersonSaysSo) {
+  serve("1");
+  auto paused = version("2");
+  paused["rollout"]["steps"][0]["pause"] = nlohmann::json::object();
+  world_.apply(paused);
+  ASSERT_TRUE(world_.pass_until([&] { return world_.object().status.phase == Phase::kPaused; })) << world_.debug_page();
+  world_.annotate(api::kAbortAnnotation, world_.object().status.canary->revision);
+  ASSERT_TRUE(world_.pass_until([&] { return !world_.object().status.canary.has_value(); })) << world_.debug_page();
+  EXPECT_EQ(world_.object().status.history.back().outcome, api::Outcome::kAborted);
+  EXPECT_EQ(world_.object().status.stable->version, "1");
+}
+
+TEST_F(Operator, WaitsWithItsVerdictWhileNoGatewayCanBeRead) {
+  serve("1");
+  world_.apply(version("2"));
+  ASSERT_TRUE(world_.pass_until([&] { return world_.object().status.canary.has_value(); }));
+  world_.network.gateways_reachable = false;
+  world_.pass(absl::Minutes(5));
+  ASSERT_TRUE(world_.object().status.canary.has_value()) << "no measurement is no pass";
+  EXPECT_LE(world_.object().status.canary->weight, 10);
+  world_.network.gateways_reachable = true;
+  EXPECT_TRUE(world_.pass_until([&] { return healthy_with("2"); })) << world_.debug_page();
+}
+
+}  // namespace
+}  // namespace tidegate::operator_

@@ -1,0 +1,337 @@
+#include "operator_world.h"
+
+#include <set>
+
+#include "api/json.h"
+#include "base/strings.h"
+#include "operator/rendering/names.h"
+#include "samples.h"
+
+namespace tidegate::operator_ {
+namespace {
+
+using kube::Json;
+
+const kube::ObjectKey kDigits{"demo", "digits"};
+
+std::string query_value(const std::string& url, const std::string& name) {
+  const size_t at = url.find(name + "=");
+  if (at == std::string::npos) return "";
+  std::string value = url.substr(at + name.size() + 1);
+  value = value.substr(0, value.find('&'));
+  std::string decoded;
+  for (size_t i = 0; i < value.size(); ++i) {
+    if (value[i] == '%') {
+      decoded += static_cast<char>(std::stoi(value.substr(i + 1, 2), nullptr, 16));
+      i += 2;
+    } else {
+      decoded += value[i];
+    }
+  }
+  return decoded;
+}
+
+base::Task<void> run_to_its_end(Process& process, base::Scope& scope, bool& running) {
+  const absl::Status ended = co_await process.run(scope);
+  EXPECT_TRUE(ended.ok() || absl::IsCancelled(ended)) << ended;
+  running = false;
+}
+
+std::string version_of(const Json& deployment) {
+  return kube::string_at(deployment, {"metadata", "annotations", kVersionAnnotation});
+}
+
+}  // namespace
+
+base::Task<absl::StatusOr<net::HttpResponse>> FakeNetwork::request(net::HttpRequest request, base::Scope&) {
+  if (request.url.find(":8082/") != std::string::npos) {
+    if (!gateways_reachable) co_return absl::UnavailableError("connection refused");
+    co_return statistics();
+  }
+  co_return list(request.url);
+}
+
+net::HttpResponse FakeNetwork::list(const std::string& url) {
+  ++listings;
+  net::HttpResponse response;
+  if (store_fault) {
+    response.status = store_fault->first;
+    response.body =
+        base::cat("<Error><Code>", store_fault->second, "</Code><Message>the store says no</Message></Error>");
+    return response;
+  }
+  const std::string prefix = query_value(url, "prefix");
+  const std::string delimiter = query_value(url, "delimiter");
+  std::set<std::string> prefixes;
+  std::string contents;
+  for (const auto& [key, etag] : objects) {
+    if (!key.starts_with(prefix)) continue;
+    const size_t slash = delimiter.empty() ? std::string::npos : key.find(delimiter, prefix.size());
+    if (slash != std::string::npos) {
+      prefixes.insert(key.substr(0, slash + 1));
+      continue;
+    }
+    contents += base::cat("<Contents><Key>", key, "</Key><Size>10</Size><ETag>&quot;", etag,
+                          "&quot;</ETag><LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>");
+  }
+  for (const std::string& common : prefixes) {
+    contents += base::cat("<CommonPrefixes><Prefix>", common, "</Prefix></CommonPrefixes>");
+  }
+  response.status = 200;
+  response.body = base::cat("<ListBucketResult><IsTruncated>false</IsTruncated>", contents, "</ListBucketResult>");
+  return response;
+}
+
+net::HttpResponse FakeNetwork::statistics() const {
+  std::string body = base::cat("http.gateway.rds.tidegate.version_text: \"", applied,
+                               "-0123\"\nserver.uptime: ", absl::ToInt64Seconds(clock->now() - started), "\n");
+  for (const auto& [cluster, count] : counts) {
+    body += base::cat("tidegate.requests.cluster.", cluster, ": ", static_cast<uint64_t>(count.requests), "\n");
+    body += base::cat("tidegate.ended.cluster.", cluster, ".outcome.5xx: ", static_cast<uint64_t>(count.errors), "\n");
+    body += base::cat("tidegate.latency.cluster.", cluster, ":\n  totals=");
+    std::string separator;
+    for (const auto& [microseconds, requests] : count.by_microseconds) {
+      body += base::cat(separator, microseconds, ",100:", static_cast<uint64_t>(requests));
+      separator = ", ";
+    }
+    body += "\n  intervals=\n  summary=P0(nan,1)\n";
+  }
+  net::HttpResponse response;
+  response.status = 200;
+  response.body = std::move(body);
+  return response;
+}
+
+OperatorWorld::OperatorWorld() {
+  network.clock = &clock;
+  network.started = clock.now() - absl::Hours(1);
+  Json runtime = {{"metadata", {{"name", "tensorflow"}}}, {"spec", api::to_json(sample_runtime().spec)}};
+  api_server.put(cluster_serving_runtimes(), runtime);
+  Json secret = {{"metadata", {{"name", "minio-credentials"}, {"namespace", "demo"}}}, {"data", Json::object()}};
+  secret["data"] = {{"AWS_ACCESS_KEY_ID", "ZGVtbw=="},
+                    {"AWS_SECRET_ACCESS_KEY", "ZGVtbw=="},
+                    {"AWS_ENDPOINT_URL", "aHR0cDovL21pbmlvOjkwMDA="}};  // http://minio:9000
+  api_server.put(kube::resources::secrets(), secret);
+  for (const char* name : {"gateway-1", "gateway-2"}) {
+    Json pod = {{"metadata",
+                 {{"name", name},
+                  {"namespace", "tidegate-system"},
+                  {"labels", {{kPartOfLabel, kPartOfValue}, {kGatewayLabel, kGatewayValue}}}}},
+                {"status",
+                 {{"phase", "Running"},
+                  {"podIP", "10.1.0.1"},
+                  {"conditions", Json::array({{{"type", "Ready"}, {"status", "True"}}})},
+                  {"containerStatuses",
+                   Json::array({{{"name", "envoy"}, {"containerID", base::cat("c-", name)}, {"ready", true}}})}}}};
+    api_server.put(kube::resources::pods(), pod);
+  }
+  for (const char* version : {"1", "2", "3"}) put_version(version);
+  start_operator();
+}
+
+OperatorWorld::~OperatorWorld() { kill_operator(); }
+
+void OperatorWorld::start_operator() {
+  Options options;
+  options.listen_address = "127.0.0.1";
+  options.xds_port = 0;
+  kube::ClientConfig config;
+  config.server = "https://api.test:6443";
+  scope_ = std::make_unique<base::Scope>();
+  process_ = std::make_unique<Process>(
+      Environment{loop, clock, random, api_server, network, config, base::cat("life-", ++lives_)}, options);
+  running_ = true;
+  loop.spawn(run_to_its_end(*process_, *scope_, running_));
+  settle();
+}
+
+void OperatorWorld::kill_operator() {
+  if (!process_) return;
+  // Nothing of what it still does arrives: no last status, no released lease.
+  api_server.intercept = [](const net::HttpRequest&) -> std::optional<kube::FakeApiServer::Answer> {
+    return absl::UnavailableError("killed");
+  };
+  api_server.break_watches();
+  scope_->cancel();
+  for (int i = 0; i < 100 && running_; ++i) {
+    clock.advance(absl::Milliseconds(50));
+    settle();
+  }
+  EXPECT_FALSE(running_) << "the operator does not end";
+  settle();
+  api_server.intercept = nullptr;
+  ended_.push_back(std::move(process_));
+  ended_scopes_.push_back(std::move(scope_));
+}
+
+void OperatorWorld::put_version(const std::string& version, const std::string& etag) {
+  network.objects[base::cat("digits/", version, "/saved_model.pb")] = etag;
+}
+
+void OperatorWorld::apply(const nlohmann::json& spec) {
+  Json object = {{"metadata", {{"name", kDigits.name}, {"namespace", kDigits.ns}}}, {"spec", spec}};
+  if (const auto known = api_server.get(model_deployments(), kDigits)) {
+    object = *known;
+    object["spec"] = spec;
+  }
+  api_server.put(model_deployments(), object);
+  settle();
+}
+
+void OperatorWorld::annotate(const std::string& name, const std::string& value) {
+  Json object = *api_server.get(model_deployments(), kDigits);
+  object["metadata"]["annotations"][name] = value;
+  api_server.put(model_deployments(), object);
+  settle();
+}
+
+void OperatorWorld::settle() {
+  while (loop.run_ready() > 0) {
+  }
+  note_weights();
+}
+
+void OperatorWorld::pass(absl::Duration duration) {
+  constexpr absl::Duration kStep = absl::Milliseconds(250);
+  for (const absl::Time end = clock.now() + duration; clock.now() < end;) {
+    settle();
+    run_kubelet();
+    // The gateways have taken whatever was published before this moment.
+    if (const auto digits = api_server.get(model_deployments(), kDigits)) {
+      network.applied = kube::resource_version_number(kube::string_at(*digits, {"metadata", "resourceVersion"}));
+    }
+    settle();
+    run_users(kStep);
+    const absl::Time next = clock.now() + kStep;
+    while (clock.next_due() <= next) {
+      clock.advance(clock.next_due() - clock.now());
+      settle();
+    }
+    clock.advance(next - clock.now());
+    // An API server sends bookmarks when nothing happens.
+    api_server.bookmark();
+    settle();
+  }
+}
+
+bool OperatorWorld::pass_until(const std::function<bool()>& holds, absl::Duration limit) {
+  for (const absl::Time end = clock.now() + limit; clock.now() < end;) {
+    if (holds()) return true;
+    pass(absl::Milliseconds(250));
+  }
+  return holds();
+}
+
+api::ModelDeployment OperatorWorld::object() const {
+  const auto json = api_server.get(model_deployments(), kDigits);
+  return json ? api::parse_model_deployment(*json).value() : api::ModelDeployment{};
+}
+
+const api::Condition* OperatorWorld::condition(const std::string& type) {
+  condition_source_ = object();
+  for (const api::Condition& condition : condition_source_.status.conditions) {
+    if (condition.type == type) return &condition;
+  }
+  return nullptr;
+}
+
+std::string OperatorWorld::debug_page() {
+  net::ServerRequest request;
+  request.method = "GET";
+  request.target = "/debug/objects/modeldeployments/demo/digits";
+  return process_->pages().answer(request).body;
+}
+
+void OperatorWorld::run_kubelet() {
+  for (const Json& deployment : api_server.all(kube::resources::deployments())) {
+    const int64_t wanted = kube::int_at(deployment, {"spec", "replicas"}, 1);
+    const std::string name = kube::string_at(deployment, {"metadata", "name"});
+    for (int index = 0; index < 20; ++index) {
+      const kube::ObjectKey pod{"demo", base::cat(name, "-", index)};
+      const bool exists = api_server.get(kube::resources::pods(), pod).has_value();
+      if (index >= wanted && exists) {
+        api_server.erase(kube::resources::pods(), pod);
+        pod_made_.erase(pod);
+      }
+      if (index < wanted) make_pod(deployment, index);
+    }
+  }
+}
+
+void OperatorWorld::make_pod(const Json& deployment, int index) {
+  const std::string revision = kube::string_at(deployment, {"metadata", "name"});
+  const kube::ObjectKey key{"demo", base::cat(revision, "-", index)};
+  const absl::Time made = pod_made_.try_emplace(key, clock.now()).first->second;
+  const bool loads = !broken.contains(version_of(deployment));
+  const bool ready = loads && pods_can_be_scheduled && clock.now() - made >= pod_start;
+  const auto known = api_server.get(kube::resources::pods(), key);
+  if (known && kube::string_at(*known, {"status", "phase"}) == (ready ? "Running" : "Pending") && loads) return;
+  if (known && !loads) return;
+  Json status = {{"phase", ready ? "Running" : "Pending"}};
+  Json conditions = Json::array();
+  if (!pods_can_be_scheduled) {
+    conditions.push_back({{"type", "PodScheduled"},
+                          {"status", "False"},
+                          {"reason", "Unschedulable"},
+                          {"message", "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."}});
+  }
+  if (ready) {
+    conditions.push_back({{"type", "Ready"}, {"status", "True"}});
+    status["podIP"] = base::cat("10.2.0.", index + 1);
+    status["initContainerStatuses"] =
+        Json::array({{{"name", "fetch"},
+                      {"state",
+                       {{"terminated",
+                         {{"exitCode", 0}, {"reason", "Completed"}, {"message", R"({"digest":"sha256:c0ffee"})"}}}}}}});
+  }
+  if (!loads) {
+    const Json words = {{"error", "ModelLoadFailed"}, {"message", broken[version_of(deployment)]}};
+    status["containerStatuses"] = Json::array(
+        {{{"name", "runtime"},
+          {"restartCount", 3},
+          {"state", {{"waiting", {{"reason", "CrashLoopBackOff"}}}}},
+          {"lastState", {{"terminated", {{"exitCode", 1}, {"reason", "Error"}, {"message", words.dump()}}}}}}});
+  }
+  status["conditions"] = conditions;
+  Json pod = {
+      {"metadata",
+       {{"name", key.name}, {"namespace", key.ns}, {"labels", deployment["spec"]["template"]["metadata"]["labels"]}}},
+      {"status", status}};
+  api_server.put(kube::resources::pods(), pod);
+}
+
+void OperatorWorld::run_users(absl::Duration step) {
+  const api::ModelDeployment digits = object();
+  for (const api::TrafficShare& share : digits.status.traffic) {
+    const auto deployment = api_server.get(kube::resources::deployments(), {"demo", share.revision});
+    if (!deployment) continue;
+    const Behaviour behaviour = behaviours[version_of(*deployment)];
+    FakeNetwork::Counts& counts = network.counts[base::cat("demo/digits/", share.revision)];
+    const double requests = requests_per_second * absl::ToDoubleSeconds(step) * share.weight / 100;
+    counts.requests += requests;
+    counts.errors += requests * behaviour.errors;
+    counts.by_microseconds[static_cast<int64_t>(behaviour.milliseconds * 1000)] += requests;
+  }
+}
+
+void OperatorWorld::note_weights() {
+  const auto json = api_server.get(model_deployments(), kDigits);
+  if (!json) return;
+  std::string weights;
+  for (const Json& share : kube::array_at(*json, {"status", "traffic"})) {
+    weights += base::cat(weights.empty() ? "" : " ", kube::string_at(share, {"revision"}), ":",
+                         kube::int_at(share, {"weight"}));
+  }
+  if (weights.empty() || (!weights_written.empty() && weights_written.back() == weights)) return;
+  weights_written.push_back(weights);
+}
+
+std::vector<std::string> OperatorWorld::event_reasons() const {
+  std::vector<std::string> reasons;
+  for (const Json& event : api_server.all(kube::resources::events())) {
+    reasons.push_back(kube::string_at(event, {"reason"}));
+  }
+  return reasons;
+}
+
+}  // namespace tidegate::operator_
