@@ -29,10 +29,12 @@ class Runtime:
         self.termination_log.touch()
         self.log_path = folder / "log"
         self.log = self.log_path.open("w")
+        if not any(flag.startswith("--drain-seconds") for flag in flags):
+            flags = (*flags, "--drain-seconds=0.2")
         command = [
             RUNTIME, "serve", f"--model_name={model}", f"--model_base_path={base_path}", "--port=0", "--rest_api_port=0",
             "--bind-address=127.0.0.1", f"--port-file={self.port_file}", f"--termination-log={self.termination_log}",
-            "--drain-seconds=0.2", *flags,
+            *flags,
         ]
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
         if wait:

@@ -30,7 +30,7 @@ class Picky(tf.Module):
     def serve(self, x):
         check = tf.debugging.assert_non_negative(x, message="the model takes no negative numbers")
         with tf.control_dependencies([check]):
-            return {"sum": tf.reduce_sum(x, axis=1)}
+            return {"sum": tf.matmul(x, tf.ones([2, 1]))[:, 0]}
 
 
 class Strings(tf.Module):

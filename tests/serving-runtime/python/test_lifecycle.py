@@ -5,8 +5,11 @@ import json
 import shutil
 import subprocess
 
+import numpy as np
 import requests
+import tensorflow as tf
 from conftest import RUNTIME
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 
 def run(*arguments):
@@ -44,6 +47,35 @@ def test_an_empty_base_path_ends_the_process(start, tmp_path):
     (tmp_path / "empty").mkdir()
     code, message = failed_start(start, "empty", tmp_path / "empty")
     assert code == 1 and "No versions of model empty found under base path" in message["message"]
+
+
+def record(path, *requests):
+    """A TFRecord file of PredictionLogs, as tf.io.TFRecordWriter makes it."""
+    path.parent.mkdir(parents=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for one in requests:
+            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=one))
+            writer.write(log.SerializeToString())
+
+
+def predict_request(x):
+    request = predict_pb2.PredictRequest()
+    request.inputs["x"].CopyFrom(tf.make_tensor_proto(np.array(x, np.float32)))
+    return request
+
+
+def test_recorded_warm_up_requests_are_replayed_before_the_model_is_ready(start, models, tmp_path):
+    shutil.copytree(models / "picky", tmp_path / "warm")
+    record(tmp_path / "warm/1/assets.extra/tf_serving_warmup_requests", predict_request([[1, 2]]), predict_request([[3, 4]]))
+    runtime = start("warm", "--log-level=debug", base_path=tmp_path / "warm")
+    assert "recorded=2 synthetic=0" in runtime.log_path.read_text()
+
+
+def test_a_recorded_request_that_fails_ends_the_process(start, models, tmp_path):
+    shutil.copytree(models / "picky", tmp_path / "cold")
+    record(tmp_path / "cold/1/assets.extra/tf_serving_warmup_requests", predict_request([[1, 2]]), predict_request([[-1, 2]]))
+    code, message = failed_start(start, "cold", tmp_path / "cold")
+    assert code == 1 and "recorded request 1" in message["message"] and "no negative numbers" in message["message"]
 
 
 def test_a_missing_backend_names_the_image_that_has_it(start, models, tmp_path):

@@ -1,0 +1,158 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fake_backend.h"
+#include "serving-runtime/api/http_status.h"
+#include "serving-runtime/api/tfs/grpc_messages.h"
+#include "serving-runtime/api/tfs/predict_json.h"
+#include "serving-runtime/api/tfs/rest_path.h"
+#include "serving-runtime/api/tfs/tensor_proto.h"
+
+namespace tidegate::serving::tfs {
+namespace {
+
+using model::DataType;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+RestPath path(std::string_view method, std::string_view text) {
+  auto parsed = parse_rest_path(method, text);
+  EXPECT_TRUE(parsed.ok()) << parsed.status();
+  return parsed.value_or(RestPath{});
+}
+
+TEST(RestPath, ReadsModelVersionLabelAndVerb) {
+  EXPECT_EQ(path("POST", "/v1/models/m:predict").verb, Verb::kPredict);
+  EXPECT_EQ(path("POST", "/V1/Models/m:PREDICT").model.name, "m");
+  EXPECT_EQ(path("POST", "/v1/models/m/versions/7:regress").model.version, 7);
+  EXPECT_EQ(path("POST", "/v1/models/m/labels/a%20b:classify").model.label, "a b");
+  EXPECT_EQ(path("GET", "/v1/models/a%2Fb").model.name, "a/b");
+  EXPECT_EQ(path("GET", "/v1/models/m/versions/7/metadata").verb, Verb::kMetadata);
+  EXPECT_EQ(path("GET", "/v1/models/m/labels/l").verb, Verb::kStatus);
+}
+
+TEST(RestPath, RefusesWhatTensorflowServingsExpressionsDoNotMatch) {
+  for (auto [method, text] : std::initializer_list<std::pair<std::string_view, std::string_view>>{
+           {"GET", "/v1/foo"}, {"POST", "/v1/models"}, {"POST", "/v1/models/m"}, {"POST", "/v1/models/m:explain"},
+           {"GET", "/v1/models/m/versions/HELLO"}, {"GET", "/v1/models/m/versions/"}, {"GET", "/v1/models/m:predict"},
+           {"PUT", "/v1/models/m"}, {"POST", "/v1/models/m:predict/"}, {"GET", "/v1/models/"}, {"GET", "/v1/modelsm"}}) {
+    auto refused = parse_rest_path(method, text);
+    EXPECT_EQ(refused.status().message(), absl::string_view(std::string("Malformed request: ").append(method).append(" ").append(text)));
+  }
+  EXPECT_EQ(parse_rest_path("GET", "/v1/models").status().message(), "Missing model name in request.");
+  EXPECT_EQ(parse_rest_path("GET", "/v1/models/m/versions/18446744073709551615").status().message(),
+            "Failed to convert version: 18446744073709551615 to numeric.");
+}
+
+const model::Signature& two_inputs() {
+  static const model::Signature signature = {
+      "serving_default", "", {float_spec("a"), {"b", "b:0", DataType::kInt64, false, {-1, 2}}}, {float_spec("y")}};
+  return signature;
+}
+
+absl::StatusOr<PredictInputs> decode(std::string_view body, const model::Signature& signature) {
+  auto document = scan_predict(body);
+  if (!document.ok()) return document.status();
+  return decode_predict(*document, signature);
+}
+
+TEST(DecodePredict, BatchesRowsOfNamedInputs) {
+  auto inputs = decode(R"({"instances":[{"b":[1,2],"a":0.5},{"a":1,"b":[3,4]}]})", two_inputs());
+  ASSERT_TRUE(inputs.ok()) << inputs.status();
+  EXPECT_EQ(inputs->format, Format::kRow);
+  EXPECT_THAT(to_vector(inputs->tensors[0].tensor), ElementsAre(0.5f, 1.0f));
+  EXPECT_THAT(inputs->tensors[1].tensor.shape(), ElementsAre(2, 2));
+  EXPECT_THAT(inputs->tensors[1].tensor.values<int64_t>(), ElementsAre(1, 2, 3, 4));
+}
+
+TEST(DecodePredict, FindsTheSignatureNameWhereverItStands) {
+  EXPECT_EQ(scan_predict(R"({"instances":[1],"signature_name":"s"})")->signature_name, "s");
+  EXPECT_EQ(scan_predict(R"({"signature_name":"s","x":{"signature_name":"t"},"signature_name":"u"})")->signature_name, "s");
+}
+
+TEST(DecodePredict, RefusesRowsThatDoNotFitInTensorflowServingsWords) {
+  auto message = [](std::string_view body) { return std::string(decode(body, two_inputs()).status().message()); };
+  EXPECT_THAT(message(R"({"instances":[{"a":1}]})"), HasSubstr("JSON object: {\"a\":1} keys must be equal to: a,b"));
+  EXPECT_THAT(message(R"({"instances":[{"a":1,"c":1}]})"), HasSubstr("element: 0 key: c of 'instances' list. Error: INVALID_ARGUMENT: JSON object: does not have named input: c"));
+  EXPECT_THAT(message(R"({"instances":[{"a":1,"a":1}]})"), HasSubstr("names twice the input: a"));
+  EXPECT_EQ(message(R"({"instances":[{"a":1,"b":[1,2]},3]})"), "Expecting object but got list at item 1 of input list");
+  EXPECT_THAT(message(R"({"instances":[1]})"), HasSubstr("instances is a plain list, but expecting list of objects"));
+  EXPECT_THAT(message(R"({"inputs":[1]})"), HasSubstr("inputs is a plain value/list, but expecting an object"));
+  EXPECT_EQ(message(R"({"inputs":{"a":1}})"), "Missing named input: b in 'inputs' object.");
+}
+
+std::string encode(std::vector<NamedTensor> outputs, Format format) {
+  auto encoded = encode_predict(outputs, format);
+  return encoded.ok() ? *encoded : std::string(encoded.status().message());
+}
+
+std::vector<NamedTensor> outputs(Tensor first) {
+  std::vector<NamedTensor> list;
+  list.push_back({"y", std::move(first)});
+  return list;
+}
+
+TEST(EncodePredict, DropsTheNameOfASingleOutput) {
+  EXPECT_EQ(encode(outputs(floats({1, 2, 3, 4}, {2, 2})), Format::kRow), R"({"predictions":[[1.0,2.0],[3.0,4.0]]})");
+  EXPECT_EQ(encode(outputs(floats({1, 2})), Format::kColumn), R"({"outputs":[1.0,2.0]})");
+}
+
+TEST(EncodePredict, NamesSeveralOutputsAndWantsOneBatchSizeForRows) {
+  auto two = outputs(floats({1, 2}));
+  two.push_back({"z", floats({5, 6, 7, 8}, {2, 2})});
+  EXPECT_EQ(encode(std::move(two), Format::kRow), R"({"predictions":[{"y":1.0,"z":[5.0,6.0]},{"y":2.0,"z":[7.0,8.0]}]})");
+  auto uneven = outputs(floats({1, 2}));
+  uneven.push_back({"z", floats({5})});
+  EXPECT_EQ(encode(std::move(uneven), Format::kRow), "Tensor name: z has inconsistent batch size: 1 expecting: 2");
+}
+
+TEST(TensorProto, RepeatsTheLastValueAndTakesRawContent) {
+  tensorflow::TensorProto proto;
+  proto.set_dtype(1);
+  proto.mutable_tensor_shape()->add_dim()->set_size(3);
+  proto.add_float_val(1);
+  proto.add_float_val(2);
+  EXPECT_THAT(to_vector(*from_proto(proto)), ElementsAre(1, 2, 2));
+  proto.clear_float_val();
+  EXPECT_THAT(to_vector(*from_proto(proto)), ElementsAre(0, 0, 0));
+  proto.set_tensor_content(std::string("\0\0\x80\x3f\0\0\0\x40\0\0\x40\x40", 12));
+  EXPECT_THAT(to_vector(*from_proto(proto)), ElementsAre(1, 2, 3));
+  proto.set_tensor_content("12345678");
+  EXPECT_THAT(from_proto(proto).status().message(), HasSubstr("need 12"));
+}
+
+TEST(TensorProto, RefusesShapesThatClaimMoreThanWasSent) {
+  tensorflow::TensorProto proto;
+  proto.set_dtype(1);
+  proto.mutable_tensor_shape()->add_dim()->set_size(int64_t{1} << 40);
+  proto.add_float_val(1);
+  EXPECT_EQ(from_proto(proto).status().code(), absl::StatusCode::kInvalidArgument);
+  proto.mutable_tensor_shape()->add_dim()->set_size(int64_t{1} << 60);
+  EXPECT_EQ(from_proto(proto).status().code(), absl::StatusCode::kInvalidArgument);
+  proto.mutable_tensor_shape()->mutable_dim(0)->set_size(-1);
+  EXPECT_EQ(from_proto(proto).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(TensorProto, RoundTripsStrings) {
+  StringList list;
+  list.push("a");
+  list.push(std::string_view("\0b", 2));
+  tensorflow::TensorProto proto;
+  to_proto(Tensor({2}, std::move(list)), proto);
+  auto tensor = from_proto(proto);
+  EXPECT_EQ(std::string(tensor->strings()[1].data, tensor->strings()[1].size), std::string("\0b", 2));
+}
+
+TEST(HttpStatus, MapsCodesAsTensorflowServingDoes) {
+  EXPECT_EQ(to_http_status(absl::StatusCode::kFailedPrecondition), 400);
+  EXPECT_EQ(to_http_status(absl::StatusCode::kAborted), 409);
+  EXPECT_EQ(to_http_status(absl::StatusCode::kResourceExhausted), 429);
+  EXPECT_EQ(to_http_status(absl::StatusCode::kDataLoss), 500);
+  EXPECT_EQ(to_http_status(absl::StatusCode::kDeadlineExceeded), 504);
+  auto response = error_response(as_model_error(absl::InternalError("a \"quoted\" word")));
+  EXPECT_EQ(response.body, R"({"error":"a \"quoted\" word"})");
+  EXPECT_THAT(response.headers, ElementsAre(testing::Pair("x-tidegate-error", "model")));
+}
+
+}  // namespace
+}  // namespace tidegate::serving::tfs
