@@ -151,8 +151,8 @@ base::Task<absl::Status> Process::run(base::Scope& scope) {
     election.identity = environment_.identity;
     elector_ = std::make_unique<kube::LeaseElector>(
         client_, environment_.clock, election,
-        kube::LeaseCallbacks{[this](int64_t epoch) { lead(epoch); },
-                             [this](const std::string& why) { stop_leading(why); },
+        kube::LeaseCallbacks{[this](int64_t) { lead(); },
+                             [this](const std::string&) { stop_leading(); },
                              [](const std::string& holder) {
                                base::log_info("leader", {{"identity", holder.empty() ? "nobody" : holder}});
                              }});
@@ -201,8 +201,7 @@ base::Task<void> Process::stop() {
   election_scope_.cancel();
 }
 
-void Process::lead(int64_t epoch) {
-  base::log_info("leading", {{"epoch", epoch}});
+void Process::lead() {
   leaderships_.push_back(std::make_unique<Leadership>());
   base::Scope& scope = leaderships_.back()->scope;
   base::Scope& taking = leaderships_.back()->taking;
@@ -214,8 +213,7 @@ void Process::lead(int64_t epoch) {
   enqueue_all();
 }
 
-void Process::stop_leading(const std::string& why) {
-  base::log_info("no longer leading", {{"because", why}});
+void Process::stop_leading() {
   if (!leaderships_.empty()) leaderships_.back()->scope.cancel();
   // What was measured belongs to the next leader, who reads the evidence.
   for (const auto& [key, object] : stores_.models.list()) ledger_.close(key);

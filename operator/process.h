@@ -73,8 +73,8 @@ class Process {
   base::Task<absl::Status> wait_until_synced(base::Scope& scope);
   base::Task<void> stop();
 
-  void lead(int64_t epoch);
-  void stop_leading(const std::string& why);
+  void lead();
+  void stop_leading();
 
   void new_identity(const net::TlsIdentity& identity);
   void gateways_changed();

@@ -11,6 +11,8 @@ namespace {
 
 // Also without any event: to see that the stores are synced or stale, and to let waiting proxies go on.
 constexpr absl::Duration kTick = absl::Seconds(1);
+// Before the first snapshot.
+constexpr absl::Duration kStartTick = absl::Milliseconds(50);
 
 bool any_waits(const xds::ServerStatus& status) {
   return std::any_of(status.nodes.begin(), status.nodes.end(),
@@ -27,7 +29,7 @@ TrafficPublisher::TrafficPublisher(const Stores& stores, xds::Server& server, ba
 
 base::Task<void> TrafficPublisher::run(base::Scope& scope) {
   while (!scope.cancelled()) {
-    const absl::Status woken = co_await signal_.wait(clock_, kTick, scope);
+    const absl::Status woken = co_await signal_.wait(clock_, serving_ ? kTick : kStartTick, scope);
     if (scope.cancelled()) co_return;
     if (woken.ok()) co_await base::sleep_for(clock_, kDebounce, scope);
     if (!stores_.synced()) continue;
