@@ -5,6 +5,8 @@ import pathlib
 import subprocess
 import threading
 
+import yaml
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 CACHE = pathlib.Path(os.environ.get("TIDEGATE_CACHE", pathlib.Path.home() / ".cache" / "tidegate"))
 SYSTEM = "tidegate-system"
@@ -55,18 +57,20 @@ class Kube:
             self("rollout", "status", f"deployment/{deployment}", "-n", namespace, f"--timeout={timeout}")
 
     def install_tidegate(self):
-        """CRDs first: objects of a kind can only be applied once the API server knows it. Does not wait for the pods."""
-        self("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
-        self("wait", "--for=condition=Established", "--timeout=30s", "-f", str(ROOT / "crds"))
-        self("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "manifests"))
-        self.use_images(SYSTEM, {"tidegate-operator": "operator", "tidegate-gateway": "gateway"})
+        """CRDs first: objects of a kind can only be applied once the API server knows it. Does not wait for the pods.
 
-    def use_images(self, namespace, images):
-        """`images`: by Deployment. Rolls it out when its image was built anew: the tag stays the same."""
-        for deployment, image in images.items():
-            digest = run(ROOT / "e2e/cluster/images", "--digest", image).strip()
-            patch = {"spec": {"template": {"metadata": {"annotations": {"tidegate.dev/image-digest": digest}}}}}
-            self("patch", "deployment", deployment, "-n", namespace, "-p", json.dumps(patch))
+        The images' digests go into the pod templates, so that a new build rolls out though its tag stays the same.
+        """
+        self("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "crds"))
+        self("wait", "--for=condition=Established", "--timeout=30s", "crd", "-l", "app.kubernetes.io/name=tidegate")
+        objects = [found for found in yaml.safe_load_all(self("kustomize", str(ROOT / "manifests"))) if found]
+        for found in objects:
+            if found["kind"] == "Deployment":
+                image = found["metadata"]["name"].removeprefix("tidegate-")
+                digest = run(ROOT / "e2e/cluster/images", "--digest", image).strip()
+                annotations = found["spec"]["template"]["metadata"].setdefault("annotations", {})
+                annotations["tidegate.dev/image-digest"] = digest
+        self.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
 
 
 class Watch:
