@@ -210,6 +210,9 @@ base::Task<absl::StatusOr<ListPage>> Client::list_page(GroupVersionResource reso
   query.add("limit", base::cat(options.limit)).add("continue", options.continue_token);
   // A continuation carries its own version.
   if (options.continue_token.empty()) query.add("resourceVersion", options.resource_version);
+  // Without it, a version with a limit means exactly that version, which is gone after the next compaction.
+  const bool not_older = !options.resource_version.empty() && options.resource_version != "0";
+  if (options.continue_token.empty() && not_older) query.add("resourceVersionMatch", "NotOlderThan");
   Call call{describe("list", resource, {options.ns, ""}), "list", "GET", resource.path(options.ns) + query.text()};
   call.timeout = kListTimeout;
   absl::StatusOr<Json> list = co_await send_json(std::move(call), scope);

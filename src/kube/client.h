@@ -95,7 +95,8 @@ class Client {
   base::Task<absl::StatusOr<Json>> create(GroupVersionResource resource, Json object, base::Scope& scope);
 
   // Server-side apply: `object` holds exactly the fields that the manager owns; apiVersion and kind are filled in when
-  // absent. With metadata.resourceVersion it is conditional on it (ABORTED when the object moved on) and never creates.
+  // absent. metadata.resourceVersion is a precondition on an object that exists (ABORTED when it moved on), but one that
+  // is gone is created anew; with metadata.uid it is not (ABORTED).
   base::Task<absl::StatusOr<Json>> apply(GroupVersionResource resource, Json object, ApplyOptions options,
                                          base::Scope& scope);
   // Server-side apply of {metadata: {namespace, name, resourceVersion}, status}. `expected_resource_version` must not

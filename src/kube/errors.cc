@@ -47,10 +47,19 @@ std::string causes_text(const Json& status, const std::string& message) {
   return text;
 }
 
+// A write that names another uid than the object's is told "field is immutable" (422): the object we meant is gone.
+bool is_uid_mismatch(const Json& status) {
+  for (const Json& cause : array_at(status, {"details", "causes"})) {
+    if (string_at(cause, {"field"}) == "metadata.uid") return true;
+  }
+  return false;
+}
+
 absl::Status make_error(int http, const Json& status, std::string message, std::string_view what) {
   const std::string reason = string_at(status, {"reason"});
   if (std::string causes = causes_text(status, message); !causes.empty()) message += base::cat(" (", causes, ")");
-  absl::Status error(canonical_code(http, reason), base::cat(what, ": ", message));
+  const absl::StatusCode code = is_uid_mismatch(status) ? absl::StatusCode::kAborted : canonical_code(http, reason);
+  absl::Status error(code, base::cat(what, ": ", message));
   error.SetPayload(kCodePayload, absl::Cord(base::cat(http)));
   if (!reason.empty()) error.SetPayload(kReasonPayload, absl::Cord(reason));
   std::string causes;

@@ -1,7 +1,7 @@
 #pragma once
 // What the API server says went wrong, as absl::Status with canonical codes:
 //   400, 405, 406, 415, 422 INVALID_ARGUMENT     401 UNAUTHENTICATED     403 PERMISSION_DENIED     404 NOT_FOUND
-//   409 AlreadyExists ALREADY_EXISTS, other 409 ABORTED (the object changed; read it again)
+//   409 AlreadyExists ALREADY_EXISTS, other 409 ABORTED (the object changed; read it again), as is a 422 for its uid
 //   410 OUT_OF_RANGE (the resourceVersion is too old)     429 RESOURCE_EXHAUSTED     5xx UNAVAILABLE
 // The message is the server's, with the field paths of its causes; reason, HTTP code and Retry-After are payloads.
 #include <absl/status/status.h>

@@ -133,34 +133,36 @@ ReflectorStep on_too_many_requests(ReflectorState state, const absl::Status& err
   return {std::move(state), std::move(effects), ReflectorWait{*asked}};
 }
 
-ReflectorStep on_failed_list(ReflectorState state, const absl::Status& error) {
-  const bool was_recent = std::get<ReflectorListing>(state.phase).resource_version.empty();
+// A complete set could not be had. If its version was the reason, ask for the most recent one, at once: nothing is more
+// recent than that, so this cannot go round in circles.
+ReflectorStep on_failed_start(ReflectorState state, const absl::Status& error, bool was_recent) {
+  state.phase = ReflectorEmpty{};
   if (absl::IsOutOfRange(error) || is_resource_version_too_large(error)) {
     state.last_seen_unavailable = true;
-    // Nothing is more recent than "most recent": that it expired while we paged is a reason to slow down.
-    if (was_recent) {
-      state.phase = ReflectorEmpty{};
-      return pause(std::move(state), {Effect::kDiscardKept});
+    if (!was_recent) {
+      ReflectorStep step = begin(std::move(state));
+      step.effects = {Effect::kDiscardKept};
+      return step;
     }
-    return start_over(std::move(state));
   }
-  state.phase = ReflectorEmpty{};
   return pause(std::move(state), {Effect::kDiscardKept});
 }
 
+ReflectorStep on_failed_list(ReflectorState state, const absl::Status& error) {
+  const bool was_recent = std::get<ReflectorListing>(state.phase).resource_version.empty();
+  return on_failed_start(std::move(state), error, was_recent);
+}
+
 ReflectorStep on_failed_initial_watch(ReflectorState state, const absl::Status& error) {
-  state.phase = ReflectorEmpty{};
+  const bool was_recent = state.last_seen_unavailable || state.last_seen.empty();
   if (absl::IsInvalidArgument(error)) {
+    state.phase = ReflectorEmpty{};
     state.use_watch_list = false;  // the server does not know sendInitialEvents
     ReflectorStep step = begin(std::move(state));
     step.effects = {Effect::kDiscardKept};
     return step;
   }
-  if (absl::IsOutOfRange(error) || is_resource_version_too_large(error)) {
-    state.last_seen_unavailable = true;
-    return start_over(std::move(state));
-  }
-  return pause(std::move(state), {Effect::kDiscardKept});
+  return on_failed_start(std::move(state), error, was_recent);
 }
 
 ReflectorStep on_failure(ReflectorState state, const absl::Status& error) {

@@ -140,7 +140,7 @@ TEST_F(Conformance, NamesTheManagerThatOwnsAField) {
   EXPECT_THAT(std::string(base::view(refused.status().message())), ::testing::HasSubstr("tidegate"));
 }
 
-TEST_F(Conformance, AnApplyWithAVersionIsAPreconditionAndNeverCreates) {
+TEST_F(Conformance, AnApplyWithAVersionIsAPreconditionOnAnObjectThatExists) {
   auto created = world_.await(client_.apply(kConfigMaps, config_map("a"), {}, scope_));
   ASSERT_TRUE(created.ok());
   auto moved = world_.await(client_.apply(kConfigMaps, config_map("a", "y"), {}, scope_));
@@ -151,9 +151,31 @@ TEST_F(Conformance, AnApplyWithAVersionIsAPreconditionAndNeverCreates) {
   EXPECT_TRUE(kube::is_conflict(refused.status())) << refused.status();
   stale["metadata"]["name"] = "absent";
   auto absent = world_.await(client_.apply(kConfigMaps, stale, {}, scope_));
-  EXPECT_FALSE(absent.ok());
+  EXPECT_TRUE(absent.ok()) << "surprising, but so it is: a version does not keep apply from creating";
+}
+
+TEST_F(Conformance, AnApplyWithAUidNeverTouchesAnotherObject) {
+  auto created = world_.await(client_.apply(kConfigMaps, config_map("a"), {}, scope_));
+  ASSERT_TRUE(created.ok());
+  Json same = config_map("a", "y");
+  same["metadata"]["uid"] = uid(*created);
+  auto applied = world_.await(client_.apply(kConfigMaps, same, {}, scope_));
+  EXPECT_TRUE(applied.ok()) << applied.status();
+  Json other = config_map("a", "z");
+  other["metadata"]["uid"] = "00000000-0000-0000-0000-000000000000";
+  auto refused = world_.await(client_.apply(kConfigMaps, other, {}, scope_));
+  EXPECT_TRUE(kube::is_conflict(refused.status())) << refused.status();
+  other["metadata"]["name"] = "absent";
+  auto absent = world_.await(client_.apply(kConfigMaps, other, {}, scope_));
+  EXPECT_TRUE(kube::is_conflict(absent.status())) << absent.status();
   auto got = world_.await(client_.get(kConfigMaps, {ns_, "absent"}, scope_));
   EXPECT_TRUE(absl::IsNotFound(got.status()));
+}
+
+TEST_F(Conformance, WritesNoStatusOfAnObjectThatIsGone) {
+  auto gone =
+      world_.await(client_.apply_status(kDeployments, {ns_, "gone"}, {{"replicas", 1}}, "5", "tidegate", scope_));
+  EXPECT_TRUE(absl::IsNotFound(gone.status())) << gone.status();
 }
 
 TEST_F(Conformance, WritesAStatusOnlyOnTheVersionItWasComputedFrom) {

@@ -232,6 +232,16 @@ TEST_F(ClientTest, TriesOnceWithAFreshTokenWhenItIsUnauthorized) {
   EXPECT_EQ(server_.log.size(), 4u);
 }
 
+TEST_F(ClientTest, AppliesToNoOtherObjectThanTheOneOfThatUid) {
+  Json object = make_object("demo", "web");
+  object["metadata"]["uid"] = "another";
+  auto absent = await(client_.apply(kDeployments, object, {}, scope_));
+  EXPECT_TRUE(is_conflict(absent.status()));
+  server_.put(kDeployments, make_object("demo", "web"));
+  auto other = await(client_.apply(kDeployments, object, {}, scope_));
+  EXPECT_TRUE(is_conflict(other.status()));
+}
+
 TEST_F(ClientTest, SendsBytesThatAreNotTextAsReplacementCharacters) {
   auto created = await(client_.create(kDeployments, make_object("demo", "web", {{"words", "\xff"}}), scope_));
   ASSERT_TRUE(created.ok()) << created.status();

@@ -77,8 +77,10 @@ TEST(ReflectorMachine, ListsTheMostRecentWhenTheListItselfExpires) {
   ReflectorStep step = reflector_step(watching(), ReflectorWatchEvent{WatchEventType::kAdded, "11"});
   step = reflector_step(step.state, ReflectorFailure{gone()});
   step = reflector_step(step.state, ReflectorFailure{gone()});
-  // The first 410 went on at once, the second in a row waits.
-  ASSERT_NE(wait_request(step), nullptr);
+  ASSERT_NE(page_request(step), nullptr);
+  EXPECT_EQ(page_request(step)->resource_version, "");
+  step = reflector_step(step.state, ReflectorFailure{gone()});
+  ASSERT_NE(wait_request(step), nullptr) << "the most recent cannot be too old: something is wrong, so slow down";
   step = reflector_step(step.state, ReflectorDelayOver{});
   ASSERT_NE(page_request(step), nullptr);
   EXPECT_EQ(page_request(step)->resource_version, "");
@@ -176,6 +178,14 @@ TEST(ReflectorMachine, FallsBackToPagesWhereTheServerKnowsNoStreamedList) {
   step = reflector_step(step.state, ReflectorFailure{error_from_response({422, {}, ""}, "watch")});
   ASSERT_NE(page_request(step), nullptr);
   EXPECT_FALSE(step.state.use_watch_list);
+}
+
+TEST(ReflectorMachine, SlowsDownWhenEveryWatchIsTooOldAtOnce) {
+  ReflectorStep step = reflector_step(watching(), ReflectorFailure{gone()});
+  step = reflector_step(step.state, ReflectorPage{"12", ""});
+  ASSERT_NE(watch_request(step), nullptr);
+  step = reflector_step(step.state, ReflectorFailure{gone()});
+  EXPECT_NE(wait_request(step), nullptr);
 }
 
 TEST(ReflectorMachine, ListsAgainWhenItCannotReadTheWatch) {
