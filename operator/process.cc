@@ -80,7 +80,8 @@ Process::Process(Environment environment, Options options)
                 [this] { return elector_ && elector_->is_leader(); },
                 {base::cat(kGatewayService, ".", options_.ns, ".svc.", options_.cluster_domain)}),
       reconciler_({{stores_, resolver_, ledger_, traffic_versions_, [this] { return current_proxies(); },
-                    [this] { return current_measurement_error(); }},
+                    [this] { return current_measurement_error(); },
+                    [this](const kube::ObjectKey& key) { return traffic_error(key); }},
                    queue_,
                    expectations_,
                    ledger_,
@@ -151,8 +152,7 @@ base::Task<absl::Status> Process::run(base::Scope& scope) {
     election.identity = environment_.identity;
     elector_ = std::make_unique<kube::LeaseElector>(
         client_, environment_.clock, election,
-        kube::LeaseCallbacks{[this](int64_t) { lead(); },
-                             [this](const std::string&) { stop_leading(); },
+        kube::LeaseCallbacks{[this](int64_t) { lead(); }, [this](const std::string&) { stop_leading(); },
                              [](const std::string& holder) {
                                base::log_info("leader", {{"identity", holder.empty() ? "nobody" : holder}});
                              }});
@@ -267,6 +267,12 @@ std::vector<rollout::Proxy> Process::current_proxies() const {
 
 std::optional<rollout::MeasurementError> Process::current_measurement_error() const {
   return measurement_error(current_proxies(), scraper_.readings());
+}
+
+std::optional<rollout::TrafficError> Process::traffic_error(const kube::ObjectKey& key) const {
+  const std::optional<traffic::ProgramError> error = publisher_ ? publisher_->error_of(key) : std::nullopt;
+  if (!error) return std::nullopt;
+  return rollout::TrafficError{error->reason, error->message};
 }
 
 bool Process::unconfirmed(const std::string& pod) const {

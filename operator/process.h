@@ -82,6 +82,7 @@ class Process {
   void enqueue_all();
   std::vector<rollout::Proxy> current_proxies() const;
   std::optional<rollout::MeasurementError> current_measurement_error() const;
+  std::optional<rollout::TrafficError> traffic_error(const kube::ObjectKey& key) const;
   bool unconfirmed(const std::string& pod) const;
   std::string not_ready_because() const;
   std::string metrics() const;

@@ -73,6 +73,9 @@ Said runtime_ready(const Draft& draft) {
   if (const auto* entry = draft.wanted_quarantine(); entry != nullptr && is_runtime_reason(entry->reason)) {
     return no(entry->reason, entry->message);
   }
+  if (const auto& error = draft.observed.create_error) {
+    return no("CreateFailed", cat("the Deployment ", error->revision, " was refused: ", error->message));
+  }
   const auto& status = draft.status;
   if (!status.canary && !status.stable) return unknown("NotStarted", "no revision has been started");
   const std::string& revision = status.canary ? status.canary->revision : status.stable->revision;
@@ -101,6 +104,7 @@ Said traffic_verified(const Draft& draft) {
   if (!verification.rejection.empty()) {
     return no("Rejected", cat("a gateway refused the configuration: ", verification.rejection, aside));
   }
+  if (const auto& error = draft.observed.traffic_error) return no(error->reason, cat(error->message, aside));
   if (verification.complete) return yes("Verified", cat("every gateway has the weights", aside));
   if (verification.proxies == verification.excluded.size()) {
     return no("NoGateway", cat("no gateway pod is there to take the weights", aside));
@@ -227,7 +231,7 @@ void find_unschedulable(Draft& draft) {
     const std::string words = unschedulable_message(*workload);
     if (words.empty()) return;
     draft.findings.unschedulable =
-        cat(role->available, " of ", replicas(workload->replicas), " of ", role->revision, " run; ", words);
+        cat(role->available, " of ", replicas(role->replicas), " of ", role->revision, " run; ", words);
   };
   look_at(draft.status.canary);
   look_at(draft.status.stable);

@@ -42,6 +42,18 @@ struct ResolveError {
   std::string message;  // a sentence with what to do, the store's own words included
 };
 
+// What the API server said when the wanted revision's Deployment was to be made.
+struct CreateError {
+  std::string revision;
+  std::string message;
+};
+
+// Why the proxies are not, or not wholly, programmed as spec.traffic asks.
+struct TrafficError {
+  std::string reason;   // HostConflict, HostRefused, InvalidTraffic
+  std::string message;  // a sentence with what to do
+};
+
 enum class PodFailureKind {
   kUnschedulable,    // the scheduler finds no node; message: its words
   kFetchFailed,      // the model could not be brought to the pod; reason as `tidegate-runtime fetch` gives it
@@ -125,6 +137,8 @@ struct Observed {
   // The wanted revision. Both may be present: the present spec was resolved once, and looking again fails.
   std::optional<WantedRevision> wanted;
   std::optional<ResolveError> resolve_error;
+  std::optional<CreateError> create_error;    // of the last attempt to make the wanted revision; absent: it was made
+  std::optional<TrafficError> traffic_error;
 
   std::vector<Workload> workloads;  // all that carry the object's label, its own and those of a deleted namesake
   std::vector<Proxy> proxies;

@@ -176,8 +176,11 @@ std::string stable_sentence(const Draft& draft) {
 std::string summarize(const Draft& draft) {
   const auto& status = draft.status;
   const auto& error = draft.observed.resolve_error;
-  const std::string trouble =
+  std::string trouble =
       error && !draft.observed.wanted ? cat("; the spec's model: ", error->reason, ": ", error->message) : "";
+  if (const auto& refused = draft.observed.create_error) {
+    trouble += cat("; the Deployment ", refused->revision, " was refused: ", refused->message);
+  }
   if (status.canary && status.stable) return cat(canary_sentence(draft), trouble);
   if (status.canary) return cat(first_sentence(draft), trouble);
   if (status.stable) return cat(stable_sentence(draft), trouble);

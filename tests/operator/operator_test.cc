@@ -205,5 +205,33 @@ TEST_F(Operator, WaitsWithItsVerdictWhileNoGatewayCanBeRead) {
   EXPECT_TRUE(world_.pass_until([&] { return healthy_with("2"); })) << world_.debug_page();
 }
 
+TEST_F(Operator, SaysWhichHostItCouldNotGive) {
+  auto spec = version("1");
+  spec["traffic"] = {{"hosts", {"digits.demo.svc.cluster.local"}}};
+  world_.apply(spec);
+  ASSERT_TRUE(world_.pass_until([&] {
+    const auto* verified = world_.condition(api::kTrafficVerified);
+    return verified != nullptr && verified->reason == "HostRefused";
+  })) << world_.debug_page();
+  EXPECT_THAT(world_.condition(api::kTrafficVerified)->message, HasSubstr("digits.demo.svc.cluster.local"));
+  world_.apply(version("1"));
+  EXPECT_TRUE(world_.pass_until([&] { return world_.condition(api::kTrafficVerified)->reason == "Verified"; }));
+}
+
+TEST_F(Operator, SaysWhyTheApiServerRefusedAPod) {
+  serve("1");
+  world_.api_server.intercept = [](const net::HttpRequest& request) -> std::optional<kube::FakeApiServer::Answer> {
+    if (request.method != "POST" || request.url.find("/deployments") == std::string::npos) return std::nullopt;
+    return kube::FakeApiServer::status_answer(422, "Invalid", "requests must not exceed limits");
+  };
+  world_.apply(version("2"));
+  ASSERT_TRUE(world_.pass_until([&] { return world_.condition(api::kRuntimeReady)->reason == "CreateFailed"; }))
+      << world_.debug_page();
+  EXPECT_THAT(world_.object().status.summary, HasSubstr("requests must not exceed limits"));
+  EXPECT_EQ(world_.object().status.stable->available, 2);
+  world_.api_server.intercept = nullptr;
+  EXPECT_TRUE(world_.pass_until([&] { return healthy_with("2"); })) << world_.debug_page();
+}
+
 }  // namespace
 }  // namespace tidegate::operator_

@@ -20,6 +20,11 @@ kube::ObjectKey key_of(const Gathered& gathered) {
 
 std::string version_of(const kube::Json& object) { return kube::string_at(object, {"metadata", "resourceVersion"}); }
 
+// The API server's answer to what was asked, which the same question will get again.
+bool is_refusal(const absl::Status& status) {
+  return absl::IsInvalidArgument(status) || absl::IsPermissionDenied(status) || absl::IsAlreadyExists(status);
+}
+
 }  // namespace
 
 Executor::Executor(kube::Client& client, const Stores& stores, kube::Expectations& expectations,
@@ -53,6 +58,16 @@ base::Task<absl::Status> Executor::execute(const Gathered& gathered, const rollo
     if (!done.ok()) co_return done;
   }
   co_return absl::OkStatus();
+}
+
+const rollout::CreateError* Executor::create_error(const kube::ObjectKey& key) const {
+  auto found = create_errors_.find(key);
+  return found == create_errors_.end() ? nullptr : &found->second;
+}
+
+void Executor::forget(const kube::ObjectKey& key) {
+  address_tried_.erase(key);
+  create_errors_.erase(key);
 }
 
 absl::Status Executor::check_may_write() const {
@@ -139,9 +154,14 @@ base::Task<absl::Status> Executor::create(const Gathered& gathered, const rollou
   absl::StatusOr<kube::Json> created =
       co_await client_.create(kube::resources::deployments(), std::move(deployment), scope);
   if (!created.ok()) {
-    tell(gathered, kube::EventType::kWarning, "CreateFailed", std::string(base::view(created.status().message())));
+    const std::string message(base::view(created.status().message()));
+    if (is_refusal(created.status())) {
+      create_errors_[key] = {step.revision, message};
+      tell(gathered, kube::EventType::kWarning, "CreateFailed", message);
+    }
     co_return created.status();
   }
+  create_errors_.erase(key);
   expectations_.wrote(key, stores_.deployments, {key.ns, step.revision}, version_of(*created));
   co_return absl::OkStatus();
 }

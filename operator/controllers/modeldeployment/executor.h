@@ -33,7 +33,9 @@ class Executor {
 
   base::Task<absl::Status> execute(const Gathered& gathered, const rollout::Plan& plan, base::Scope& scope);
 
-  void forget(const kube::ObjectKey& key) { address_tried_.erase(key); }
+  // Why the object's wanted revision could not be made, for as long as it could not; null: it could.
+  const rollout::CreateError* create_error(const kube::ObjectKey& key) const;
+  void forget(const kube::ObjectKey& key);
 
  private:
   base::Task<absl::Status> ensure_address(const Gathered& gathered, base::Scope& scope);
@@ -52,6 +54,7 @@ class Executor {
   base::Clock& clock_;
   std::function<bool()> may_write_;
   ExecutorOptions options_;
+  std::map<kube::ObjectKey, rollout::CreateError> create_errors_;
   std::map<kube::ObjectKey, absl::Duration> address_tried_;  // uptime of the last attempt that found a foreign Service
 };
 

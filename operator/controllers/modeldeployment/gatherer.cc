@@ -141,6 +141,10 @@ std::optional<Gathered> gather(const kube::ObjectKey& key, const GatherSources& 
   observed.traffic_resource_version = sources.traffic_versions.of(key);
   observed.measurements = sources.ledger.measurements(key);
   observed.measurement_error = sources.measurement_error();
+  observed.traffic_error = sources.traffic_error(key);
+  if (options.create_error && observed.wanted && options.create_error->revision == observed.wanted->revision) {
+    observed.create_error = options.create_error;
+  }
   return gathered;
 }
 

@@ -27,6 +27,7 @@ struct GatherSources {
   const TrafficVersions& traffic_versions;
   std::function<std::vector<rollout::Proxy>()> proxies;
   std::function<std::optional<rollout::MeasurementError>()> measurement_error;
+  std::function<std::optional<rollout::TrafficError>(const kube::ObjectKey&)> traffic_error;
 };
 
 // What the planner sees, and what the executor needs to carry out a CreateWorkload of the wanted revision.
@@ -40,6 +41,7 @@ struct GatherOptions {
   absl::Time now;
   int64_t leader_epoch = 0;
   std::optional<absl::Time> status_written;
+  std::optional<rollout::CreateError> create_error;  // used if it is about the wanted revision
   std::string cluster_domain = "cluster.local";
 };
 

@@ -99,6 +99,7 @@ GatherOptions Reconciler::gather_options(const kube::ObjectKey& key) const {
   options.now = parts_.clock.now();
   options.leader_epoch = parts_.leader_epoch();
   options.cluster_domain = parts_.cluster_domain;
+  if (const rollout::CreateError* error = parts_.executor.create_error(key)) options.create_error = *error;
   if (auto written = status_written_.find(key); written != status_written_.end()) {
     options.status_written = written->second;
   }
