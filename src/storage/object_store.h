@@ -29,6 +29,7 @@ struct ObjectInfo {
   std::string etag;        // without quotes; opaque (an MD5 only when the object was put in one piece)
   std::string version_id;  // empty when the bucket has no versions, and always in listings
   absl::Time modified = absl::InfinitePast();
+  bool etag_is_md5 = false;  // known from get, stat and put only: put in one piece and not encrypted by the store
 };
 
 struct ListRequest {

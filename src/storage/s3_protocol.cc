@@ -3,6 +3,7 @@
 #include <absl/strings/numbers.h>
 #include <absl/time/time.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "base/status.h"
@@ -90,6 +91,13 @@ std::string without_quotes(std::string_view etag) {
   return std::string(etag);
 }
 
+// Multipart uploads have "<md5 of md5s>-<parts>"; with a KMS or customer key the ETag is random.
+bool is_md5(std::string_view etag, const net::HttpResponse& answer) {
+  return etag.size() == 32 && std::all_of(etag.begin(), etag.end(), [](char c) { return hex_digit(c).has_value(); }) &&
+         !answer.header("x-amz-server-side-encryption").starts_with("aws:") &&
+         answer.header("x-amz-server-side-encryption-customer-algorithm").empty();
+}
+
 absl::Time parse_time(const char* format, std::string_view text) {
   absl::Time time;
   std::string error;
@@ -156,6 +164,7 @@ ObjectInfo object_of_headers(const net::HttpResponse& answer, std::string_view k
   if (const size_t slash = range.find('/'); slash != std::string_view::npos) size = range.substr(slash + 1);
   if (!absl::SimpleAtoi(base::absl_view(size), &object.size)) object.size = 0;
   object.etag = without_quotes(answer.header("etag"));
+  object.etag_is_md5 = is_md5(object.etag, answer);
   object.version_id = answer.header("x-amz-version-id");
   object.modified = parse_time("%a, %d %b %Y %H:%M:%S GMT", answer.header("last-modified"));
   return object;
