@@ -133,10 +133,4 @@ std::optional<Message> Client::get(const std::string& path) {
   return answer;
 }
 
-void Client::get_and_leave(const std::string& path) {
-  std::optional<Socket> socket = Socket::connect(port_);
-  if (socket) socket->write(request(path));
-  // Long enough for the request to reach the model: the gateway reads it before it sees the end of the connection.
-}
-
 }  // namespace tidegate::xds

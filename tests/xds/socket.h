@@ -45,8 +45,6 @@ class Client {
  public:
   Client(int port, std::string host) : port_(port), host_(std::move(host)) {}
   std::optional<Message> get(const std::string& path);
-  // Sends the request and goes away without waiting for the answer.
-  void get_and_leave(const std::string& path);
 
  private:
   std::string request(const std::string& path) const;
