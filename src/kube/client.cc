@@ -251,7 +251,11 @@ base::Task<absl::StatusOr<ListPage>> Client::list(GroupVersionResource resource,
 base::Task<absl::StatusOr<Json>> Client::create(GroupVersionResource resource, Json object, base::Scope& scope) {
   fill_type(object, resource);
   const ObjectKey key = key_of(object);
-  Call call{describe("create", resource, key), "create", "POST", resource.path(key.ns), std::string(kJson),
+  Call call{describe("create", resource, key),
+            "create",
+            "POST",
+            resource.path(key.ns),
+            std::string(kJson),
             dump_json(object)};
   absl::Status named = check_named(call.what, resource, key);
   if (!named.ok()) co_return named;
@@ -265,8 +269,11 @@ base::Task<absl::StatusOr<Json>> Client::apply(GroupVersionResource resource, Js
   const ObjectKey key = key_of(object);
   Query query;
   query.add("fieldManager", options.field_manager).add("force", options.force ? "true" : "false");
-  Call call{describe("apply", resource, key, options.subresource), "apply", "PATCH",
-            resource.path(key.ns, key.name, options.subresource) + query.text(), std::string(kApplyPatch),
+  Call call{describe("apply", resource, key, options.subresource),
+            "apply",
+            "PATCH",
+            resource.path(key.ns, key.name, options.subresource) + query.text(),
+            std::string(kApplyPatch),
             dump_json(object)};
   absl::Status named = check_named(call.what, resource, key);
   if (!named.ok()) co_return named;
@@ -275,11 +282,11 @@ base::Task<absl::StatusOr<Json>> Client::apply(GroupVersionResource resource, Js
 }
 
 base::Task<absl::StatusOr<Json>> Client::apply_status(GroupVersionResource resource, ObjectKey key, Json status,
-                                                      std::string expected_resource_version,
-                                                      std::string field_manager, base::Scope& scope) {
+                                                      std::string expected_resource_version, std::string field_manager,
+                                                      base::Scope& scope) {
   if (expected_resource_version.empty()) {
-    co_return absl::InvalidArgumentError(base::cat(describe("apply", resource, key, "status"),
-                                                      ": no resourceVersion was given to base the status on"));
+    co_return absl::InvalidArgumentError(
+        base::cat(describe("apply", resource, key, "status"), ": no resourceVersion was given to base the status on"));
   }
   Json object = status_object(resource, key, std::move(status), expected_resource_version);
   ApplyOptions options{std::move(field_manager), true, "status"};
@@ -291,8 +298,8 @@ base::Task<absl::StatusOr<Json>> Client::update(GroupVersionResource resource, J
                                                 base::Scope& scope) {
   fill_type(object, resource);
   const ObjectKey key = key_of(object);
-  Call call{describe("update", resource, key, subresource), "update", "PUT",
-            resource.path(key.ns, key.name, subresource), std::string(kJson), dump_json(object)};
+  Call call{describe("update", resource, key, subresource), "update",           "PUT",
+            resource.path(key.ns, key.name, subresource),   std::string(kJson), dump_json(object)};
   absl::Status named = check_named(call.what, resource, key);
   if (!named.ok()) co_return named;
   absl::StatusOr<Json> updated = co_await send_json(std::move(call), scope);
@@ -304,8 +311,12 @@ base::Task<absl::StatusOr<Json>> Client::merge_patch(GroupVersionResource resour
                                                      base::Scope& scope) {
   Query query;
   query.add("fieldManager", field_manager);
-  Call call{describe("patch", resource, key, subresource), "patch", "PATCH",
-            resource.path(key.ns, key.name, subresource) + query.text(), std::string(kMergePatch), dump_json(patch)};
+  Call call{describe("patch", resource, key, subresource),
+            "patch",
+            "PATCH",
+            resource.path(key.ns, key.name, subresource) + query.text(),
+            std::string(kMergePatch),
+            dump_json(patch)};
   absl::Status named = check_named(call.what, resource, key);
   if (!named.ok()) co_return named;
   absl::StatusOr<Json> patched = co_await send_json(std::move(call), scope);
@@ -323,8 +334,8 @@ base::Task<absl::StatusOr<Json>> Client::scale(GroupVersionResource resource, Ob
 
 base::Task<absl::Status> Client::remove(GroupVersionResource resource, ObjectKey key, DeleteOptions options,
                                         base::Scope& scope) {
-  Call call{describe("delete", resource, key), "delete", "DELETE", resource.path(key.ns, key.name),
-            std::string(kJson), dump_json(delete_body(options))};
+  Call call{describe("delete", resource, key), "delete",           "DELETE",
+            resource.path(key.ns, key.name),   std::string(kJson), dump_json(delete_body(options))};
   absl::Status named = check_named(call.what, resource, key);
   if (!named.ok()) co_return named;
   absl::StatusOr<net::HttpResponse> response = co_await send(std::move(call), scope);

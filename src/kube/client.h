@@ -95,8 +95,8 @@ class Client {
   base::Task<absl::StatusOr<Json>> create(GroupVersionResource resource, Json object, base::Scope& scope);
 
   // Server-side apply: `object` holds exactly the fields that the manager owns; apiVersion and kind are filled in when
-  // absent. metadata.resourceVersion is a precondition on an object that exists (ABORTED when it moved on), but one that
-  // is gone is created anew; with metadata.uid it is not (ABORTED).
+  // absent. metadata.resourceVersion is a precondition on an object that exists (ABORTED when it moved on), but one
+  // that is gone is created anew; with metadata.uid it is not (ABORTED).
   base::Task<absl::StatusOr<Json>> apply(GroupVersionResource resource, Json object, ApplyOptions options,
                                          base::Scope& scope);
   // Server-side apply of {metadata: {namespace, name, resourceVersion}, status}. `expected_resource_version` must not
@@ -110,8 +110,7 @@ class Client {
                                           base::Scope& scope);
   // JSON merge patch (RFC 7386). metadata.resourceVersion in `patch` is a precondition.
   base::Task<absl::StatusOr<Json>> merge_patch(GroupVersionResource resource, ObjectKey key, Json patch,
-                                               std::string subresource, std::string field_manager,
-                                               base::Scope& scope);
+                                               std::string subresource, std::string field_manager, base::Scope& scope);
 
   // Sets spec.replicas through the scale subresource; returns the Scale object (its metadata.resourceVersion is the
   // object's). `expected_resource_version` empty: unconditional.

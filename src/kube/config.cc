@@ -80,7 +80,7 @@ absl::StatusOr<ClientConfig> load_in_cluster_config(base::Clock& clock, std::str
   const std::string token_path = base::cat(directory, "/token");
   if (host == nullptr || port == nullptr || !std::filesystem::exists(token_path)) {
     return absl::NotFoundError(base::cat("not in a pod with a service account: KUBERNETES_SERVICE_HOST, _PORT and ",
-                                            token_path, " are needed; name a kubeconfig instead"));
+                                         token_path, " are needed; name a kubeconfig instead"));
   }
   ClientConfig config;
   config.server = base::cat("https://", url_host(host), ":", port);

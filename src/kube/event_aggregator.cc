@@ -1,6 +1,5 @@
 #include "kube/event_aggregator.h"
 
-
 #include <algorithm>
 #include <cstdio>
 
@@ -17,7 +16,7 @@ std::string object_id(const ObjectReference& object) {
 // readers need, so another note is another event, and the bucket keeps the number of them down.)
 std::string series_id(const EventRecord& event) {
   return base::cat(object_id(event.regarding), "\n", static_cast<int>(event.type), "\n", event.reason, "\n",
-                      event.action, "\n", event.note);
+                   event.action, "\n", event.note);
 }
 
 // By time and number, as kubectl and client-go name theirs.

@@ -1,6 +1,5 @@
 #include "kube/expectations.h"
 
-
 #include <algorithm>
 
 #include "base/log.h"

@@ -1,6 +1,5 @@
 #include "kube/files.h"
 
-
 #include <cerrno>
 #include <fstream>
 #include <iterator>

@@ -2,7 +2,6 @@
 
 #include "base/strings.h"
 
-
 namespace tidegate::kube {
 
 absl::StatusOr<Json> parse_json(std::string_view text, std::string_view what) {
@@ -64,9 +63,7 @@ std::optional<absl::Time> time_at(const Json& object, JsonPath path) {
   return time;
 }
 
-std::string format_time(absl::Time time) {
-  return absl::FormatTime("%Y-%m-%d%ET%H:%M:%SZ", time, absl::UTCTimeZone());
-}
+std::string format_time(absl::Time time) { return absl::FormatTime("%Y-%m-%d%ET%H:%M:%SZ", time, absl::UTCTimeZone()); }
 
 std::string format_micro_time(absl::Time time) {
   return absl::FormatTime("%Y-%m-%d%ET%H:%M:%E6SZ", time, absl::UTCTimeZone());

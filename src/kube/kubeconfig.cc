@@ -71,8 +71,8 @@ absl::StatusOr<std::string> inline_or_file(const File& file, const YAML::Node& n
 absl::Status refuse_unsupported(const File& file, const YAML::Node& node, std::initializer_list<const char*> fields) {
   for (const char* field : fields) {
     if (!node[field]) continue;
-    return absl::UnimplementedError(base::cat(file.where, ": '", field,
-                                                 "' is not supported; use a client certificate or a token"));
+    return absl::UnimplementedError(
+        base::cat(file.where, ": '", field, "' is not supported; use a client certificate or a token"));
   }
   return absl::OkStatus();
 }

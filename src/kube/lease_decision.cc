@@ -1,6 +1,5 @@
 #include "kube/lease_decision.h"
 
-
 #include <algorithm>
 #include <utility>
 
@@ -23,8 +22,8 @@ absl::Status LeaseTiming::validate() const {
   }
   return absl::InvalidArgumentError(
       base::cat("lease timing: lease duration ", absl::FormatDuration(lease_duration),
-                   " must be longer than the renew deadline ", absl::FormatDuration(renew_deadline),
-                   ", and that longer than the retry period ", absl::FormatDuration(retry_period)));
+                " must be longer than the renew deadline ", absl::FormatDuration(renew_deadline),
+                ", and that longer than the retry period ", absl::FormatDuration(retry_period)));
 }
 
 LeaseObservation observe_lease(LeaseObservation before, const Lease& read, absl::Duration uptime) {

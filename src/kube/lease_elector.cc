@@ -1,6 +1,5 @@
 #include "kube/lease_elector.h"
 
-
 #include <utility>
 
 #include "base/log.h"

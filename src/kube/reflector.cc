@@ -54,7 +54,7 @@ base::Task<ReflectorEvent> Reflector::watch(ReflectorOpenWatch request, base::Sc
   if (std::exchange(watched_before_, true) && client_.metrics() != nullptr) {
     ++client_.metrics()->watch_restarts[resource_.plural];
   }
-  WatchOptions options{options_.ns,      options_.label_selector,    options_.field_selector, request.resource_version,
+  WatchOptions options{options_.ns,     options_.label_selector,    options_.field_selector, request.resource_version,
                        watch_timeout(), request.send_initial_events};
   const absl::Duration opened = clock_.uptime();
   bool had_events = false;
@@ -93,16 +93,24 @@ void Reflector::take_effect(ReflectorEffect effect, std::span<const Json> object
     case ReflectorEffect::kKeep:
       for (const Json& object : objects) sink_.keep(object);
       return;
-    case ReflectorEffect::kDiscardKept: sink_.discard_kept(); return;
+    case ReflectorEffect::kDiscardKept:
+      sink_.discard_kept();
+      return;
     case ReflectorEffect::kCommit:
       sink_.commit(state_.last_seen);
       if (std::exchange(listed_before_, true) && client_.metrics() != nullptr) {
         ++client_.metrics()->relists[resource_.plural];
       }
       return;
-    case ReflectorEffect::kUpsert: sink_.upsert(objects.front()); return;
-    case ReflectorEffect::kErase: sink_.erase(objects.front()); return;
-    case ReflectorEffect::kProgress: sink_.progress(state_.last_seen); return;
+    case ReflectorEffect::kUpsert:
+      sink_.upsert(objects.front());
+      return;
+    case ReflectorEffect::kErase:
+      sink_.erase(objects.front());
+      return;
+    case ReflectorEffect::kProgress:
+      sink_.progress(state_.last_seen);
+      return;
   }
 }
 

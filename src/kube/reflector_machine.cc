@@ -115,9 +115,12 @@ ReflectorStep on_watch_event(ReflectorState state, const ReflectorWatchEvent& ev
   if (!event.resource_version.empty()) state.last_seen = event.resource_version;
   switch (event.type) {
     case WatchEventType::kAdded:
-    case WatchEventType::kModified: return {std::move(state), {Effect::kUpsert}, std::nullopt};
-    case WatchEventType::kDeleted: return {std::move(state), {Effect::kErase}, std::nullopt};
-    case WatchEventType::kBookmark: break;
+    case WatchEventType::kModified:
+      return {std::move(state), {Effect::kUpsert}, std::nullopt};
+    case WatchEventType::kDeleted:
+      return {std::move(state), {Effect::kErase}, std::nullopt};
+    case WatchEventType::kBookmark:
+      break;
   }
   return {std::move(state), {Effect::kProgress}, std::nullopt};
 }

@@ -60,7 +60,7 @@ const GroupVersionResource& nodes();
 const GroupVersionResource& namespaces();
 const GroupVersionResource& deployments();
 const GroupVersionResource& leases();
-const GroupVersionResource& events();          // events.k8s.io/v1
+const GroupVersionResource& events();           // events.k8s.io/v1
 const GroupVersionResource& endpoint_slices();  // discovery.k8s.io/v1
 const GroupVersionResource& pod_disruption_budgets();
 }  // namespace resources

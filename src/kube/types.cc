@@ -220,9 +220,9 @@ Json encode_lease(const Lease& lease) {
 
 absl::StatusOr<double> parse_quantity(std::string_view text) {
   static constexpr std::pair<std::string_view, double> kSuffixes[] = {
-      {"Ki", 0x1p10}, {"Mi", 0x1p20}, {"Gi", 0x1p30}, {"Ti", 0x1p40}, {"Pi", 0x1p50}, {"Ei", 0x1p60}, {"n", 1e-9},
-      {"u", 1e-6},    {"m", 1e-3},    {"k", 1e3},     {"M", 1e6},     {"G", 1e9},     {"T", 1e12},    {"P", 1e15},
-      {"E", 1e18}};
+      {"Ki", 0x1p10}, {"Mi", 0x1p20}, {"Gi", 0x1p30}, {"Ti", 0x1p40}, {"Pi", 0x1p50},
+      {"Ei", 0x1p60}, {"n", 1e-9},    {"u", 1e-6},    {"m", 1e-3},    {"k", 1e3},
+      {"M", 1e6},     {"G", 1e9},     {"T", 1e12},    {"P", 1e15},    {"E", 1e18}};
   std::string_view digits = text;
   double scale = 1;
   for (const auto& [suffix, value] : kSuffixes) {
@@ -232,8 +232,8 @@ absl::StatusOr<double> parse_quantity(std::string_view text) {
     break;
   }
   double number = 0;
-  if (digits.find_first_not_of("0123456789+-.eE") != std::string_view::npos || !absl::SimpleAtod(base::absl_view(digits), &number) ||
-      !std::isfinite(number)) {
+  if (digits.find_first_not_of("0123456789+-.eE") != std::string_view::npos ||
+      !absl::SimpleAtod(base::absl_view(digits), &number) || !std::isfinite(number)) {
     return absl::InvalidArgumentError(base::cat("'", text, "' is no Kubernetes quantity"));
   }
   return number * scale;

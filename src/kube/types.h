@@ -54,8 +54,8 @@ struct ContainerStatus {
   bool ready = false;
   int32_t restart_count = 0;
   State state = State::kUnknown;
-  std::string reason;   // of waiting or terminated: "CrashLoopBackOff", "OOMKilled", "Error"
-  std::string message;  // of waiting or terminated; the termination message, at most 4 KiB
+  std::string reason;     // of waiting or terminated: "CrashLoopBackOff", "OOMKilled", "Error"
+  std::string message;    // of waiting or terminated; the termination message, at most 4 KiB
   int32_t exit_code = 0;  // of terminated
   // How the run before this one ended, if there was one.
   struct Termination {
@@ -80,7 +80,7 @@ struct Pod {
   std::string phase;  // "Pending", "Running", "Succeeded", "Failed", "Unknown"
   std::string ip;
   std::string node_name;
-  std::string reason;   // status.reason: "Evicted", …
+  std::string reason;  // status.reason: "Evicted", …
   std::string message;
   bool ready = false;  // condition Ready is True
   std::vector<Condition> conditions;

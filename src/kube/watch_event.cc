@@ -1,6 +1,5 @@
 #include "kube/watch_event.h"
 
-
 #include "base/status.h"
 #include "base/strings.h"
 #include "kube/errors.h"

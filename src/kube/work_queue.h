@@ -31,8 +31,8 @@ struct WorkQueueOptions {
 };
 
 struct WorkQueueMetrics {
-  uint64_t adds = 0;     // keys that came into the queue
-  uint64_t retries = 0;  // add_rate_limited
+  uint64_t adds = 0;                // keys that came into the queue
+  uint64_t retries = 0;             // add_rate_limited
   DurationHistogram queue_latency;  // from being queued to pop
   DurationHistogram work_duration;  // from pop to done
 };

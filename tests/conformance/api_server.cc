@@ -47,7 +47,8 @@ bool World::until(const std::function<bool()>& condition, absl::Duration limit) 
 }
 
 absl::Status ApiServer::write_keys(World& world) {
-  TG_ASSIGN_OR_RETURN(const net::KeyPair authority, net::make_authority({"conformance", world.clock.now(), absl::Hours(2)}));
+  TG_ASSIGN_OR_RETURN(const net::KeyPair authority,
+                      net::make_authority({"conformance", world.clock.now(), absl::Hours(2)}));
   net::LeafRequest request;
   request.common_name = "kube-apiserver";
   request.ip_addresses = {"127.0.0.1"};
@@ -89,7 +90,8 @@ absl::Status ApiServer::start_api(World& world) {
        "--advertise-address=127.0.0.1", base::cat("--secure-port=", api_port_),
        "--service-cluster-ip-range=10.254.0.0/24", base::cat("--tls-cert-file=", directory, "/server.crt"),
        base::cat("--tls-private-key-file=", directory, "/server.key"),
-       base::cat("--token-auth-file=", directory, "/tokens.csv"), "--service-account-issuer=https://conformance.invalid",
+       base::cat("--token-auth-file=", directory, "/tokens.csv"),
+       "--service-account-issuer=https://conformance.invalid",
        base::cat("--service-account-key-file=", directory, "/server.crt"),
        base::cat("--service-account-signing-key-file=", directory, "/server.key"), "--authorization-mode=RBAC",
        "--endpoint-reconciler-type=none", "--etcd-compaction-interval=0", "--profiling=false"},

@@ -266,7 +266,8 @@ class ReflectorConformance : public Conformance, public ::testing::WithParamInte
     options.ns = ns_;
     options.use_watch_list = GetParam();
     reflector_ = std::make_unique<kube::Reflector>(gated_, kConfigMaps, options, store_, world_.clock, world_.random);
-    store_.add_handlers({nullptr, nullptr, [this](const ObjectKey& key, const auto&) { deleted_.push_back(key.name); }});
+    store_.add_handlers(
+        {nullptr, nullptr, [this](const ObjectKey& key, const auto&) { deleted_.push_back(key.name); }});
   }
   void start() {
     world_.loop.spawn(reflector_->run(scope_));
@@ -281,9 +282,8 @@ class ReflectorConformance : public Conformance, public ::testing::WithParamInte
   std::unique_ptr<kube::Reflector> reflector_;
   std::vector<std::string> deleted_;
 };
-INSTANTIATE_TEST_SUITE_P(, ReflectorConformance, ::testing::Bool(), [](const auto& info) {
-  return info.param ? "StreamedList" : "PagedList";
-});
+INSTANTIATE_TEST_SUITE_P(, ReflectorConformance, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "StreamedList" : "PagedList"; });
 
 TEST_P(ReflectorConformance, FollowsACollection) {
   ASSERT_TRUE(world_.await(client_.create(kConfigMaps, config_map("a"), scope_)).ok());

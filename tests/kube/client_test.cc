@@ -64,8 +64,7 @@ TEST_F(ClientTest, TellsAlreadyExistsFromConflict) {
 TEST_F(ClientTest, AppliesAsTheFieldManagerItWasGiven) {
   auto applied = await(client_.apply(kDeployments, make_object("demo", "web", {{"replicas", 1}}), {}, scope_));
   ASSERT_TRUE(applied.ok()) << applied.status();
-  EXPECT_EQ(server_.log.back(),
-            "PATCH /apis/apps/v1/namespaces/demo/deployments/web?fieldManager=tidegate&force=true");
+  EXPECT_EQ(server_.log.back(), "PATCH /apis/apps/v1/namespaces/demo/deployments/web?fieldManager=tidegate&force=true");
   EXPECT_EQ(header(server_.last_request, "content-type"), "application/apply-patch+yaml");
 }
 
@@ -136,11 +135,11 @@ TEST_F(ClientTest, HandsOverWatchEventsThatComeInPieces) {
   options.resource_version = "100";
   options.timeout = absl::Seconds(60);
   std::optional<absl::Status> ended;
-  loop_.spawn(keep_result(client_.watch(
-                              kDeployments, options,
-                              [&](const WatchEvent& event) { seen.push_back(string_at(event.object, {"metadata", "name"})); },
-                              scope_),
-                          &ended));
+  loop_.spawn(keep_result(
+      client_.watch(
+          kDeployments, options,
+          [&](const WatchEvent& event) { seen.push_back(string_at(event.object, {"metadata", "name"})); }, scope_),
+      &ended));
   settle();
   server_.put(kDeployments, make_object("demo", "web"));
   server_.put(kDeployments, make_object("demo", "db"));

@@ -30,9 +30,10 @@ class ConfigTest : public ::testing::Test {
   void write(const std::string& name, const std::string& text) { std::ofstream(directory_ / name) << text; }
   absl::StatusOr<ClientConfig> load(const std::string& cluster, const std::string& user,
                                     std::string_view context = "") {
-    write("kubeconfig", base::cat("apiVersion: v1\nkind: Config\ncurrent-context: main\nclusters:\n- name: c\n  cluster: ",
-                                  cluster, "\nusers:\n- name: u\n  user: ", user,
-                                  "\ncontexts:\n- name: main\n  context: {cluster: c, user: u, namespace: demo}\n"));
+    write("kubeconfig",
+          base::cat("apiVersion: v1\nkind: Config\ncurrent-context: main\nclusters:\n- name: c\n  cluster: ", cluster,
+                    "\nusers:\n- name: u\n  user: ", user,
+                    "\ncontexts:\n- name: main\n  context: {cluster: c, user: u, namespace: demo}\n"));
     return load_kubeconfig(directory_ / "kubeconfig", context, clock_);
   }
 
@@ -63,7 +64,8 @@ TEST_F(ConfigTest, NamesTheCredentialThatItDoesNotSupport) {
 
 TEST_F(ConfigTest, SaysWhatIsMissing) {
   EXPECT_TRUE(absl::IsNotFound(load_kubeconfig(directory_ / "none", "", clock_).status()));
-  EXPECT_THAT(message(load("{server: 'https://x'}", "{}", "other").status()), HasSubstr("no entry 'other' in contexts"));
+  EXPECT_THAT(message(load("{server: 'https://x'}", "{}", "other").status()),
+              HasSubstr("no entry 'other' in contexts"));
   EXPECT_THAT(message(load("{}", "{}").status()), HasSubstr("no server"));
   EXPECT_THAT(message(load("{server: 'https://x'}", "{client-key-data: S0VZ}").status()), HasSubstr("together"));
   EXPECT_THAT(message(load("{server: 'https://x', certificate-authority-data: '!'}", "{}").status()),

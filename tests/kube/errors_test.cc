@@ -40,7 +40,8 @@ TEST(Errors, GiveEveryHttpStatusItsCanonicalCode) {
 }
 
 TEST(Errors, NameTheFieldsThatAreInvalid) {
-  const Json details = {{"causes", {{{"reason", "FieldValueInvalid"}, {"field", "spec.steps[0].weight"}, {"message", "too high"}}}}};
+  const Json details = {
+      {"causes", {{{"reason", "FieldValueInvalid"}, {"field", "spec.steps[0].weight"}, {"message", "too high"}}}}};
   const absl::Status error = error_from_response(answer(422, "Invalid", details), "apply");
   EXPECT_THAT(std::string(base::view(error.message())), HasSubstr("spec.steps[0].weight: too high"));
   EXPECT_EQ(error_reason(error), "Invalid");
@@ -63,7 +64,8 @@ TEST(Errors, QuoteTheBeginningOfAnAnswerThatIsNotTheApiServers) {
 }
 
 TEST(Errors, RecogniseAServerThatIsBehind) {
-  const Json details = {{"causes", {{{"reason", "ResourceVersionTooLarge"}, {"message", "Too large resource version"}}}}};
+  const Json details = {
+      {"causes", {{{"reason", "ResourceVersionTooLarge"}, {"message", "Too large resource version"}}}}};
   EXPECT_TRUE(is_resource_version_too_large(error_from_response(answer(504, "Timeout", details), "list")));
   EXPECT_FALSE(is_resource_version_too_large(error_from_response(answer(504, "Timeout"), "list")));
 }

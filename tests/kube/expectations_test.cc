@@ -13,8 +13,7 @@ const ObjectKey kObject{"demo", "web"};
 
 Json config_map(int version, const std::string& uid = "u1", bool leaving = false) {
   Json object;
-  object["metadata"] = {
-      {"namespace", "demo"}, {"name", "web"}, {"uid", uid}, {"resourceVersion", base::cat(version)}};
+  object["metadata"] = {{"namespace", "demo"}, {"name", "web"}, {"uid", uid}, {"resourceVersion", base::cat(version)}};
   if (leaving) object["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z";
   return object;
 }

@@ -204,7 +204,8 @@ net::HttpResponse FakeApiServer::create(const Target& target, Json object) {
 net::HttpResponse FakeApiServer::update(const Target& target, Json object) {
   const Json& current = collections_[target.collection].at(target.key);
   if (conflicts(current, object)) {
-    return status_answer(409, "Conflict", "the object has been modified; please apply your changes to the latest version");
+    return status_answer(409, "Conflict",
+                         "the object has been modified; please apply your changes to the latest version");
   }
   Json next = std::move(object);
   if (target.subresource == "status") {
@@ -229,7 +230,8 @@ net::HttpResponse FakeApiServer::patch(const Target& target, const Json& patch) 
   }
   if (target.subresource != "scale") return write(target, std::move(next));
   const Json stored = Json::parse(write(target, std::move(next)).body);
-  return ok({{"kind", "Scale"}, {"metadata", stored["metadata"]}, {"spec", {{"replicas", stored["spec"]["replicas"]}}}});
+  return ok(
+      {{"kind", "Scale"}, {"metadata", stored["metadata"]}, {"spec", {{"replicas", stored["spec"]["replicas"]}}}});
 }
 
 net::HttpResponse FakeApiServer::apply(const Target& target, Json object) {
@@ -280,8 +282,8 @@ net::HttpResponse FakeApiServer::remove(const Target& target, const Json& option
 }
 
 net::HttpResponse FakeApiServer::write(const Target& target, Json next) {
-  const bool leaves = find(next, {"metadata", "deletionTimestamp"}) != nullptr &&
-                      array_at(next, {"metadata", "finalizers"}).empty();
+  const bool leaves =
+      find(next, {"metadata", "deletionTimestamp"}) != nullptr && array_at(next, {"metadata", "finalizers"}).empty();
   Json stored = store(target.collection, target.key, std::move(next));
   if (leaves) drop(target.collection, target.key);
   return ok(stored);
@@ -386,8 +388,9 @@ base::Task<FakeApiServer::Answer> FakeApiServer::watch(net::HttpRequest request,
     }
   }
   if (initial) {
-    Json mark = {{"metadata", {{"resourceVersion", base::cat(version_)},
-                               {"annotations", {{"k8s.io/initial-events-end", "true"}}}}}};
+    Json mark = {
+        {"metadata",
+         {{"resourceVersion", base::cat(version_)}, {"annotations", {{"k8s.io/initial-events-end", "true"}}}}}};
     watch->on_chunk(Json({{"type", "BOOKMARK"}, {"object", mark}}).dump() + "\n");
   }
   const std::string seconds = value(target.query, "timeoutSeconds");

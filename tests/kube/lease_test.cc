@@ -149,7 +149,9 @@ TEST_F(LeaseElectorTest, DoesNotBelieveItselfAfterASleep) {
     base::ManualClock* inner;
     absl::Time now() const override { return inner->now(); }
     absl::Duration uptime() const override { return inner->uptime() + slept; }
-    std::unique_ptr<Timer> after(absl::Duration d, std::function<void()> f) override { return inner->after(d, std::move(f)); }
+    std::unique_ptr<Timer> after(absl::Duration d, std::function<void()> f) override {
+      return inner->after(d, std::move(f));
+    }
     absl::Duration slept;
   } clock;
   clock.inner = &clock_;

@@ -189,15 +189,26 @@ TEST_F(ReflectorTest, StaysInStepThroughAnyMixOfFaults) {
     const int name = static_cast<int>(random_.next() % 6);
     const ObjectKey key{"demo", base::cat("m", name)};
     switch (random_.next() % 8) {
-      case 0: server_.break_watches(); break;
-      case 1: server_.close_watches(); break;
-      case 2: server_.fail_watches(410, "Expired"); break;
-      case 3: server_.compact(); break;
+      case 0:
+        server_.break_watches();
+        break;
+      case 1:
+        server_.close_watches();
+        break;
+      case 2:
+        server_.fail_watches(410, "Expired");
+        break;
+      case 3:
+        server_.compact();
+        break;
       case 4:
         if (server_.get(kConfigMaps, key)) server_.erase(kConfigMaps, key);
         break;
-      case 5: pass(absl::Milliseconds(static_cast<int64_t>(random_.next() % 3000))); break;
-      default: server_.put(kConfigMaps, make_object("demo", key.name, {{"round", round}}));
+      case 5:
+        pass(absl::Milliseconds(static_cast<int64_t>(random_.next() % 3000)));
+        break;
+      default:
+        server_.put(kConfigMaps, make_object("demo", key.name, {{"round", round}}));
     }
     if (random_.next() % 2 == 0) settle();
   }

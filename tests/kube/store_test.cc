@@ -118,12 +118,13 @@ TEST_F(StoreTest, KnowsHowFarItHasCome) {
 }
 
 TEST_F(StoreTest, KeepsTheLastGoodStateOfAnObjectThatItCannotRead) {
-  Store<ConfigMap> strict("configmaps",
-                          [](const Json& object) -> absl::StatusOr<ConfigMap> {
-                            if (!object.contains("data")) return absl::InvalidArgumentError("no data");
-                            return decode_config_map(object);
-                          },
-                          clock_);
+  Store<ConfigMap> strict(
+      "configmaps",
+      [](const Json& object) -> absl::StatusOr<ConfigMap> {
+        if (!object.contains("data")) return absl::InvalidArgumentError("no data");
+        return decode_config_map(object);
+      },
+      clock_);
   strict.upsert(config_map("a", 1));
   Json broken = config_map("a", 2);
   broken.erase("data");

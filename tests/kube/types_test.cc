@@ -20,7 +20,7 @@ TEST(Types, DecodeAPodThatCannotBeScheduled) {
                                      {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "rs", "uid": "y",
                                       "controller": true}]},
     "status": {"phase": "Pending", "conditions": [
-      {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes: Insufficient nvidia.com/gpu"}]}
+      {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}]}
   })"));
   ASSERT_TRUE(pod.ok()) << pod.status();
   EXPECT_EQ(pod->meta.key(), (ObjectKey{"demo", "digits-1"}));
@@ -97,7 +97,8 @@ TEST(Types, UndoTheBase64OfSecretsAndRefuseWhatIsNone) {
 TEST(Types, DecodeWhatANodeOffers) {
   const auto node = decode_node(json(R"({"metadata": {"name": "tidegate-a"},
     "spec": {"taints": [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}], "unschedulable": true},
-    "status": {"allocatable": {"cpu": "2", "nvidia.com/gpu": "2"}, "conditions": [{"type": "Ready", "status": "True"}]}})"));
+    "status": {"allocatable": {"cpu": "2", "nvidia.com/gpu": "2"},
+               "conditions": [{"type": "Ready", "status": "True"}]}})"));
   ASSERT_TRUE(node.ok());
   EXPECT_EQ(node->allocatable.at("nvidia.com/gpu"), "2");
   EXPECT_EQ(node->taints.at(0).effect, "NoSchedule");
@@ -147,7 +148,8 @@ TEST(Types, ParseQuantities) {
 
 TEST(Resource, MakesThePathsOfTheApi) {
   EXPECT_EQ(resources::pods().path("demo", "p"), "/api/v1/namespaces/demo/pods/p");
-  EXPECT_EQ(resources::deployments().path("demo", "web", "scale"), "/apis/apps/v1/namespaces/demo/deployments/web/scale");
+  EXPECT_EQ(resources::deployments().path("demo", "web", "scale"),
+            "/apis/apps/v1/namespaces/demo/deployments/web/scale");
   EXPECT_EQ(resources::pods().path(""), "/api/v1/pods");
   EXPECT_EQ(resources::nodes().path("ignored", "n"), "/api/v1/nodes/n");
   EXPECT_EQ(resources::pods().path("demo", "../x"), "/api/v1/namespaces/demo/pods/..%2Fx");
