@@ -109,8 +109,10 @@ void judge_step(Draft& draft, const Stage& stage) {
   const int steps = static_cast<int>(draft.rollout().steps.size());
   // While the next stage's replicas start, the weight and what is measured are still the former step's.
   const int measured_step = draft.status.canary->weight == stage.weight ? stage.index : stage.index - 1;
-  draft.findings.verdict =
-      judge(draft.rollout().analysis, steps, /*last_step=*/measured_step >= steps - 1, *measurements);
+  const bool last_step = measured_step >= steps - 1;
+  StepVerdict verdict = judge(draft.rollout().analysis, steps, last_step, *measurements);
+  forecast(draft.rollout().analysis, steps, last_step, *measurements, verdict);
+  draft.findings.verdict = std::move(verdict);
   draft.status.analysis = draft.findings.verdict->checks;
 }
 

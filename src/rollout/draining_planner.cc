@@ -95,7 +95,7 @@ void plan_draining(Draft& draft) {
   std::erase_if(draining, [&](api::DrainingStatus& entry) {
     const Workload* workload = draft.workload(entry.revision);
     const bool empty = workload == nullptr || workload->replicas == 0;
-    if (empty) return draft.share(entry.revision) == 0;
+    if (empty) return unreachable_now(draft, entry.revision);
     if (!is_drained(draft, entry)) return false;
     // Should the executor not get to it, the Deployment is a stray at the next look and drains again.
     scale_to_zero(draft, *workload);

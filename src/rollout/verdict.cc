@@ -13,6 +13,15 @@
 namespace tidegate::rollout {
 namespace {
 
+CheckInput input_of(const api::Check& check, const api::AnalysisSpec& analysis, int steps,
+                    const Measurements& measurements) {
+  return {.check = &check,
+          .analysis = &analysis,
+          .measurements = &measurements,
+          .tests = static_cast<int>(analysis.checks.size()) * std::max(steps, 1),
+          .design_effect = std::max(1.0, analysis.design_effect)};
+}
+
 // The smallest factor by which both arms have to grow, at their present rates, for the check to let the step be left;
 // within 5 %. Growing the counts and dividing by the design effect are the same thing.
 std::optional<double> growth_needed(const CheckInput& input, bool last_step) {
@@ -35,8 +44,8 @@ std::optional<double> growth_needed(const CheckInput& input, bool last_step) {
   return high;
 }
 
-std::optional<int64_t> requests_needed(const CheckInput& input, const CheckEvaluation& evaluation, bool last_step) {
-  if (may_leave(evaluation, last_step)) return 0;
+std::optional<int64_t> requests_needed(const CheckInput& input, bool last_step) {
+  if (may_leave(evaluate(input), last_step)) return 0;
   const int64_t present = input.measurements->canary.requests;
   if (present == 0) return std::nullopt;
   const std::optional<double> growth = growth_needed(input, last_step);
@@ -63,23 +72,9 @@ std::optional<absl::Duration> eta_of(int64_t needed, const Measurements& measure
 
 StepVerdict judge(const api::AnalysisSpec& analysis, int steps, bool last_step, const Measurements& measurements) {
   StepVerdict step;
-  bool all_may_leave = true;
-  int64_t needed = missing_for_minimum(analysis, measurements);
-  bool reachable = true;
-  all_may_leave = needed == 0;
+  bool all_may_leave = missing_for_minimum(analysis, measurements) == 0;
   for (const api::Check& check : analysis.checks) {
-    CheckInput input{.check = &check,
-                     .analysis = &analysis,
-                     .measurements = &measurements,
-                     .tests = static_cast<int>(analysis.checks.size()) * std::max(steps, 1),
-                     .design_effect = std::max(1.0, analysis.design_effect)};
-    CheckEvaluation evaluation = evaluate(input);
-    evaluation.result.requests_needed = requests_needed(input, evaluation, last_step);
-    if (evaluation.result.requests_needed) {
-      needed = std::max(needed, *evaluation.result.requests_needed);
-    } else {
-      reachable = false;
-    }
+    CheckEvaluation evaluation = evaluate(input_of(check, analysis, steps, measurements));
     all_may_leave = all_may_leave && may_leave(evaluation, last_step);
     if (evaluation.result.verdict == api::Verdict::kFail && step.failure.empty()) {
       step.verdict = api::Verdict::kFail;
@@ -88,11 +83,23 @@ StepVerdict judge(const api::AnalysisSpec& analysis, int steps, bool last_step, 
     step.checks.push_back(std::move(evaluation.result));
   }
   if (step.verdict != api::Verdict::kFail && all_may_leave) step.verdict = api::Verdict::kPass;
-  if (reachable) {
-    step.requests_needed = needed;
-    step.eta = eta_of(needed, measurements);
-  }
   return step;
+}
+
+void forecast(const api::AnalysisSpec& analysis, int steps, bool last_step, const Measurements& measurements,
+              StepVerdict& verdict) {
+  int64_t needed = missing_for_minimum(analysis, measurements);
+  bool reachable = true;
+  for (size_t i = 0; i < analysis.checks.size() && i < verdict.checks.size(); ++i) {
+    const CheckInput input = input_of(analysis.checks[i], analysis, steps, measurements);
+    std::optional<int64_t>& of_check = verdict.checks[i].requests_needed;
+    of_check = requests_needed(input, last_step);
+    reachable = reachable && of_check.has_value();
+    needed = std::max(needed, of_check.value_or(0));
+  }
+  if (!reachable) return;
+  verdict.requests_needed = needed;
+  verdict.eta = eta_of(needed, measurements);
 }
 
 }  // namespace tidegate::rollout
