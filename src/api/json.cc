@@ -61,7 +61,14 @@ absl::StatusOr<ServingRuntime> parse_serving_runtime(const nlohmann::json& objec
 }
 
 nlohmann::json to_json(const ModelDeploymentSpec& spec) { return JsonWriter::write(spec); }
-nlohmann::json to_json(const ModelDeploymentStatus& status) { return JsonWriter::write(status); }
+nlohmann::json to_json(const ModelDeploymentStatus& status) {
+  nlohmann::json json = JsonWriter::write(status);
+  // In spec an empty list says "none" where an absent one says "the default"; in status both say nothing.
+  for (auto field = json.begin(); field != json.end();) {
+    field = field->is_array() && field->empty() ? json.erase(field) : std::next(field);
+  }
+  return json;
+}
 nlohmann::json to_json(const ServingRuntimeSpec& spec) { return JsonWriter::write(spec); }
 
 absl::StatusOr<absl::Duration> parse_duration(std::string_view text) {

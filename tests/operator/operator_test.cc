@@ -105,11 +105,106 @@ TEST_F(Operator, GoesOnAfterItsLeaderWasKilledInTheMiddleOfARollout) {
     return status.canary && status.canary->measure_from.has_value();
   })) << world_.debug_page();
   world_.pass(absl::Seconds(7));
-  world_.kill_operator();
+  world_.kill_leader();
   world_.pass(absl::Seconds(3));
   world_.start_operator();
   ASSERT_TRUE(world_.pass_until([&] { return healthy_with("2"); })) << world_.debug_page();
   EXPECT_THAT(world_.weights_written, SizeIs(4)) << "no step was repeated";
+}
+
+TEST_F(Operator, AnotherReplicaTakesOverWithinTheLeaseWhenTheLeaderIsKilled) {
+  world_.start_operator();
+  serve("1");
+  world_.apply(version("2"));
+  ASSERT_TRUE(world_.pass_until([&] { return world_.object().status.canary.has_value(); }));
+  world_.kill_leader();
+  world_.pass(absl::Seconds(20));
+  ASSERT_TRUE(world_.pass_until([&] { return healthy_with("2"); }, absl::Minutes(3))) << world_.debug_page();
+  EXPECT_THAT(world_.weights_written, SizeIs(4));
+  EXPECT_EQ(world_.object().status.leader_epoch, 2);
+}
+
+TEST_F(Operator, ALeaderThatIsCutOffStopsBeforeAnotherOneStarts) {
+  world_.start_operator();
+  serve("1");
+  world_.apply(version("2"));
+  ASSERT_TRUE(world_.pass_until([&] { return world_.object().status.canary.has_value(); }));
+  world_.cut_off_leader();
+  for (int i = 0; i < 240; ++i) {
+    world_.pass(absl::Milliseconds(250));
+    ASSERT_LE(world_.leaders(), 1);
+  }
+  world_.mend();
+  ASSERT_TRUE(world_.pass_until([&] { return healthy_with("2"); })) << world_.debug_page();
+  EXPECT_THAT(world_.weights_written, SizeIs(4));
+}
+
+// Any answer may be lost after the request took effect, and any write may meet a conflict.
+TEST_F(Operator, EndsWellWhenAnswersGetLostAndWritesConflict) {
+  serve("1");
+  const std::string first = world_.object().status.stable->revision;
+  uint64_t requests = 0;
+  world_.api_server.intercept = [&](const net::HttpRequest& request) -> std::optional<kube::FakeApiServer::Answer> {
+    const bool lease = request.url.find("/leases/") != std::string::npos;
+    world_.api_server.lose_answers = !lease && ++requests % 3 == 0;
+    if (!lease && request.method != "GET" && requests % 5 == 0) {
+      return kube::FakeApiServer::status_answer(409, "Conflict", "the object has been modified");
+    }
+    return std::nullopt;
+  };
+  world_.apply(version("2"));
+  EXPECT_TRUE(world_.pass_until([&] { return healthy_with("2"); }, absl::Hours(1))) << world_.debug_page();
+  EXPECT_THAT(world_.weights_written, SizeIs(4)) << "no step was skipped or repeated";
+  world_.api_server.intercept = nullptr;
+  world_.api_server.lose_answers = false;
+}
+
+TEST_F(Operator, LeavesADeletedObjectAloneAndServesItsSuccessor) {
+  serve("1");
+  world_.erase();
+  world_.pass(absl::Seconds(10));
+  const size_t requests = world_.api_server.log.size();
+  world_.pass(absl::Minutes(1));
+  for (size_t i = requests; i < world_.api_server.log.size(); ++i) {
+    EXPECT_THAT(world_.api_server.log[i], testing::Not(HasSubstr("demo/")));
+  }
+  // What the garbage collector of a real cluster would do.
+  for (const auto& deployment : world_.api_server.all(kube::resources::deployments())) {
+    world_.api_server.erase(kube::resources::deployments(),
+                            {"demo", kube::string_at(deployment, {"metadata", "name"})});
+  }
+  world_.api_server.erase(kube::resources::services(), {"demo", "digits"});
+  serve("2");
+}
+
+TEST_F(Operator, TellsWhenTheAddressIsTakenAndServesAllTheSame) {
+  world_.api_server.put(kube::resources::services(),
+                        {{"metadata", {{"name", "digits"}, {"namespace", "demo"}}}, {"spec", {{"type", "ClusterIP"}}}});
+  serve("1");
+  EXPECT_THAT(world_.event_reasons(), Contains("AddressTaken"));
+  const auto service = world_.api_server.get(kube::resources::services(), {"demo", "digits"});
+  EXPECT_EQ(kube::string_at(*service, {"spec", "type"}), "ClusterIP") << "it was not ours to change";
+}
+
+TEST_F(Operator, PutsBackAnAddressThatWasChanged) {
+  serve("1");
+  auto service = *world_.api_server.get(kube::resources::services(), {"demo", "digits"});
+  service["spec"]["externalName"] = "elsewhere.example.com";
+  world_.api_server.put(kube::resources::services(), service);
+  EXPECT_TRUE(world_.pass_until([&] {
+    return kube::string_at(*world_.api_server.get(kube::resources::services(), {"demo", "digits"}),
+                           {"spec", "externalName"}) == "tidegate-gateway.tidegate-system.svc.cluster.local";
+  }));
+}
+
+TEST_F(Operator, TellsItsStateToPeopleAndToPrometheus) {
+  serve("1");
+  EXPECT_TRUE(world_.ready());
+  EXPECT_THAT(world_.debug_page(), AllOf(HasSubstr("object demo/digits"), HasSubstr("gateway gateway-1 ready")));
+  EXPECT_THAT(world_.metrics_page(),
+              AllOf(HasSubstr("tidegate_modeldeployments{phase=\"Healthy\"} 1"), HasSubstr("tidegate_leader 1"),
+                    HasSubstr("tidegate_rollouts_total{outcome=\"Promoted\"} 1"),
+                    HasSubstr("tidegate_store_objects{collection=\"pods\"} 2")));
 }
 
 TEST_F(Operator, SaysWhichVersionsThereAreWhenTheWantedOneIsNot) {

@@ -31,6 +31,13 @@ std::string query_value(const std::string& url, const std::string& name) {
   return decoded;
 }
 
+std::string page(const Process& process, const std::string& path) {
+  net::ServerRequest request;
+  request.method = "GET";
+  request.target = path;
+  return process.pages().answer(request).body;
+}
+
 base::Task<void> run_to_its_end(Process& process, base::Scope& scope, bool& running) {
   const absl::Status ended = co_await process.run(scope);
   EXPECT_TRUE(ended.ok() || absl::IsCancelled(ended)) << ended;
@@ -129,7 +136,16 @@ OperatorWorld::OperatorWorld() {
   start_operator();
 }
 
-OperatorWorld::~OperatorWorld() { kill_operator(); }
+OperatorWorld::~OperatorWorld() {
+  for (auto& replica : replicas_) kill(*replica);
+}
+
+base::Task<absl::StatusOr<net::HttpResponse>> ApiServerLine::request(net::HttpRequest request, base::Scope& scope) {
+  if (cut) co_return absl::UnavailableError("connection timed out");
+  absl::StatusOr<net::HttpResponse> response = co_await server_.request(std::move(request), scope);
+  if (cut) co_return absl::UnavailableError("connection timed out");
+  co_return response;
+}
 
 void OperatorWorld::start_operator() {
   Options options;
@@ -137,31 +153,53 @@ void OperatorWorld::start_operator() {
   options.xds_port = 0;
   kube::ClientConfig config;
   config.server = "https://api.test:6443";
-  scope_ = std::make_unique<base::Scope>();
-  process_ = std::make_unique<Process>(
-      Environment{loop, clock, random, api_server, network, config, base::cat("life-", ++lives_)}, options);
-  running_ = true;
-  loop.spawn(run_to_its_end(*process_, *scope_, running_));
+  auto replica = std::make_unique<Replica>();
+  replica->line = std::make_unique<ApiServerLine>(api_server);
+  replica->scope = std::make_unique<base::Scope>();
+  replica->process = std::make_unique<Process>(
+      Environment{loop, clock, random, *replica->line, network, config, base::cat("life-", ++lives_)}, options);
+  replica->running = true;
+  loop.spawn(run_to_its_end(*replica->process, *replica->scope, replica->running));
+  replicas_.push_back(std::move(replica));
   settle();
 }
 
-void OperatorWorld::kill_operator() {
-  if (!process_) return;
-  // Nothing of what it still does arrives: no last status, no released lease.
-  api_server.intercept = [](const net::HttpRequest&) -> std::optional<kube::FakeApiServer::Answer> {
-    return absl::UnavailableError("killed");
-  };
-  api_server.break_watches();
-  scope_->cancel();
-  for (int i = 0; i < 100 && running_; ++i) {
+OperatorWorld::Replica& OperatorWorld::leader() {
+  for (auto& replica : replicas_) {
+    if (replica->running && page(*replica->process, "/metrics").find("tidegate_leader 1") != std::string::npos) {
+      return *replica;
+    }
+  }
+  return *replicas_.back();
+}
+
+int OperatorWorld::leaders() {
+  int count = 0;
+  for (auto& replica : replicas_) {
+    const bool leads = page(*replica->process, "/metrics").find("tidegate_leader 1") != std::string::npos;
+    if (replica->running && leads) ++count;
+  }
+  return count;
+}
+
+void OperatorWorld::kill_leader() { kill(leader()); }
+
+void OperatorWorld::kill(Replica& replica) {
+  if (!replica.running) return;
+  replica.line->cut = true;
+  replica.scope->cancel();
+  for (int i = 0; i < 100 && replica.running; ++i) {
     clock.advance(absl::Milliseconds(50));
     settle();
   }
-  EXPECT_FALSE(running_) << "the operator does not end";
+  EXPECT_FALSE(replica.running) << "the operator does not end";
   settle();
-  api_server.intercept = nullptr;
-  ended_.push_back(std::move(process_));
-  ended_scopes_.push_back(std::move(scope_));
+}
+
+void OperatorWorld::cut_off_leader() { leader().line->cut = true; }
+
+void OperatorWorld::mend() {
+  for (auto& replica : replicas_) replica->line->cut = !replica->running;
 }
 
 void OperatorWorld::put_version(const std::string& version, const std::string& etag) {
@@ -175,6 +213,11 @@ void OperatorWorld::apply(const nlohmann::json& spec) {
     object["spec"] = spec;
   }
   api_server.put(model_deployments(), object);
+  settle();
+}
+
+void OperatorWorld::erase() {
+  api_server.erase(model_deployments(), kDigits);
   settle();
 }
 
@@ -236,11 +279,12 @@ const api::Condition* OperatorWorld::condition(const std::string& type) {
 }
 
 std::string OperatorWorld::debug_page() {
-  net::ServerRequest request;
-  request.method = "GET";
-  request.target = "/debug/objects/modeldeployments/demo/digits";
-  return process_->pages().answer(request).body;
+  return page(*leader().process, "/debug/objects/modeldeployments/demo/digits");
 }
+
+std::string OperatorWorld::metrics_page() { return page(*leader().process, "/metrics"); }
+
+bool OperatorWorld::ready() { return page(*leader().process, "/readyz") == "ok\n"; }
 
 void OperatorWorld::run_kubelet() {
   for (const Json& deployment : api_server.all(kube::resources::deployments())) {

@@ -51,18 +51,34 @@ class FakeNetwork : public net::HttpClient {
   net::HttpResponse statistics() const;
 };
 
+// The way of one replica to the API server; while it is cut, nothing gets through.
+class ApiServerLine : public net::HttpClient {
+ public:
+  explicit ApiServerLine(kube::FakeApiServer& server) : server_(server) {}
+  base::Task<absl::StatusOr<net::HttpResponse>> request(net::HttpRequest request, base::Scope& scope) override;
+
+  bool cut = false;
+
+ private:
+  kube::FakeApiServer& server_;
+};
+
 class OperatorWorld {
  public:
   OperatorWorld();
   ~OperatorWorld();
 
-  // A second replica or the next life of one: a new process on the same world.
+  // Another replica, or the next life of one.
   void start_operator();
-  // Ends it at once, wherever it is.
-  void kill_operator();
+  // Ends the replica that leads (or the last one) at once, wherever it is: nothing of what it still does arrives.
+  void kill_leader();
+  // Cuts the leader off from the API server, or lets all through again.
+  void cut_off_leader();
+  void mend();
 
   void put_version(const std::string& version, const std::string& etag = "e");
   void apply(const nlohmann::json& spec);
+  void erase();
   void annotate(const std::string& name, const std::string& value);
 
   // Moves the clock, and with it kubelet, gateways and users, in steps of a quarter of a second.
@@ -73,7 +89,12 @@ class OperatorWorld {
   api::ModelDeployment object() const;
   const api::Condition* condition(const std::string& type);
   std::vector<std::string> event_reasons() const;
+  // Of the replica that leads.
   std::string debug_page();
+  std::string metrics_page();
+  bool ready();
+  // How many replicas believe that they lead.
+  int leaders();
 
   base::Loop loop;
   base::ManualClock clock;
@@ -95,13 +116,18 @@ class OperatorWorld {
   void run_users(absl::Duration step);
   void note_weights();
 
-  std::unique_ptr<base::Scope> scope_;
-  std::unique_ptr<Process> process_;
-  std::vector<std::unique_ptr<Process>> ended_;
-  std::vector<std::unique_ptr<base::Scope>> ended_scopes_;
+  struct Replica {
+    std::unique_ptr<ApiServerLine> line;
+    std::unique_ptr<base::Scope> scope;
+    std::unique_ptr<Process> process;
+    bool running = false;
+  };
+  Replica& leader();
+  void kill(Replica& replica);
+
+  std::vector<std::unique_ptr<Replica>> replicas_;  // those that ended, too: their tasks may still be unwinding
   std::map<kube::ObjectKey, absl::Time> pod_made_;
   api::ModelDeployment condition_source_;
-  bool running_ = false;
   int lives_ = 0;
 };
 

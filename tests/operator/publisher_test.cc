@@ -1,0 +1,159 @@
+#include "operator/publisher/traffic_publisher.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "api/json.h"
+#include "base/strings.h"
+#include "kube/kube_fixture.h"
+#include "operator/publisher/programs.h"
+#include "operator/rendering/names.h"
+#include "samples.h"
+
+namespace tidegate::operator_ {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class FakeXds : public xds::Server {
+ public:
+  int port() const override { return 0; }
+  void publish(std::shared_ptr<const traffic::Snapshot> snapshot) override { published.push_back(std::move(snapshot)); }
+  void withdraw() override { ++withdrawn; }
+  absl::Status rotate(const net::TlsIdentity&) override { return absl::OkStatus(); }
+  xds::ServerStatus status() const override { return state; }
+  void shutdown() override {}
+
+  std::vector<std::shared_ptr<const traffic::Snapshot>> published;
+  int withdrawn = 0;
+  xds::ServerStatus state;
+};
+
+class Publisher : public kube::KubeTest {
+ protected:
+  Publisher() {
+    publisher_ = std::make_unique<TrafficPublisher>(stores_, xds_, clock_, "cluster.local",
+                                                    [this](const kube::ObjectKey& key) { told_.push_back(key.name); });
+    stores_.models.add_handlers({[this](const auto&, const auto&) { publisher_->changed(); },
+                                 [this](const auto&, const auto&, const auto&) { publisher_->changed(); }, nullptr});
+  }
+  ~Publisher() override {
+    scope_.cancel();
+    settle();
+  }
+  void start() {
+    stores_.start(loop_, scope_);
+    loop_.spawn(publisher_->run(scope_));
+    settle();
+  }
+  void put(const std::string& name, std::vector<api::TrafficShare> traffic, std::vector<std::string> hosts = {}) {
+    api::ModelDeployment object = sample_object();
+    object.status.traffic = std::move(traffic);
+    object.spec.traffic.hosts = std::move(hosts);
+    server_.put(model_deployments(), {{"metadata", {{"name", name}, {"namespace", "demo"}}},
+                                      {"spec", api::to_json(object.spec)},
+                                      {"status", api::to_json(object.status)}});
+    settle();
+  }
+  void put_pod(const std::string& name, const std::string& revision, const std::string& ip, bool ready) {
+    kube::Json pod = {
+        {"metadata",
+         {{"name", name},
+          {"namespace", "demo"},
+          {"labels", {{kManagedByLabel, kManagedByValue}, {kDeploymentLabel, "digits"}, {kRevisionLabel, revision}}}}},
+        {"status",
+         {{"phase", "Running"},
+          {"podIP", ip},
+          {"conditions", kube::Json::array({{{"type", "Ready"}, {"status", ready ? "True" : "False"}}})}}}};
+    server_.put(kube::resources::pods(), pod);
+    settle();
+  }
+
+  Stores stores_{client_, clock_, random_, "tidegate-system"};
+  FakeXds xds_;
+  std::vector<std::string> told_;
+  std::unique_ptr<TrafficPublisher> publisher_;
+};
+
+TEST_F(Publisher, SaysNothingBeforeEveryStoreIsSynced) {
+  server_.intercept = [](const net::HttpRequest& request) -> std::optional<kube::FakeApiServer::Answer> {
+    if (request.url.find("/services") == std::string::npos) return std::nullopt;
+    return absl::UnavailableError("not yet");
+  };
+  put("digits", {{"digits-1", 100}});
+  start();
+  pass(absl::Seconds(10));
+  EXPECT_THAT(xds_.published, IsEmpty());
+  EXPECT_FALSE(publisher_->serving());
+  server_.intercept = nullptr;
+  pass(absl::Seconds(60));
+  EXPECT_TRUE(publisher_->serving());
+}
+
+TEST_F(Publisher, GathersABurstOfChangesIntoOneSnapshot) {
+  start();
+  pass(absl::Seconds(1));
+  const size_t before = xds_.published.size();
+  for (int i = 0; i < 20; ++i) put("digits", {{base::cat("digits-", i), 100}});
+  pass(TrafficPublisher::kDebounce);
+  EXPECT_EQ(xds_.published.size(), before + 1);
+  EXPECT_GE(xds_.published.back()->resource_version, server_.resource_version());
+}
+
+TEST_F(Publisher, SendsOnlyToPodsThatAreReadyAndStay) {
+  put("digits", {{"digits-1", 75}, {"digits-2", 25}});
+  put_pod("a", "digits-1", "10.0.0.1", true);
+  put_pod("b", "digits-1", "10.0.0.2", false);
+  put_pod("c", "digits-2", "10.0.0.3", true);
+  put_pod("d", "digits-3", "10.0.0.4", true);  // no part of status
+  start();
+  pass(absl::Seconds(1));
+  const auto made = programs(stores_);
+  ASSERT_THAT(made, SizeIs(1));
+  EXPECT_THAT(made[0].revisions, ElementsAre(traffic::Revision{"digits-1", 75, {{"10.0.0.1", 8501, 8500}}},
+                                             traffic::Revision{"digits-2", 25, {{"10.0.0.3", 8501, 8500}}}));
+  EXPECT_EQ(made[0].resource_version, "101");
+}
+
+TEST_F(Publisher, WithdrawsWhenTheApiServerHasBeenSilentForTooLong) {
+  put("digits", {{"digits-1", 100}});
+  start();
+  pass(absl::Seconds(60));
+  EXPECT_EQ(xds_.withdrawn, 0);
+  pass(absl::Seconds(60));
+  EXPECT_EQ(xds_.withdrawn, 1);
+  EXPECT_FALSE(publisher_->serving());
+  server_.bookmark();
+  pass(absl::Seconds(2));
+  EXPECT_TRUE(publisher_->serving());
+}
+
+TEST_F(Publisher, TellsWhoseHostWasRefusedAndWhenThatIsOver) {
+  put("digits", {{"digits-1", 100}}, {"a.svc"});
+  start();
+  pass(absl::Seconds(1));
+  ASSERT_TRUE(publisher_->error_of({"demo", "digits"}).has_value());
+  EXPECT_EQ(publisher_->error_of({"demo", "digits"})->reason, "HostRefused");
+  put("digits", {{"digits-1", 100}});
+  pass(absl::Seconds(1));
+  EXPECT_FALSE(publisher_->error_of({"demo", "digits"}).has_value());
+  EXPECT_THAT(told_, ElementsAre("digits", "digits"));
+}
+
+TEST_F(Publisher, LetsAProxyGoOnThatKnewMore) {
+  start();
+  pass(absl::Seconds(1));
+  const size_t before = xds_.published.size();
+  pass(absl::Seconds(5));
+  EXPECT_EQ(xds_.published.size(), before) << "nothing has changed";
+  xds_.state.nodes.resize(1);
+  xds_.state.nodes[0].waiting = true;
+  pass(absl::Seconds(2));
+  EXPECT_GT(xds_.published.size(), before);
+}
+
+}  // namespace
+}  // namespace tidegate::operator_
