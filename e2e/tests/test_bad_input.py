@@ -4,6 +4,7 @@ import json
 import pytest
 
 from support.fixtures import secret
+from conftest import eventually
 from kube import CommandFailed
 from support import models as bad
 from support.node import kill_container
@@ -62,7 +63,7 @@ def test_a_store_of_an_unknown_kind_is_refused(tidegate, digits):
 def test_a_version_that_is_not_there_is_named_with_those_that_are(served):
     served.apply("9")
     message = served.wait_condition("ModelResolved", "False", "VersionNotFound")["message"]
-    assert "9" in message and "1, 2, 3" in message
+    assert "version 9" in message and "1, 2 and 3" in message
     assert served.status["stable"]["version"] == "1"
 
 
@@ -93,7 +94,7 @@ def test_a_store_that_dies_during_a_download_delays_the_version_and_nothing_else
     minio = tidegate.get("pods", namespace="tidegate-demo", selector="app=minio")[0]
     deployment = deploy("large", uri="s3://models/large", replicas=1)
     deployment.apply("1")
-    deployment.wait("its pod to fetch", lambda s: fetching(deployment))
+    eventually(lambda: fetching(deployment), bool, 30, "its pod fetches")
     kill_container(minio, "minio")
     deployment.wait_healthy("1", seconds=180)
 

@@ -44,7 +44,7 @@ def access_log(kube):
             except Exception:   # there is no previous container
                 continue
             for line in text.splitlines():
-                if '"user-' in line:
+                if line.startswith("{"):
                     entry = json.loads(line)
                     entries[entry["request_id"]] = entry
     return entries
@@ -56,7 +56,7 @@ def write_down(kube, record, name, killed_at, crowds, phase):
     in_flight, others = [], []
     for crowd in crowds:
         for failure in crowd.timeline.failures:
-            entry = log.get(f"user-{failure['number']}", {})
+            entry = log.get(failure["request_id"])
             failure |= {"users": crowd.name, "phase": phase(failure),
                         "envoy": {key: entry.get(key) for key in ("flags", "details", "endpoint")} if entry else "not in its log"}
             was_sent = failure["stage"] in ("exchange", "answered")

@@ -23,11 +23,11 @@ using tcp = asio::ip::tcp;
 using Request = http::request<http::string_body>;
 using Response = http::response<http::string_body>;
 
-Request MakeRequest(const Target& target, const std::string& body, bool keep_alive, uint64_t number) {
+Request MakeRequest(const Target& target, const std::string& body, bool keep_alive, const std::string& request_id) {
   Request request(body.empty() ? http::verb::get : http::verb::post, target.path, 11);
   request.set(http::field::host, target.port == "80" ? target.host : absl::StrCat(target.host, ":", target.port));
   request.set(http::field::user_agent, "tidegate-traffic");
-  request.set("x-request-id", absl::StrCat("user-", number));
+  if (!request_id.empty()) request.set("x-request-id", request_id);
   if (!body.empty()) request.set(http::field::content_type, "application/json");
   request.body() = body;
   request.keep_alive(keep_alive);
@@ -93,7 +93,7 @@ asio::awaitable<void> Connection::Exchange(const std::string& body, bool keep_al
   http::response_parser<http::string_body> parser;
   if (!error) {
     outcome.stage = Stage::kExchange;
-    const Request request = MakeRequest(target_, body, keep_alive, outcome.number);
+    const Request request = MakeRequest(target_, body, keep_alive, outcome.request_id);
     co_await http::async_write(stream_, request, asio::redirect_error(asio::use_awaitable, error));
   }
   if (!error) co_await http::async_read(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));

@@ -38,7 +38,7 @@ class Connection {
       : stream_(io), resolver_(resolver), target_(target) {}
 
   // Sends one request and awaits the answer, opening the connection first when it is not open. Fills everything in
-  // `outcome` but its number, `due` and duration. After `deadline` the request has failed with "timeout".
+  // `outcome` but its request_id, `due` and duration. After `deadline` the request has failed with "timeout".
   boost::asio::awaitable<void> Exchange(const std::string& body, bool keep_alive,
                                         std::chrono::steady_clock::time_point deadline, Outcome& outcome);
 

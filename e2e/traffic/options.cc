@@ -1,5 +1,7 @@
 #include "e2e/traffic/options.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <fstream>
 #include <utility>
@@ -7,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "absl/time/clock.h"
 
 namespace tidegate::traffic_generator {
 namespace {
@@ -21,6 +24,13 @@ absl::StatusOr<std::vector<std::string>> ReadBodies(const std::string& path) {
   }
   if (bodies.empty()) return absl::InvalidArgumentError(absl::StrCat("--bodies: ", path, " holds no line"));
   return bodies;
+}
+
+// In a cluster the host's name is the pod's; the time keeps two runs of one pod's name apart.
+std::string DefaultName() {
+  char host[256] = "users";
+  gethostname(host, sizeof(host) - 1);
+  return absl::StrCat(host, "-", absl::ToUnixSeconds(absl::Now()));
 }
 
 // CLI11 checker for durations as Go and Abseil write them.
@@ -52,13 +62,15 @@ absl::StatusOr<Target> ParseUrl(const std::string& url) {
 }
 
 absl::StatusOr<Options> ParseOptions(int argc, const char* const* argv) {
-  Options options;
+  Options options{.name = DefaultName()};
   std::string url, bodies, timeout = "5s", duration = "0";
   CLI::App app("Sends HTTP requests at a fixed rate, never twice, and counts what becomes of each.",
                "tidegate-traffic");
   app.add_option("--url", url,
                  "http://host[:port]/path to send to; the name is resolved anew as connections are opened")
       ->required();
+  app.add_option("--name", options.name, "who sends; every request has x-request-id: <name>-<number>")
+      ->capture_default_str();
   app.add_option("--rate", options.rate, "requests a second, evenly spaced, however slow the answers are")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

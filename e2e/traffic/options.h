@@ -17,6 +17,7 @@ struct Target {
 };
 
 struct Options {
+  std::string name;  // who sends: begins every x-request-id, so that a request is found in the proxies' logs
   Target target;
   double rate = 200;                               // requests a second, evenly spaced; > 0
   int connections = 64;                            // at most so many at once; > 0

@@ -18,7 +18,7 @@ enum class Stage {
 };
 
 struct Outcome {
-  uint64_t number = 0;      // of the request, from 1; also sent as `x-request-id: user-<number>`
+  std::string request_id;   // sent as x-request-id: who sends, since when, the request's number
   absl::Time due;           // wall clock, when the schedule said to send it
   absl::Duration duration;  // from `due` to the last byte of the answer, or to the failure
   Stage stage = Stage::kWait;

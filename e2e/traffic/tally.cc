@@ -69,7 +69,7 @@ nlohmann::json VersionsJson(const Groups& groups) {
 std::string Timestamp(absl::Time time) { return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone()); }
 
 nlohmann::json ToJson(const Outcome& outcome) {
-  nlohmann::json json = {{"number", outcome.number},
+  nlohmann::json json = {{"request_id", outcome.request_id},
                          {"due", Timestamp(outcome.due)},
                          {"ended", Timestamp(outcome.due + outcome.duration)},
                          {"ms", Millis(outcome.duration)},

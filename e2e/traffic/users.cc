@@ -6,6 +6,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 
 namespace tidegate::traffic_generator {
@@ -72,7 +73,7 @@ asio::awaitable<void> Users::SendOnSchedule() {
 asio::awaitable<void> Users::SendOne(uint64_t number, Clock::time_point due) {
   const Clock::time_point deadline = due + absl::ToChronoNanoseconds(options_.timeout);
   Outcome outcome;
-  outcome.number = number;
+  outcome.request_id = absl::StrCat(options_.name, "-", number);
   outcome.due = absl::Now() - absl::FromChrono(Clock::now() - due);
   std::shared_ptr<Connection> connection = co_await Acquire(deadline);
   if (connection == nullptr) {

@@ -44,7 +44,10 @@ class Users:
     def stop(self):
         """Lets the users finish what is in flight; returns their final totals, which are exact."""
         self.poll()
-        self.kube("exec", self.name, "-n", self.namespace, "--", "/bin/sh", "-c", "kill -TERM 1")
+        try:
+            self.kube("exec", self.name, "-n", self.namespace, "--", "/bin/sh", "-c", "kill -TERM 1")
+        except CommandFailed:
+            pass   # the shell may die with the container; whether that ended well is seen next
         self.kube("wait", f"pod/{self.name}", "-n", self.namespace, "--for=jsonpath={.status.phase}=Succeeded", "--timeout=30s")
         lines = [json.loads(line) for line in self.kube("logs", self.name, "-n", self.namespace).splitlines()]
         if not lines or lines[-1]["type"] != "totals":

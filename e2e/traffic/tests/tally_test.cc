@@ -37,14 +37,14 @@ TEST(Tally, KeepsVersionsApart) {
 TEST(Tally, AFailedRequestIsWrittenDownWithAllThatIsKnown) {
   Tally tally(kStart);
   tally.Sent();
-  const std::string line = tally.Finished({.number = 7,
+  const std::string line = tally.Finished({.request_id = "users-1700000000-7",
                                            .due = kStart,
                                            .duration = absl::Milliseconds(3),
                                            .stage = Stage::kExchange,
                                            .new_connection = true,
                                            .error = "Connection reset by peer"});
   const nlohmann::json json = nlohmann::json::parse(line);
-  EXPECT_EQ(json["number"], 7);
+  EXPECT_EQ(json["request_id"], "users-1700000000-7");
   EXPECT_EQ(json["due"], "2023-11-14T22:13:20.000Z");
   EXPECT_EQ(json["ended"], "2023-11-14T22:13:20.003Z");
   EXPECT_EQ(json["stage"], "exchange");
