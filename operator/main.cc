@@ -90,6 +90,9 @@ int run(const Options& options) {
   base::log_info("tidegate-operator", {{"version", TIDEGATE_VERSION}, {"identity", identity}});
   loop.spawn(run_process(process, scope, loop, exit_status));
   loop.run();
+  // Every task has been told to end; what they hold must go before what they hold on to.
+  while (loop.run_ready() > 0) {
+  }
   base::flush_logging();
   return exit_status;
 }

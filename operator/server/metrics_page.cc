@@ -169,7 +169,7 @@ void add_gateways(const MetricsSources& sources, Page& page) {
 
 std::string metrics_page(const MetricsSources& sources) {
   Page page;
-  page.gauge("leader", "1 on the replica that writes.").value(sources.leader ? 1 : 0);
+  page.gauge("leader", "Whether this replica writes: 1 on one of them, 0 on the others.").value(sources.leader ? 1 : 0);
   page.counter("log_lines_dropped_total", "Lines of the log that the sink was too slow for.")
       .value(static_cast<double>(base::dropped_log_lines()));
   if (sources.client != nullptr) add_client(*sources.client, page);

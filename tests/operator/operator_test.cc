@@ -159,6 +159,19 @@ TEST_F(Operator, EndsWellWhenAnswersGetLostAndWritesConflict) {
   world_.api_server.lose_answers = false;
 }
 
+TEST_F(Operator, TakesBackABadVersionAlsoWhereItMayNotSaveItsEvidence) {
+  serve("1");
+  world_.api_server.intercept = [](const net::HttpRequest& request) -> std::optional<kube::FakeApiServer::Answer> {
+    if (request.method == "GET" || request.url.find("/configmaps") == std::string::npos) return std::nullopt;
+    return kube::FakeApiServer::status_answer(403, "Forbidden", "exceeded quota");
+  };
+  world_.behaviours["3"] = {.errors = 0.3, .milliseconds = 10};
+  world_.apply(version("3"));
+  EXPECT_TRUE(world_.pass_until([&] { return world_.object().status.phase == Phase::kRolledBack; }))
+      << world_.debug_page();
+  world_.api_server.intercept = nullptr;
+}
+
 TEST_F(Operator, LeavesADeletedObjectAloneAndServesItsSuccessor) {
   serve("1");
   world_.erase();
@@ -236,6 +249,37 @@ TEST_F(Operator, KeepsServingWhileTheStoreRefusesOrIsDown) {
   EXPECT_EQ(world_.object().status.stable->available, 2);
   world_.network.store_fault.reset();
   EXPECT_TRUE(world_.pass_until([&] { return healthy_with("2"); })) << world_.debug_page();
+}
+
+TEST_F(Operator, NamesTheSecretOrTheRuntimeThatIsMissing) {
+  serve("1");
+  auto spec = version("2");
+  spec["model"]["credentials"]["secretName"] = "nobodys";
+  world_.apply(spec);
+  ASSERT_TRUE(world_.pass_until([&] { return world_.condition(api::kModelResolved)->reason == "AccessDenied"; }));
+  EXPECT_THAT(world_.condition(api::kModelResolved)->message, HasSubstr("Secret demo/nobodys"));
+  spec = version("2");
+  spec["runtime"]["name"] = "nobodys";
+  world_.apply(spec);
+  ASSERT_TRUE(world_.pass_until([&] { return world_.condition(api::kModelResolved)->reason == "RuntimeNotFound"; }));
+  EXPECT_THAT(world_.condition(api::kModelResolved)->message, HasSubstr("nobodys"));
+  EXPECT_EQ(world_.object().status.stable->available, 2);
+}
+
+TEST_F(Operator, AnEditedRuntimeIsRolledOutOnlyWhereTheObjectFollowsIt) {
+  serve("1");
+  const std::string made = world_.object().status.stable->revision;
+  auto runtime = *world_.api_server.get(cluster_serving_runtimes(), {"", "tensorflow"});
+  runtime["spec"]["container"]["image"] = "tidegate.local/runtime-tensorflow:next";
+  world_.api_server.put(cluster_serving_runtimes(), runtime);
+  world_.pass(absl::Minutes(1));
+  EXPECT_EQ(world_.object().status.stable->revision, made);
+  EXPECT_FALSE(world_.object().status.canary.has_value());
+  auto spec = version("1");
+  spec["runtime"]["follow"] = true;
+  world_.apply(spec);
+  ASSERT_TRUE(world_.pass_until([&] { return healthy_with("1") && world_.object().status.stable->revision != made; }))
+      << world_.debug_page();
 }
 
 TEST_F(Operator, RefusesAVersionThatWasReplacedInTheStore) {

@@ -166,7 +166,7 @@ void OperatorWorld::start_operator() {
 
 OperatorWorld::Replica& OperatorWorld::leader() {
   for (auto& replica : replicas_) {
-    if (replica->running && page(*replica->process, "/metrics").find("tidegate_leader 1") != std::string::npos) {
+    if (replica->running && page(*replica->process, "/metrics").find("\ntidegate_leader 1") != std::string::npos) {
       return *replica;
     }
   }
@@ -176,7 +176,7 @@ OperatorWorld::Replica& OperatorWorld::leader() {
 int OperatorWorld::leaders() {
   int count = 0;
   for (auto& replica : replicas_) {
-    const bool leads = page(*replica->process, "/metrics").find("tidegate_leader 1") != std::string::npos;
+    const bool leads = page(*replica->process, "/metrics").find("\ntidegate_leader 1") != std::string::npos;
     if (replica->running && leads) ++count;
   }
   return count;

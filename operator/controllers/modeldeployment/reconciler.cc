@@ -62,9 +62,11 @@ base::Task<absl::Status> Reconciler::reconcile(kube::ObjectKey key, base::Scope&
     requeue_[key] = kResync;
     co_return absl::OkStatus();
   }
-  absl::Status done = co_await parts_.evidence.save(gathered->object->metadata, acts(gathered->observed, plan), scope);
-  if (!done.ok()) co_return done;
-  done = co_await parts_.executor.execute(*gathered, plan, scope);
+  const absl::Status saved =
+      co_await parts_.evidence.save(gathered->object->metadata, acts(gathered->observed, plan), scope);
+  // What is not saved costs the next leader time; a rollback that waits for it would cost users requests.
+  if (!saved.ok()) base::log_warning("evidence not saved", {{"object", key.to_string()}, {"error", saved}});
+  const absl::Status done = co_await parts_.executor.execute(*gathered, plan, scope);
   if (!done.ok()) co_return done;
   if (plan.status_changed) {
     status_written_[key] = gathered->observed.now;
