@@ -100,13 +100,13 @@ Process::~Process() = default;
 
 void Process::connect_stores() {
   stores_.models.add_handlers({[this](const kube::ObjectKey& key, const auto& object) {
-                                 traffic_versions_.saw(key, *object);
+                                 traffic_versions_.saw(key, *object, environment_.clock.uptime());
                                  resolver_.look(key);
                                  queue_.add(key);
                                  if (publisher_) publisher_->changed();
                                },
                                [this](const kube::ObjectKey& key, const auto& before, const auto& after) {
-                                 traffic_versions_.saw(key, *after);
+                                 traffic_versions_.saw(key, *after, environment_.clock.uptime());
                                  if (before->spec.model != after->spec.model) resolver_.look(key);
                                  if (asks_for_a_look(*before, *after)) queue_.add(key);
                                  if (publisher_) publisher_->changed();
@@ -245,9 +245,22 @@ void Process::gateways_changed() {
   const bool changed = !std::equal(proxies.begin(), proxies.end(), last_proxies_.begin(), last_proxies_.end(), same);
   if (!changed) return;
   last_proxies_ = std::move(proxies);
+  note_confirmations();
   scraper_.wake(false);
   for (const auto& [key, object] : stores_.models.list()) {
     if (minds_gateways(object->status)) queue_.add(key);
+  }
+}
+
+void Process::note_confirmations() {
+  std::optional<uint64_t> applied_by_all;
+  for (const rollout::Proxy& proxy : last_proxies_) {
+    if (proxy.excluded) continue;
+    applied_by_all = std::min(applied_by_all.value_or(proxy.applied_resource_version), proxy.applied_resource_version);
+  }
+  if (!applied_by_all) return;
+  for (const absl::Duration took : traffic_versions_.confirmed(*applied_by_all, environment_.clock.uptime())) {
+    confirmation_.observe(took);
   }
 }
 
@@ -300,6 +313,7 @@ std::string Process::metrics() const {
   sources.reconciler = &reconciler_;
   sources.scraper = &scraper_;
   sources.publisher = publisher_.get();
+  sources.confirmation = &confirmation_;
   if (xds_) sources.xds = xds_->status();
   sources.leader = elector_ && elector_->is_leader();
   sources.now = environment_.clock.now();

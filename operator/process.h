@@ -78,6 +78,7 @@ class Process {
 
   void new_identity(const net::TlsIdentity& identity);
   void gateways_changed();
+  void note_confirmations();
   void enqueue_owner(const kube::ObjectMeta& meta);
   void enqueue_all();
   std::vector<rollout::Proxy> current_proxies() const;
@@ -110,6 +111,7 @@ class Process {
   absl::Status xds_error_;
   std::unique_ptr<TrafficPublisher> publisher_;
   std::vector<rollout::Proxy> last_proxies_;
+  kube::DurationHistogram confirmation_;  // from seeing new shares to the last gateway's having them
 
   base::Scope replica_scope_;  // everything but the election
   base::Scope election_scope_;

@@ -156,6 +156,10 @@ void add_gateways(const MetricsSources& sources, Page& page) {
       .value(static_cast<double>(sources.xds.rejections));
   page.counter("xds_refused_clients_total", "Streams refused because of the client's identity.")
       .value(static_cast<double>(sources.xds.refused_clients));
+  if (sources.confirmation != nullptr) {
+    page.histogram("weight_confirmation_seconds", "From new weights in status to every gateway's having them.",
+                   *sources.confirmation);
+  }
   if (sources.publisher == nullptr) return;
   const PublisherMetrics& publisher = sources.publisher->metrics();
   page.counter("xds_snapshots_total", "Snapshots built.").value(static_cast<double>(publisher.builds));

@@ -26,6 +26,7 @@ struct MetricsSources {
   const Reconciler* reconciler = nullptr;
   const GatewayScraper* scraper = nullptr;
   const TrafficPublisher* publisher = nullptr;
+  const kube::DurationHistogram* confirmation = nullptr;
   xds::ServerStatus xds;
   bool leader = false;
   absl::Time now;

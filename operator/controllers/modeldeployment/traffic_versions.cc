@@ -4,11 +4,23 @@
 
 namespace tidegate::operator_ {
 
-void TrafficVersions::saw(const kube::ObjectKey& key, const api::ModelDeployment& object) {
+void TrafficVersions::saw(const kube::ObjectKey& key, const api::ModelDeployment& object, absl::Duration uptime) {
   Written& written = written_[key];
-  if (written.uid == object.metadata.uid && written.traffic == object.status.traffic) return;
+  const bool known = written.uid == object.metadata.uid;
+  if (known && written.traffic == object.status.traffic) return;
   written = {object.metadata.uid, object.status.traffic,
-             kube::resource_version_number(object.metadata.resource_version)};
+             kube::resource_version_number(object.metadata.resource_version), std::nullopt};
+  if (known) written.unconfirmed_since = uptime;
+}
+
+std::vector<absl::Duration> TrafficVersions::confirmed(uint64_t applied, absl::Duration uptime) {
+  std::vector<absl::Duration> took;
+  for (auto& [key, written] : written_) {
+    if (!written.unconfirmed_since || written.resource_version > applied) continue;
+    took.push_back(uptime - *written.unconfirmed_since);
+    written.unconfirmed_since.reset();
+  }
+  return took;
 }
 
 uint64_t TrafficVersions::of(const kube::ObjectKey& key) const {

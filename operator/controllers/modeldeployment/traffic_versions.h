@@ -1,8 +1,11 @@
 #pragma once
 // At which resourceVersion the present shares of each ModelDeployment were written, as far as this process saw. A proxy
 // that has applied that version, or a later one, has the shares. Pure memory; fed by the store's events.
+#include <absl/time/time.h>
+
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,8 +16,9 @@ namespace tidegate::operator_ {
 
 class TrafficVersions {
  public:
-  // The object as it is now. The first sight of an object counts as the write: it is at least as late as the real one.
-  void saw(const kube::ObjectKey& key, const api::ModelDeployment& object);
+  // The object as it is now, at `uptime`. The first sight of an object counts as the write: it is at least as late as
+  // the real one.
+  void saw(const kube::ObjectKey& key, const api::ModelDeployment& object, absl::Duration uptime);
   void forget(const kube::ObjectKey& key) { written_.erase(key); }
 
   // 0 while the object has no shares.
@@ -22,11 +26,16 @@ class TrafficVersions {
   // The highest of all objects.
   uint64_t highest() const;
 
+  // Every gateway has applied `applied` by now: how long each of the writes took that this confirms for the first time.
+  // Writes that this process did not see happen are not among them.
+  std::vector<absl::Duration> confirmed(uint64_t applied, absl::Duration uptime);
+
  private:
   struct Written {
     std::string uid;
     std::vector<api::TrafficShare> traffic;
     uint64_t resource_version = 0;
+    std::optional<absl::Duration> unconfirmed_since;  // uptime
   };
   std::map<kube::ObjectKey, Written> written_;
 };
