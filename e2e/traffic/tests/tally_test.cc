@@ -9,8 +9,12 @@ namespace {
 const absl::Time kStart = absl::FromUnixSeconds(1'700'000'000);
 
 Outcome Answer(const std::string& version, int code, absl::Duration duration) {
-  return {
-      .number = 1, .due = kStart, .duration = duration, .stage = Stage::kAnswered, .code = code, .version = version};
+  return {.request_id = "users-1",
+          .due = kStart,
+          .duration = duration,
+          .stage = Stage::kAnswered,
+          .code = code,
+          .version = version};
 }
 
 TEST(Tally, SentIsAlwaysOkPlusFailedPlusInFlight) {
