@@ -52,6 +52,13 @@ bool asks_for_a_look(const api::ModelDeployment& before, const api::ModelDeploym
          before.metadata.deletion_timestamp != after.metadata.deletion_timestamp;
 }
 
+// Of all leaders that wrote a status. The Lease itself may have been deleted, with the namespace or by a person.
+int64_t highest_epoch(const Stores& stores) {
+  int64_t highest = 0;
+  for (const auto& [key, object] : stores.models.list()) highest = std::max(highest, object->status.leader_epoch);
+  return highest;
+}
+
 }  // namespace
 
 // What runs while this replica leads. `taking` ends first, so that nothing new is begun while the rest finishes.
@@ -150,6 +157,7 @@ base::Task<absl::Status> Process::run(base::Scope& scope) {
     kube::LeaseElectorOptions election;
     election.lease = {options_.ns, options_.lease_name};
     election.identity = environment_.identity;
+    election.epoch_floor = [this] { return highest_epoch(stores_); };
     elector_ = std::make_unique<kube::LeaseElector>(
         client_, environment_.clock, election,
         kube::LeaseCallbacks{[this](int64_t) { lead(); }, [this](const std::string&) { stop_leading(); },

@@ -11,7 +11,8 @@ Task<absl::Status> sleep_for(Clock& clock, absl::Duration duration, Scope& scope
 }
 
 void Signal::notify() {
-  if (waiter_) {
+  // A waiter that timed out and has not run since would drop it.
+  if (waiter_ && !waiter_->is_set()) {
     waiter_->set(absl::OkStatus());
     waiter_.reset();
   } else {

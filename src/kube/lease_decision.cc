@@ -43,12 +43,12 @@ LeaseDecision decide_lease(const LeaseObservation& observed, const std::string& 
 }
 
 Lease lease_taken(const LeaseObservation& observed, const std::string& identity, absl::Time now,
-                  const LeaseTiming& timing) {
+                  const LeaseTiming& timing, int64_t epoch_floor) {
   Lease lease = observed.lease;
   lease.holder = identity;
   const absl::Duration whole_seconds = absl::Ceil(timing.lease_duration, absl::Seconds(1));
   lease.duration_seconds = static_cast<int32_t>(absl::ToInt64Seconds(whole_seconds));
-  lease.transitions = observed.lease.transitions + 1;
+  lease.transitions = std::max<int64_t>(observed.lease.transitions, epoch_floor) + 1;
   lease.acquired = now;
   lease.renewed = now;
   return lease;

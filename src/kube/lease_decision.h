@@ -46,9 +46,10 @@ enum class LeaseDecision {
 LeaseDecision decide_lease(const LeaseObservation& observed, const std::string& identity, bool leading,
                            absl::Duration uptime, const LeaseTiming& timing);
 
-// The record to write. `lease.transitions` is the epoch: every taking counts one, a renewal none.
+// The record to write. `lease.transitions` is the epoch: every taking counts one, a renewal none. It is larger than
+// `epoch_floor`, the highest epoch that is on record elsewhere: a Lease may have been deleted and begin again.
 Lease lease_taken(const LeaseObservation& observed, const std::string& identity, absl::Time now,
-                  const LeaseTiming& timing);
+                  const LeaseTiming& timing, int64_t epoch_floor = 0);
 Lease lease_renewed(const LeaseObservation& observed, absl::Time now);
 Lease lease_released(const LeaseObservation& observed, absl::Time now);
 

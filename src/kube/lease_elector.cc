@@ -59,7 +59,8 @@ base::Task<void> LeaseElector::campaign_round(base::Scope& scope) {
 
 base::Task<void> LeaseElector::take(bool create, base::Scope& round, base::Scope& scope) {
   const absl::Duration began = clock_.uptime();
-  const Lease lease = lease_taken(observed_, options_.identity, clock_.now(), options_.timing);
+  const int64_t floor = options_.epoch_floor ? options_.epoch_floor() : 0;
+  const Lease lease = lease_taken(observed_, options_.identity, clock_.now(), options_.timing, floor);
   absl::Status taken = co_await write(lease, create, round);
   if (taken.ok() && !scope.cancelled()) {
     lead(began, lease.transitions);

@@ -22,6 +22,8 @@ struct LeaseElectorOptions {
   // Unique for each process and life ("<pod name>_<random>").
   std::string identity;
   LeaseTiming timing;
+  // The highest epoch that is on record outside the Lease, asked before it is taken; may be null.
+  std::function<int64_t()> epoch_floor;
 };
 
 struct LeaseCallbacks {

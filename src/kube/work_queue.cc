@@ -23,9 +23,11 @@ void WorkQueue::enqueue(const ObjectKey& key) {
 // One waiter for each key that stands in the queue: a waiter wakes up later, and then takes what is there.
 void WorkQueue::hand_out() {
   while (!waiters_.empty() && woken_ < queue_.size()) {
-    ++woken_;
     base::Promise<absl::Status> waiter = std::move(waiters_.front());
     waiters_.pop_front();
+    // Cancelled already, and only not run since: it would take the wake-up with it.
+    if (waiter.is_set()) continue;
+    ++woken_;
     waiter.set(absl::OkStatus());
   }
 }

@@ -68,6 +68,20 @@ TEST(Signal, WakesItsWaiterOrTimesOut) {
   EXPECT_TRUE(absl::IsDeadlineExceeded(world.status));
 }
 
+TEST(Signal, KeepsANotificationForTheNextWaitWhenItsWaiterHasJustTimedOut) {
+  World world;
+  Signal signal;
+  world.loop.spawn(wait_in(&world, &signal, absl::Seconds(1)));
+  world.loop.run_ready();
+  world.clock.advance(absl::Seconds(1));  // timed out, and has not run yet
+  signal.notify();
+  world.loop.run_ready();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(world.status));
+  world.loop.spawn(wait_in(&world, &signal, absl::Seconds(1)));
+  world.loop.run_ready();
+  EXPECT_TRUE(world.status.ok());
+}
+
 TEST(ManualClock, FiresTimersInOrderIncludingThoseSetOnTheWay) {
   ManualClock clock;
   std::vector<int> fired;

@@ -46,6 +46,8 @@ TEST(LeaseDecision, TakesAFreeLeaseAtOnceAndCountsTheEpoch) {
   const LeaseObservation observed = held_by("", absl::Seconds(100));
   EXPECT_EQ(decide_lease(observed, "me", false, absl::Seconds(100), {}), LeaseDecision::kTake);
   EXPECT_EQ(lease_taken(observed, "me", absl::UnixEpoch(), {}).transitions, 4);
+  // The Lease was deleted meanwhile, but what the leaders before wrote is still there.
+  EXPECT_EQ(lease_taken(observed, "me", absl::UnixEpoch(), {}, /*epoch_floor=*/7).transitions, 8);
   EXPECT_EQ(lease_renewed(held_by("me", {}), absl::UnixEpoch()).transitions, 3);
 }
 

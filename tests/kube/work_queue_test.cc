@@ -80,6 +80,20 @@ TEST_F(WorkQueueTest, LosesNoKeyWhenAWaitingWorkerIsStopped) {
   EXPECT_THAT(popped, ::testing::ElementsAre("a"));
 }
 
+TEST_F(WorkQueueTest, KeepsAKeyForTheNextLeaderWhenAllWorkersAreStoppedAtOnce) {
+  base::Scope leading(scope_);
+  std::vector<std::string> popped;
+  loop_.spawn(pop_forever(&queue_, &leading, &popped));
+  loop_.spawn(pop_forever(&queue_, &leading, &popped));
+  settle();
+  queue_.add(kA);  // wakes the first; both are stopped before either runs
+  leading.cancel();
+  settle();
+  loop_.spawn(pop_forever(&queue_, &scope_, &popped));
+  settle();
+  EXPECT_THAT(popped, ::testing::ElementsAre("a"));
+}
+
 TEST_F(WorkQueueTest, EndsWithTheScope) {
   std::optional<absl::StatusOr<ObjectKey>> result;
   loop_.spawn(keep_result(queue_.pop(scope_), &result));
