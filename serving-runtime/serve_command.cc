@@ -143,12 +143,18 @@ absl::Status write_port_file(const std::string& path, uint16_t rest, uint16_t gr
 class Server {
  public:
   Server(const ServeOptions& options, ModelConfig config)
-      : options_(options), clock_(control_.context()), backends_(options), slots_(slot_count(options)),
+      : options_(options),
+        clock_(control_.context()),
+        backends_(options),
+        slots_(slot_count(options)),
         threads_(slots_ + 1),
-        gate_(slots_, options.queue_limit, [this](InferenceGate::Work work) { asio::post(threads_.context(), std::move(work)); }),
-        context_{directory_, gate_, metrics_, clock_}, router_(context_),
-        repository_(std::move(config), [this](const std::string& folder) { return backends_.for_folder(folder); },
-                    directory_, clock_) {}
+        gate_(slots_, options.queue_limit,
+              [this](InferenceGate::Work work) { asio::post(threads_.context(), std::move(work)); }),
+        context_{directory_, gate_, metrics_, clock_},
+        router_(context_),
+        repository_(
+            std::move(config), [this](const std::string& folder) { return backends_.for_folder(folder); }, directory_,
+            clock_) {}
 
   int run() {
     if (absl::Status listening = listen(); !listening.ok()) return fail("Internal", listening);
@@ -157,9 +163,8 @@ class Server {
       if (!error) begin_drain(signal);
     });
     {
-      LoadThread loader(repository_, absl::Seconds(options_.poll_seconds), [this](absl::Status loaded) {
-        control_.post([this, loaded] { on_first_load(loaded); });
-      });
+      LoadThread loader(repository_, absl::Seconds(options_.poll_seconds),
+                        [this](absl::Status loaded) { control_.post([this, loaded] { on_first_load(loaded); }); });
       control_.run();
     }
     if (cut_) leave_at_once();
@@ -182,9 +187,9 @@ class Server {
     http.port = options_.rest_port;
     http.max_body_bytes = options_.max_request_bytes;
     TG_ASSIGN_OR_RETURN(rest_, net::make_beast_http_server(threads_.context(), http, std::nullopt,
-        [this](net::ServerRequest request, net::Responder respond) {
-          router_.handle(std::move(request), std::move(respond));
-        }));
+                                                           [this](net::ServerRequest request, net::Responder respond) {
+                                                             router_.handle(std::move(request), std::move(respond));
+                                                           }));
     GrpcServerOptions grpc;
     grpc.address = options_.bind_address;
     grpc.port = options_.grpc_port;

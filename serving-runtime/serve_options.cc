@@ -7,54 +7,85 @@ namespace {
 
 void add_model_options(CLI::App& app, ServeOptions& o) {
   app.add_option("--model-name,--model_name", o.model_name, "Name under which the model is served")
-      ->envname("MODEL_NAME")->default_val("default")->group("Model");
+      ->envname("MODEL_NAME")
+      ->default_val("default")
+      ->group("Model");
   app.add_option("--model-base-path,--model_base_path", o.model_base_path,
                  "Folder that holds one folder a version, named by its number")
-      ->envname("MODEL_BASE_PATH")->required()->group("Model");
-  app.add_option("--version-label", o.version_labels, "A label for a version, e.g. stable=3; may be repeated")->group("Model");
+      ->envname("MODEL_BASE_PATH")
+      ->required()
+      ->group("Model");
+  app.add_option("--version-label", o.version_labels, "A label for a version, e.g. stable=3; may be repeated")
+      ->group("Model");
   app.add_option("--latest-versions", o.latest_versions, "How many of the newest versions serve")
-      ->check(CLI::PositiveNumber)->capture_default_str()->group("Model");
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->group("Model");
   app.add_option("--poll-seconds,--file_system_poll_wait_seconds", o.poll_seconds,
                  "How often the base path is looked at for new versions; 0: only at the start")
-      ->check(CLI::NonNegativeNumber)->capture_default_str()->group("Model");
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group("Model");
   app.add_option("--warm-up,--enable_model_warmup", o.warm_up, "Run the model before it is ready")
-      ->capture_default_str()->group("Model");
+      ->capture_default_str()
+      ->group("Model");
 }
 
 void add_network_options(CLI::App& app, ServeOptions& o) {
   app.add_option("--bind-address", o.bind_address, "Address to listen on")->capture_default_str()->group("Network");
-  app.add_option("--grpc-port,--port", o.grpc_port, "Port of gRPC; 0: any free one")->capture_default_str()->group("Network");
+  app.add_option("--grpc-port,--port", o.grpc_port, "Port of gRPC; 0: any free one")
+      ->capture_default_str()
+      ->group("Network");
   app.add_option("--rest-api-port,--rest_api_port", o.rest_port, "Port of REST, health and metrics; 0: any free one")
-      ->capture_default_str()->group("Network");
-  app.add_option("--port-file", o.port_file, "File to write the chosen ports to, as JSON, once listening")->group("Network");
+      ->capture_default_str()
+      ->group("Network");
+  app.add_option("--port-file", o.port_file, "File to write the chosen ports to, as JSON, once listening")
+      ->group("Network");
   app.add_option("--max-request-bytes", o.max_request_bytes, "Largest body of a request")
-      ->check(CLI::PositiveNumber)->capture_default_str()->group("Network");
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->group("Network");
   app.add_option("--concurrency,--rest_api_num_threads", o.concurrency, "Requests that run at once; 0: one a core")
-      ->capture_default_str()->group("Network");
+      ->capture_default_str()
+      ->group("Network");
   app.add_option("--queue-limit", o.queue_limit, "Requests that wait beyond those; more are answered 429")
-      ->capture_default_str()->group("Network");
-  app.add_option("--drain-seconds", o.drain_seconds,
-                 "After SIGTERM: how long requests are still taken (not ready, Connection: close), so that routers notice")
-      ->check(CLI::NonNegativeNumber)->capture_default_str()->group("Network");
+      ->capture_default_str()
+      ->group("Network");
+  app.add_option(
+         "--drain-seconds", o.drain_seconds,
+         "After SIGTERM: how long requests are still taken (not ready, Connection: close), so that routers notice")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group("Network");
   app.add_option("--grace-seconds", o.grace_seconds, "After SIGTERM: when to give up on what is in flight")
-      ->check(CLI::NonNegativeNumber)->capture_default_str()->group("Network");
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group("Network");
 }
 
 void add_backend_options(CLI::App& app, ServeOptions& o) {
-  app.add_option("--backend-dir", o.backend_dir, "Folder of the backends (default: beside this program, "
-                                                 "/usr/lib/tidegate/backends)")->group("Backend");
+  app.add_option("--backend-dir", o.backend_dir,
+                 "Folder of the backends (default: beside this program, "
+                 "/usr/lib/tidegate/backends)")
+      ->group("Backend");
   app.add_option("--tensorflow-dir", o.tensorflow_dir, "Folder of libtensorflow_cc.so.2 (default: near the backend)")
       ->group("Backend");
   app.add_option("--intra-op-threads,--tensorflow_intra_op_parallelism", o.intra_op_threads,
-                 "TensorFlow threads inside one operation; 0: one a core")->capture_default_str()->group("Backend");
+                 "TensorFlow threads inside one operation; 0: one a core")
+      ->capture_default_str()
+      ->group("Backend");
   app.add_option("--inter-op-threads,--tensorflow_inter_op_parallelism", o.inter_op_threads,
                  "TensorFlow operations at once; -1: the request's own thread runs the graph")
-      ->capture_default_str()->group("Backend");
+      ->capture_default_str()
+      ->group("Backend");
   app.add_option("--gpu-allow-growth", o.gpu_allow_growth, "Take GPU memory as needed, not all at the start")
-      ->capture_default_str()->group("Backend");
+      ->capture_default_str()
+      ->group("Backend");
   app.add_option("--gpu-memory-fraction,--per_process_gpu_memory_fraction", o.gpu_memory_fraction,
                  "Share of each GPU's memory that may be used; 0: no limit")
-      ->check(CLI::Range(0.0, 1.0))->capture_default_str()->group("Backend");
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str()
+      ->group("Backend");
   app.add_option("--visible-gpus", o.visible_gpus, "GPUs to use, e.g. 0,1; empty: all")->group("Backend");
 }
 
@@ -65,7 +96,8 @@ void add_serve_options(CLI::App& app, ServeOptions& o) {
   add_network_options(app, o);
   add_backend_options(app, o);
   app.add_option("--termination-log", o.termination_log, "Where the reason for a failed start is written")
-      ->capture_default_str()->group("Process");
+      ->capture_default_str()
+      ->group("Process");
   app.add_option("--log-level", o.log_level, "debug, info, warning or error")->capture_default_str()->group("Process");
   app.add_option("--log-format", o.log_format, "text or json")->capture_default_str()->group("Process");
 }

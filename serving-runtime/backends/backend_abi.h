@@ -48,7 +48,7 @@ typedef struct TidegateTensorSpec {
   const char* name;
   const char* tensor_name;
   int32_t dtype;
-  int32_t rank; /* -1: not known */
+  int32_t rank;        /* -1: not known */
   const int64_t* dims; /* -1: any */
 } TidegateTensorSpec;
 

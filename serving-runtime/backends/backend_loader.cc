@@ -47,7 +47,8 @@ class DynamicModel : public LoadedModel {
     api_.signatures(model_, &signatures, &count);
     for (uint64_t i = 0; i < count; ++i) {
       const TidegateSignature& c = signatures[i];
-      signatures_.push_back({c.name, c.method_name, to_specs(c.inputs, c.num_inputs), to_specs(c.outputs, c.num_outputs)});
+      signatures_.push_back(
+          {c.name, c.method_name, to_specs(c.inputs, c.num_inputs), to_specs(c.outputs, c.num_outputs)});
     }
   }
   ~DynamicModel() override { api_.unload(model_); }
@@ -116,9 +117,12 @@ absl::StatusOr<const TidegateBackendApi*> shake_hands(const std::string& path) {
 
 std::string_view backend_for(model::Format format) {
   switch (format) {
-    case model::Format::kSavedModel: return "tensorflow";
-    case model::Format::kTflite: return "litert";
-    case model::Format::kOnnx: return "onnx";
+    case model::Format::kSavedModel:
+      return "tensorflow";
+    case model::Format::kTflite:
+      return "litert";
+    case model::Format::kOnnx:
+      return "onnx";
   }
   return "";
 }
@@ -135,7 +139,8 @@ absl::StatusOr<std::unique_ptr<Backend>> open_backend(std::string_view name, con
   }
   if (path.empty()) {
     return absl::NotFoundError(base::cat("The ", name, " backend (", file, ") is in none of: ", looked,
-                                         "; the image runtime-", name, " has it, or name its folder with --backend-dir"));
+                                         "; the image runtime-", name,
+                                         " has it, or name its folder with --backend-dir"));
   }
   TG_ASSIGN_OR_RETURN(const TidegateBackendApi* api, shake_hands(path));
   std::vector<TidegateOption> c_options;

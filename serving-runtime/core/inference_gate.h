@@ -16,8 +16,8 @@ class InferenceGate {
  public:
   using Work = std::function<void()>;
 
-  // `slots` >= 1; `max_queued` requests wait beyond them. `post` runs queued work on some other thread: not here, so that
-  // a connection whose request has ended is not kept waiting by those of others.
+  // `slots` >= 1; `max_queued` requests wait beyond them. `post` runs queued work on some other thread: not here, so
+  // that a connection whose request has ended is not kept waiting by those of others.
   InferenceGate(size_t slots, size_t max_queued, std::function<void(Work)> post)
       : slots_(slots), max_queued_(max_queued), post_(std::move(post)) {}
 

@@ -35,10 +35,10 @@ Names names_of(const std::vector<model::TensorSpec>& specs) {
 absl::Status wrong_inputs(const model::Signature& signature, const std::vector<NamedTensor>& inputs) {
   Names sent, needed = names_of(signature.inputs);
   for (const NamedTensor& input : inputs) sent.insert(input.name);
-  return absl::InvalidArgumentError(base::cat(
-      "input size does not match signature: ", sent.size(), "!=", needed.size(), " len({", join(sent), "}) != len({",
-      join(needed), "}). Sent extra: {", join(without(sent, needed)), "}. Missing but required: {",
-      join(without(needed, sent)), "}."));
+  return absl::InvalidArgumentError(base::cat("input size does not match signature: ", sent.size(), "!=", needed.size(),
+                                              " len({", join(sent), "}) != len({", join(needed), "}). Sent extra: {",
+                                              join(without(sent, needed)), "}. Missing but required: {",
+                                              join(without(needed, sent)), "}."));
 }
 
 // Puts the inputs into the signature's order.
@@ -93,8 +93,12 @@ bool is_model_error(const absl::Status& status) { return status.GetPayload(kMode
 
 Servable::Servable(std::string name, int64_t version, std::string folder, std::string platform,
                    std::unique_ptr<LoadedModel> model)
-    : name_(std::move(name)), version_(version), version_text_(std::to_string(version)), folder_(std::move(folder)),
-      platform_(std::move(platform)), model_(std::move(model)) {}
+    : name_(std::move(name)),
+      version_(version),
+      version_text_(std::to_string(version)),
+      folder_(std::move(folder)),
+      platform_(std::move(platform)),
+      model_(std::move(model)) {}
 
 const model::Signature* Servable::find_signature(std::string_view name) const {
   if (name.empty()) name = kDefaultSignature;

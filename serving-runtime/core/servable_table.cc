@@ -22,11 +22,16 @@ absl::Status no_servable(const ModelSpec& spec, std::optional<int64_t> version) 
 
 std::string_view name_of(VersionState state) {
   switch (state) {
-    case VersionState::kStart: return "START";
-    case VersionState::kLoading: return "LOADING";
-    case VersionState::kAvailable: return "AVAILABLE";
-    case VersionState::kUnloading: return "UNLOADING";
-    case VersionState::kEnd: return "END";
+    case VersionState::kStart:
+      return "START";
+    case VersionState::kLoading:
+      return "LOADING";
+    case VersionState::kAvailable:
+      return "AVAILABLE";
+    case VersionState::kUnloading:
+      return "UNLOADING";
+    case VersionState::kEnd:
+      return "END";
   }
   return "UNKNOWN";
 }
@@ -67,7 +72,8 @@ absl::StatusOr<std::map<int64_t, VersionEntry, std::greater<>>> ServableTable::s
 bool ServableTable::ready() const {
   return !models.empty() && std::all_of(models.begin(), models.end(), [](const auto& model) {
     const auto& versions = model.second.versions;
-    return std::any_of(versions.begin(), versions.end(), [](const auto& entry) { return entry.second.servable != nullptr; });
+    return std::any_of(versions.begin(), versions.end(),
+                       [](const auto& entry) { return entry.second.servable != nullptr; });
   });
 }
 

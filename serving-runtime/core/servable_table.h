@@ -52,7 +52,9 @@ struct ServableTable {
 class ServableDirectory {
  public:
   std::shared_ptr<const ServableTable> read() const { return table_.load(std::memory_order_acquire); }
-  void publish(std::shared_ptr<const ServableTable> table) { table_.store(std::move(table), std::memory_order_release); }
+  void publish(std::shared_ptr<const ServableTable> table) {
+    table_.store(std::move(table), std::memory_order_release);
+  }
 
  private:
   std::atomic<std::shared_ptr<const ServableTable>> table_{std::make_shared<const ServableTable>()};

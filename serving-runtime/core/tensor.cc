@@ -20,7 +20,8 @@ absl::StatusOr<int64_t> element_count(const Shape& shape) {
   constexpr int64_t kLimit = int64_t{1} << 48;
   int64_t count = 1;
   for (int64_t size : shape) {
-    if (size < 0) return absl::InvalidArgumentError(base::cat("shape ", shape_text(shape), " has a negative dimension"));
+    if (size < 0)
+      return absl::InvalidArgumentError(base::cat("shape ", shape_text(shape), " has a negative dimension"));
     if (size != 0 && count > kLimit / size) {
       return absl::InvalidArgumentError(base::cat("shape ", shape_text(shape), " has more elements than any tensor"));
     }

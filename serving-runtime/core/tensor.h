@@ -1,6 +1,6 @@
 #pragma once
-// A dense tensor that is decoded once and handed on, never copied: front ends fill its buffer, the backend takes it over,
-// and what the backend returns is read in place.
+// A dense tensor that is decoded once and handed on, never copied: front ends fill its buffer, the backend takes it
+// over, and what the backend returns is read in place.
 #include <absl/status/statusor.h>
 
 #include <cstdint>

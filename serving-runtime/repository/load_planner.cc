@@ -27,9 +27,9 @@ std::optional<Action> next_action(const std::set<int64_t>& wanted, const std::ma
     if (progress == present.end() || can_load(progress->second, now)) return Action{Step::kLoad, *version};
   }
   bool serving = wanted.empty() || std::any_of(wanted.begin(), wanted.end(), [&](int64_t version) {
-    auto progress = present.find(version);
-    return progress != present.end() && progress->second.state == VersionState::kAvailable;
-  });
+                   auto progress = present.find(version);
+                   return progress != present.end() && progress->second.state == VersionState::kAvailable;
+                 });
   // While none of the wanted versions serves, an unwanted one is better than none.
   if (!serving) return std::nullopt;
   for (const auto& [version, progress] : present) {

@@ -14,7 +14,7 @@ namespace tidegate::serving {
 
 struct VersionProgress {
   VersionState state = VersionState::kStart;
-  int failures = 0;                // loads that failed
+  int failures = 0;  // loads that failed
   absl::Time retry_at = absl::InfinitePast();
 };
 

@@ -49,16 +49,18 @@ absl::Status ModelRepository::load(int64_t version) {
   set_state(version, VersionState::kLoading, absl::OkStatus(), nullptr);
   auto servable = make_servable(version);
   if (servable.ok()) {
-    base::log_info("model version available", {{"model", config_.name}, {"version", version},
-                                               {"seconds", absl::ToDoubleSeconds(clock_.uptime() - begin)}});
+    base::log_info(
+        "model version available",
+        {{"model", config_.name}, {"version", version}, {"seconds", absl::ToDoubleSeconds(clock_.uptime() - begin)}});
     set_state(version, VersionState::kAvailable, absl::OkStatus(), *std::move(servable));
     return absl::OkStatus();
   }
   VersionProgress& progress = progress_[version];
   ++progress.failures;
   progress.retry_at = clock_.now() + kLoadRetryInterval;
-  base::log_error("model version cannot be loaded", {{"model", config_.name}, {"version", version},
-                                                     {"failures", progress.failures}, {"error", servable.status()}});
+  base::log_error(
+      "model version cannot be loaded",
+      {{"model", config_.name}, {"version", version}, {"failures", progress.failures}, {"error", servable.status()}});
   set_state(version, VersionState::kEnd, servable.status(), nullptr);
   return base::annotate(servable.status(), base::cat("Model ", config_.name, " version ", version));
 }
@@ -71,8 +73,9 @@ absl::StatusOr<std::shared_ptr<const Servable>> ModelRepository::make_servable(i
   if (!config_.warm_up) return servable;
   WarmUpReport report;
   TG_RETURN_IF_ERROR(base::annotate(warm_up(*servable, report), "warm-up"));
-  base::log_debug("warm-up done", {{"model", config_.name}, {"version", version}, {"recorded", report.recorded},
-                                   {"synthetic", report.synthetic}});
+  base::log_debug(
+      "warm-up done",
+      {{"model", config_.name}, {"version", version}, {"recorded", report.recorded}, {"synthetic", report.synthetic}});
   for (const std::string& signature : report.refused) {
     base::log_warning("warm-up: the model refused an input of zeros; its first request may be slow",
                       {{"model", config_.name}, {"version", version}, {"signature", signature}});

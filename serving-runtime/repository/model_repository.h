@@ -1,6 +1,6 @@
 #pragma once
-// Models on disk -> versions that serve. Looks at the base path, loads and warms up what the policy wants, publishes the
-// table that front ends read, and frees what nobody uses any more.
+// Models on disk -> versions that serve. Looks at the base path, loads and warms up what the policy wants, publishes
+// the table that front ends read, and frees what nobody uses any more.
 //
 // One thread calls step(); loading happens there, apart from the threads that answer requests.
 #include <absl/status/status.h>

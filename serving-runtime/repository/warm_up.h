@@ -10,8 +10,8 @@
 namespace tidegate::serving {
 
 struct WarmUpReport {
-  int recorded = 0;   // requests of assets.extra/tf_serving_warmup_requests that were replayed
-  int synthetic = 0;  // requests made of zeros from the signatures, when there is no such file
+  int recorded = 0;                  // requests of assets.extra/tf_serving_warmup_requests that were replayed
+  int synthetic = 0;                 // requests made of zeros from the signatures, when there is no such file
   std::vector<std::string> refused;  // signatures that called zeros bad input, which they may be: no error
 };
 

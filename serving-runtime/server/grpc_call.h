@@ -1,6 +1,6 @@
 #pragma once
-// One unary call on a completion queue: waits for a request, has it handled, sends the answer, ends. The thread that takes
-// the request from the queue first puts a fresh call in its place. Only grpc_server.cc includes this.
+// One unary call on a completion queue: waits for a request, has it handled, sends the answer, ends. The thread that
+// takes the request from the queue first puts a fresh call in its place. Only grpc_server.cc includes this.
 #include <absl/status/status.h>
 #include <grpcpp/grpcpp.h>
 

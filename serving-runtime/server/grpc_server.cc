@@ -169,8 +169,8 @@ class QueueServer : public GrpcServer {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<GrpcServer>> start_grpc_server(const GrpcServerOptions& options, FrontEndContext& context,
-                                                              std::function<bool()> ready) {
+absl::StatusOr<std::unique_ptr<GrpcServer>> start_grpc_server(const GrpcServerOptions& options,
+                                                              FrontEndContext& context, std::function<bool()> ready) {
   auto server = std::make_unique<QueueServer>(context, std::move(ready));
   TG_RETURN_IF_ERROR(server->start(options));
   return server;

@@ -22,13 +22,13 @@ class GrpcServer {
  public:
   virtual ~GrpcServer() = default;
   virtual uint16_t port() const = 0;
-  // Sends GOAWAY, takes no more requests, waits for those in flight at most until `deadline`, then cancels them and ends
-  // the threads. Blocks; call once, not on a thread of the server.
+  // Sends GOAWAY, takes no more requests, waits for those in flight at most until `deadline`, then cancels them and
+  // ends the threads. Blocks; call once, not on a thread of the server.
   virtual void drain(absl::Time deadline) = 0;
 };
 
 // Starts to serve. `ready` answers ServerReady. UNAVAILABLE when the port cannot be had.
-absl::StatusOr<std::unique_ptr<GrpcServer>> start_grpc_server(const GrpcServerOptions& options, FrontEndContext& context,
-                                                              std::function<bool()> ready);
+absl::StatusOr<std::unique_ptr<GrpcServer>> start_grpc_server(const GrpcServerOptions& options,
+                                                              FrontEndContext& context, std::function<bool()> ready);
 
 }  // namespace tidegate::serving

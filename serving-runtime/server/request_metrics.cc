@@ -14,10 +14,14 @@ namespace {
 
 std::string_view name_of(Api api) {
   switch (api) {
-    case Api::kTfsRest: return "tfs_rest";
-    case Api::kTfsGrpc: return "tfs_grpc";
-    case Api::kOipRest: return "oip_rest";
-    case Api::kOipGrpc: return "oip_grpc";
+    case Api::kTfsRest:
+      return "tfs_rest";
+    case Api::kTfsGrpc:
+      return "tfs_grpc";
+    case Api::kOipRest:
+      return "oip_rest";
+    case Api::kOipGrpc:
+      return "oip_grpc";
   }
   return "";
 }
@@ -32,14 +36,19 @@ prometheus::Histogram::BucketBoundaries duration_buckets() {
 struct RequestMetrics::Series {
   prometheus::Registry registry;
   prometheus::Family<prometheus::Counter>& requests =
-      prometheus::BuildCounter().Name("tidegate_runtime_requests_total")
-          .Help("Predictions answered, by model, version, API and result code").Register(registry);
+      prometheus::BuildCounter()
+          .Name("tidegate_runtime_requests_total")
+          .Help("Predictions answered, by model, version, API and result code")
+          .Register(registry);
   prometheus::Family<prometheus::Counter>& model_errors =
-      prometheus::BuildCounter().Name("tidegate_runtime_model_errors_total")
-          .Help("Predictions that failed inside the model's own graph").Register(registry);
-  prometheus::Family<prometheus::Histogram>& durations =
-      prometheus::BuildHistogram().Name("tidegate_runtime_request_duration_seconds")
-          .Help("From the whole request read to its answer made").Register(registry);
+      prometheus::BuildCounter()
+          .Name("tidegate_runtime_model_errors_total")
+          .Help("Predictions that failed inside the model's own graph")
+          .Register(registry);
+  prometheus::Family<prometheus::Histogram>& durations = prometheus::BuildHistogram()
+                                                             .Name("tidegate_runtime_request_duration_seconds")
+                                                             .Help("From the whole request read to its answer made")
+                                                             .Register(registry);
 };
 
 RequestMetrics::RequestMetrics() : series_(std::make_unique<Series>()) {}
@@ -48,7 +57,9 @@ RequestMetrics::~RequestMetrics() = default;
 void RequestMetrics::count(Api api, const Servable* servable, const absl::Status& result, absl::Duration duration) {
   std::string model = servable ? servable->name() : "", version = servable ? servable->version_text() : "";
   series_->requests
-      .Add({{"model", model}, {"version", version}, {"api", std::string(name_of(api))},
+      .Add({{"model", model},
+            {"version", version},
+            {"api", std::string(name_of(api))},
             {"code", absl::StatusCodeToString(result.code())}})
       .Increment();
   if (is_model_error(result)) series_->model_errors.Add({{"model", model}, {"version", version}}).Increment();
@@ -59,7 +70,8 @@ void RequestMetrics::count(Api api, const Servable* servable, const absl::Status
 std::string RequestMetrics::render(const ServableTable& table, const InferenceGate& gate) {
   // Versions come and go: their gauges live only for the answer.
   prometheus::Registry momentary;
-  auto& loaded = prometheus::BuildGauge().Name("tidegate_runtime_model_version_state")
+  auto& loaded = prometheus::BuildGauge()
+                     .Name("tidegate_runtime_model_version_state")
                      .Help("State of each version: 10 start, 20 loading, 30 available, 40 unloading, 50 end")
                      .Register(momentary);
   for (const auto& [name, model] : table.models) {
@@ -67,10 +79,18 @@ std::string RequestMetrics::render(const ServableTable& table, const InferenceGa
       loaded.Add({{"model", name}, {"version", std::to_string(version)}}).Set(static_cast<double>(entry.state));
     }
   }
-  prometheus::BuildGauge().Name("tidegate_runtime_requests_running").Help("Requests that a model works on")
-      .Register(momentary).Add({}).Set(static_cast<double>(gate.running()));
-  prometheus::BuildGauge().Name("tidegate_runtime_requests_queued").Help("Requests that wait for a model")
-      .Register(momentary).Add({}).Set(static_cast<double>(gate.queued()));
+  prometheus::BuildGauge()
+      .Name("tidegate_runtime_requests_running")
+      .Help("Requests that a model works on")
+      .Register(momentary)
+      .Add({})
+      .Set(static_cast<double>(gate.running()));
+  prometheus::BuildGauge()
+      .Name("tidegate_runtime_requests_queued")
+      .Help("Requests that wait for a model")
+      .Register(momentary)
+      .Add({})
+      .Set(static_cast<double>(gate.queued()));
   prometheus::TextSerializer serializer;
   return serializer.Serialize(series_->registry.Collect()) + serializer.Serialize(momentary.Collect());
 }

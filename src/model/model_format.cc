@@ -23,7 +23,7 @@ class MappedFile {
   static absl::StatusOr<MappedFile> open(const std::string& path) {
     int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) return absl::ErrnoToStatus(errno, base::absl_view(path));
-    struct stat info {};
+    struct stat info{};
     if (::fstat(descriptor, &info) != 0) {
       absl::Status failed = absl::ErrnoToStatus(errno, base::absl_view(path));
       ::close(descriptor);
@@ -69,9 +69,12 @@ std::string join(const std::vector<std::string>& names, size_t limit) {
 
 std::string_view name_of(Format format) {
   switch (format) {
-    case Format::kSavedModel: return "SavedModel";
-    case Format::kTflite: return "TFLite";
-    case Format::kOnnx: return "ONNX";
+    case Format::kSavedModel:
+      return "SavedModel";
+    case Format::kTflite:
+      return "TFLite";
+    case Format::kOnnx:
+      return "ONNX";
   }
   return "unknown";
 }
@@ -88,9 +91,9 @@ absl::StatusOr<Format> detect_format(const std::string& folder) {
   }
   if (found.size() == 1) return found.front();
   std::string_view problem = found.empty() ? " holds no model" : " holds more than one model";
-  return absl::InvalidArgumentError(
-      base::cat(folder, problem, "; expected one of saved_model.pb, *.tflite, *.onnx, found: ",
-                names.empty() ? "nothing" : join(names, 10)));
+  return absl::InvalidArgumentError(base::cat(
+      folder, problem,
+      "; expected one of saved_model.pb, *.tflite, *.onnx, found: ", names.empty() ? "nothing" : join(names, 10)));
 }
 
 absl::StatusOr<std::vector<MetaGraph>> read_saved_model(const std::string& folder) {

@@ -1,7 +1,7 @@
 #pragma once
-// Reads the protobuf wire format field by field, in place: a SavedModel's graph of hundreds of megabytes is stepped over
-// without being copied. Header-only and free of libraries, because backends, which carry other copies of protobuf in
-// their process, use it too. Reference: https://protobuf.dev/programming-guides/encoding/
+// Reads the protobuf wire format field by field, in place: a SavedModel's graph of hundreds of megabytes is stepped
+// over without being copied. Header-only and free of libraries, because backends, which carry other copies of protobuf
+// in their process, use it too. Reference: https://protobuf.dev/programming-guides/encoding/
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -20,11 +20,20 @@ class ProtoReader {
     bytes_ = {};
     number_ = 0;
     switch (tag & 7) {
-      case 0: number_ = varint(); break;
-      case 1: number_ = fixed(8); break;
-      case 2: bytes_ = take(varint()); break;
-      case 5: number_ = fixed(4); break;
-      default: ok_ = false;
+      case 0:
+        number_ = varint();
+        break;
+      case 1:
+        number_ = fixed(8);
+        break;
+      case 2:
+        bytes_ = take(varint());
+        break;
+      case 5:
+        number_ = fixed(4);
+        break;
+      default:
+        ok_ = false;
     }
     return ok_ && field_ != 0;
   }

@@ -12,8 +12,8 @@ namespace tidegate::model {
 
 struct MetaGraph {
   std::vector<std::string> tags;
-  std::string tensorflow_version;      // of the program that wrote it
-  std::vector<Signature> signatures;   // sorted by name
+  std::string tensorflow_version;     // of the program that wrote it
+  std::vector<Signature> signatures;  // sorted by name
 };
 
 // Nothing when the bytes are not the message.

@@ -9,16 +9,16 @@
 namespace tidegate::model {
 
 struct TensorSpec {
-  std::string name;          // the alias that clients use: "x"
-  std::string tensor_name;   // the format's own: "serving_default_x:0"
+  std::string name;         // the alias that clients use: "x"
+  std::string tensor_name;  // the format's own: "serving_default_x:0"
   DataType type = DataType::kInvalid;
   bool unknown_rank = false;
   std::vector<int64_t> shape;  // -1: any size
 };
 
 struct Signature {
-  std::string name;         // "serving_default"
-  std::string method_name;  // "tensorflow/serving/predict"; empty when the format has none
+  std::string name;                 // "serving_default"
+  std::string method_name;          // "tensorflow/serving/predict"; empty when the format has none
   std::vector<TensorSpec> inputs;   // sorted by name
   std::vector<TensorSpec> outputs;  // sorted by name
 };

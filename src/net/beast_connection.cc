@@ -32,7 +32,10 @@ class BeastConnection : public Connection, public std::enable_shared_from_this<B
  public:
   BeastConnection(std::shared_ptr<ConnectionHost> host, asio::ip::tcp::socket socket,
                   std::shared_ptr<asio::ssl::context> tls, std::function<void(Connection*)> on_end)
-      : host_(std::move(host)), tls_(std::move(tls)), stream_(make_stream(std::move(socket), tls_)), on_end_(std::move(on_end)) {}
+      : host_(std::move(host)),
+        tls_(std::move(tls)),
+        stream_(make_stream(std::move(socket), tls_)),
+        on_end_(std::move(on_end)) {}
 
   ~BeastConnection() override { on_end_(this); }
 
@@ -80,11 +83,12 @@ class BeastConnection : public Connection, public std::enable_shared_from_this<B
     if (close_after_answer_) return finish();
     if (buffer_.size() > 0) return read_header();
     tcp().expires_after(chrono(host_->options().idle_timeout));
-    stream_.async_read_some(buffer_.prepare(8 << 10), [self = this->shared_from_this()](error_code error, size_t bytes) {
-      if (error) return;
-      self->buffer_.commit(bytes);
-      self->read_header();
-    });
+    stream_.async_read_some(buffer_.prepare(8 << 10),
+                            [self = this->shared_from_this()](error_code error, size_t bytes) {
+                              if (error) return;
+                              self->buffer_.commit(bytes);
+                              self->read_header();
+                            });
   }
 
   void read_header() {
@@ -93,9 +97,8 @@ class BeastConnection : public Connection, public std::enable_shared_from_this<B
     parser_.emplace();
     parser_->header_limit(host_->options().max_header_bytes);
     parser_->body_limit(host_->options().max_body_bytes);
-    http::async_read_header(stream_, buffer_, *parser_, [self = this->shared_from_this()](error_code error, size_t) {
-      self->on_header(error);
-    });
+    http::async_read_header(stream_, buffer_, *parser_,
+                            [self = this->shared_from_this()](error_code error, size_t) { self->on_header(error); });
   }
 
   void on_header(error_code error) {
@@ -105,7 +108,8 @@ class BeastConnection : public Connection, public std::enable_shared_from_this<B
   }
 
   void write_continue() {
-    auto interim = std::make_shared<http::response<http::empty_body>>(http::status::continue_, parser_->get().version());
+    auto interim =
+        std::make_shared<http::response<http::empty_body>>(http::status::continue_, parser_->get().version());
     http::async_write(stream_, *interim, [self = this->shared_from_this(), interim](error_code error, size_t) {
       if (!error) self->read_body();
     });
@@ -121,9 +125,12 @@ class BeastConnection : public Connection, public std::enable_shared_from_this<B
 
   // What the peer sent cannot become a request: say why, then close.
   void refuse(error_code error) {
-    if (error == http::error::body_limit) return answer(refusal(413, "The request's body is larger than this server takes."));
-    if (error == http::error::header_limit) return answer(refusal(431, "The request's headers are larger than this server takes."));
-    if (error == http::error::end_of_stream || error == http::error::partial_message || error == beast::error::timeout) return finish();
+    if (error == http::error::body_limit)
+      return answer(refusal(413, "The request's body is larger than this server takes."));
+    if (error == http::error::header_limit)
+      return answer(refusal(431, "The request's headers are larger than this server takes."));
+    if (error == http::error::end_of_stream || error == http::error::partial_message || error == beast::error::timeout)
+      return finish();
     if (error.category() == http::make_error_code(http::error::bad_method).category()) {
       return answer(refusal(400, "Malformed HTTP request."));
     }
@@ -146,11 +153,11 @@ class BeastConnection : public Connection, public std::enable_shared_from_this<B
     // No timer while the handler works: how long a prediction may take is the handler's to decide.
     tcp().expires_never();
     host_->handler()(std::move(request), Responder([self = this->shared_from_this()](ServerResponse response) {
-      // `dispatch` runs it here and now when the handler answered on the connection's own strand.
-      asio::dispatch(self->stream_.get_executor(), [self, response = std::move(response)]() mutable {
-        self->answer(std::move(response));
-      });
-    }));
+                       // `dispatch` runs it here and now when the handler answered on the connection's own strand.
+                       asio::dispatch(self->stream_.get_executor(), [self, response = std::move(response)]() mutable {
+                         self->answer(std::move(response));
+                       });
+                     }));
   }
 
   void answer(ServerResponse response) {

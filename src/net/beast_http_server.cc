@@ -47,8 +47,11 @@ absl::StatusOr<std::shared_ptr<asio::ssl::context>> make_tls_context(const Serve
 class ServerCore : public ConnectionHost, public std::enable_shared_from_this<ServerCore> {
  public:
   ServerCore(asio::io_context& context, HttpServerOptions options, Handler handler)
-      : context_(context), acceptor_(asio::make_strand(context)), retry_(acceptor_.get_executor()),
-        options_(std::move(options)), handler_(std::move(handler)) {}
+      : context_(context),
+        acceptor_(asio::make_strand(context)),
+        retry_(acceptor_.get_executor()),
+        options_(std::move(options)),
+        handler_(std::move(handler)) {}
 
   absl::Status listen() {
     error_code error;
@@ -99,9 +102,10 @@ class ServerCore : public ConnectionHost, public std::enable_shared_from_this<Se
  private:
   void accept_next() {
     if (!acceptor_.is_open()) return;
-    acceptor_.async_accept(asio::make_strand(context_), [self = shared_from_this()](error_code error, tcp::socket socket) {
-      self->on_accept(error, std::move(socket));
-    });
+    acceptor_.async_accept(asio::make_strand(context_),
+                           [self = shared_from_this()](error_code error, tcp::socket socket) {
+                             self->on_accept(error, std::move(socket));
+                           });
   }
 
   void on_accept(error_code error, tcp::socket socket) {
@@ -200,7 +204,8 @@ class BeastHttpServer : public HttpServer {
 
 absl::StatusOr<std::unique_ptr<HttpServer>> make_beast_http_server(asio::io_context& context,
                                                                    const HttpServerOptions& options,
-                                                                   const std::optional<ServerTls>& tls, Handler handler) {
+                                                                   const std::optional<ServerTls>& tls,
+                                                                   Handler handler) {
   auto core = std::make_shared<ServerCore>(context, options, std::move(handler));
   if (tls) {
     auto tls_context = make_tls_context(*tls);

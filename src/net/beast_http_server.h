@@ -18,6 +18,7 @@ namespace tidegate::net {
 // `tls`. UNAVAILABLE when the address cannot be bound (the message names it), INVALID_ARGUMENT for unusable TLS.
 absl::StatusOr<std::unique_ptr<HttpServer>> make_beast_http_server(boost::asio::io_context& context,
                                                                    const HttpServerOptions& options,
-                                                                   const std::optional<ServerTls>& tls, Handler handler);
+                                                                   const std::optional<ServerTls>& tls,
+                                                                   Handler handler);
 
 }  // namespace tidegate::net

@@ -25,11 +25,11 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 bool same_header_name(std::string_view a, std::string_view b);
 
 struct ServerRequest {
-  std::string method;   // as sent: "GET"
-  std::string target;   // as sent, still encoded: "/v1/models/m:predict?x=1"
-  Headers headers;      // names as sent
+  std::string method;  // as sent: "GET"
+  std::string target;  // as sent, still encoded: "/v1/models/m:predict?x=1"
+  Headers headers;     // names as sent
   std::string body;
-  std::string peer;     // "127.0.0.1:40000"
+  std::string peer;  // "127.0.0.1:40000"
 
   // The first header of that name, whatever its case, or empty.
   std::string_view header(std::string_view name) const;
@@ -73,13 +73,13 @@ struct ServerTls {
 
 struct HttpServerOptions {
   std::string address = "0.0.0.0";
-  uint16_t port = 0;                          // 0: any free one, see HttpServer::port()
-  uint64_t max_body_bytes = 64ull << 20;      // 413 beyond
-  uint32_t max_header_bytes = 16 << 10;       // 431 beyond
-  uint32_t max_connections = 16'384;          // further ones wait in the kernel's queue
-  absl::Duration idle_timeout = absl::Seconds(300);   // between requests of one connection
-  absl::Duration read_timeout = absl::Seconds(60);    // from the first byte of a request to its last
-  absl::Duration write_timeout = absl::Seconds(60);   // an answer that the peer does not take
+  uint16_t port = 0;                                 // 0: any free one, see HttpServer::port()
+  uint64_t max_body_bytes = 64ull << 20;             // 413 beyond
+  uint32_t max_header_bytes = 16 << 10;              // 431 beyond
+  uint32_t max_connections = 16'384;                 // further ones wait in the kernel's queue
+  absl::Duration idle_timeout = absl::Seconds(300);  // between requests of one connection
+  absl::Duration read_timeout = absl::Seconds(60);   // from the first byte of a request to its last
+  absl::Duration write_timeout = absl::Seconds(60);  // an answer that the peer does not take
 };
 
 class HttpServer {

@@ -20,7 +20,9 @@ std::string varint(uint64_t value) {
   return out + static_cast<char>(value);
 }
 std::string number(uint32_t field, uint64_t value) { return varint(field << 3) + varint(value); }
-std::string bytes(uint32_t field, const std::string& value) { return varint(field << 3 | 2) + varint(value.size()) + value; }
+std::string bytes(uint32_t field, const std::string& value) {
+  return varint(field << 3 | 2) + varint(value.size()) + value;
+}
 
 std::string tensor_info(const std::string& name, int dtype, std::vector<int64_t> dims) {
   std::string shape;
@@ -75,12 +77,15 @@ class FormatTest : public testing::Test {
     fs::create_directories(folder_);
   }
   ~FormatTest() override { fs::remove_all(folder_); }
-  void write(const std::string& name, const std::string& content) { std::ofstream(folder_ / name, std::ios::binary) << content; }
+  void write(const std::string& name, const std::string& content) {
+    std::ofstream(folder_ / name, std::ios::binary) << content;
+  }
   fs::path folder_;
 };
 
 TEST_F(FormatTest, TellsTheFormatsApartAndSaysWhatItFoundInstead) {
-  EXPECT_THAT(detect_format(folder_).status().message(), HasSubstr("holds no model; expected one of saved_model.pb, *.tflite, *.onnx, found: nothing"));
+  EXPECT_THAT(detect_format(folder_).status().message(),
+              HasSubstr("holds no model; expected one of saved_model.pb, *.tflite, *.onnx, found: nothing"));
   write("model.onnx", "");
   EXPECT_EQ(*detect_format(folder_), Format::kOnnx);
   write("model.tflite", "");

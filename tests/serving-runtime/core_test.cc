@@ -40,9 +40,11 @@ TEST(Servable, ReturnsTheWantedOutputsInTheOrderWanted) {
 TEST(Servable, SaysWhichInputsAreExtraAndWhichAreMissing) {
   auto model = servable(1);
   const auto& signature = *model->find_signature("serving_default");
-  EXPECT_EQ(model->predict(signature, {}, {}).status().message(),
-            "input size does not match signature: 0!=1 len({}) != len({x}). Sent extra: {}. Missing but required: {x}.");
-  EXPECT_THAT(model->predict(signature, input("q", floats({1})), {}).status().message(), HasSubstr("Sent extra: {q}. Missing but required: {x}."));
+  EXPECT_EQ(
+      model->predict(signature, {}, {}).status().message(),
+      "input size does not match signature: 0!=1 len({}) != len({x}). Sent extra: {}. Missing but required: {x}.");
+  EXPECT_THAT(model->predict(signature, input("q", floats({1})), {}).status().message(),
+              HasSubstr("Sent extra: {q}. Missing but required: {x}."));
   EXPECT_EQ(model->find_signature("nope"), nullptr);
 }
 
@@ -120,7 +122,8 @@ TEST(AlignedBuffer, StaysAlignedWhileItGrows) {
 }
 
 TEST(TerminationMessage, IsOneJsonObjectBelowFourKilobytes) {
-  EXPECT_EQ(termination_message("ModelLoadFailed", "it \"broke\""), R"({"error":"ModelLoadFailed","message":"it \"broke\""})");
+  EXPECT_EQ(termination_message("ModelLoadFailed", "it \"broke\""),
+            R"({"error":"ModelLoadFailed","message":"it \"broke\""})");
   EXPECT_LT(termination_message("ModelLoadFailed", std::string(100'000, '"')).size(), 4096u);
   EXPECT_THAT(termination_message("ModelLoadFailed", "\xff"), testing::StartsWith("{\"error\""));
 }

@@ -21,7 +21,8 @@ class FakeModel : public LoadedModel {
   FakeModel(absl::Status failure, std::shared_ptr<std::atomic<int>> alive)
       : failure_(std::move(failure)), alive_(std::move(alive)) {
     ++*alive_;
-    signatures_.push_back({"serving_default", "tensorflow/serving/predict", {float_spec("x")}, {float_spec("y"), float_spec("z")}});
+    signatures_.push_back(
+        {"serving_default", "tensorflow/serving/predict", {float_spec("x")}, {float_spec("y"), float_spec("z")}});
   }
   ~FakeModel() override { --*alive_; }
   const std::vector<model::Signature>& signatures() const override { return signatures_; }

@@ -29,9 +29,10 @@ std::string error_of(std::string_view text) {
 }
 
 TEST(JsonReader, ReadsNumbersExactlyAsTheStandardLibraryDoes) {
-  for (const char* text : {"0", "-0", "1", "0.1", "-2.5e3", "1e22", "1e23", "123456789012345678", "1.7976931348623157e308",
-                           "5e-324", "2.2250738585072014e-308", "0.000001234", "9007199254740993", "3.141592653589793",
-                           "1e-400", "0.30000000000000004", "100000000000000000000000"}) {
+  for (const char* text :
+       {"0", "-0", "1", "0.1", "-2.5e3", "1e22", "1e23", "123456789012345678", "1.7976931348623157e308", "5e-324",
+        "2.2250738585072014e-308", "0.000001234", "9007199254740993", "3.141592653589793", "1e-400",
+        "0.30000000000000004", "100000000000000000000000"}) {
     EXPECT_EQ(number(text), std::strtod(text, nullptr)) << text;
   }
 }
@@ -127,7 +128,8 @@ TEST(ReadDense, RefusesValuesThatTheTypeCannotHold) {
   EXPECT_EQ(message("[300]", DataType::kUint8), "JSON Value: 300 Type: Number is not of expected type: uint8");
   EXPECT_EQ(message("[1]", DataType::kBool), "JSON Value: 1 Type: Number is not of expected type: bool");
   EXPECT_EQ(message("[1]", DataType::kString), "JSON Value: 1 Type: Number is not of expected type: string");
-  EXPECT_EQ(message("[16777217]", DataType::kFloat), "Cannot convert JSON value: 16777217 to float without loss of precision.");
+  EXPECT_EQ(message("[16777217]", DataType::kFloat),
+            "Cannot convert JSON value: 16777217 to float without loss of precision.");
   EXPECT_EQ(message("[1e39]", DataType::kFloat), "Cannot convert JSON value: 1e39 to float without loss of precision.");
   EXPECT_EQ(message(R"([{"b64":"YQ==","x":1}])", DataType::kString),
             "JSON Value: {\"b64\":\"YQ==\",\"x\":1} not formatted correctly for base64 data");

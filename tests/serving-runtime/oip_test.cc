@@ -19,7 +19,10 @@ std::string refused(std::string_view body, std::optional<size_t> json_bytes = {}
 
 TEST(ParseInfer, TakesDataBeforeItsShapeNestedOrFlat) {
   for (const char* data : {"[1,2,3,4]", "[[1,2],[3,4]]"}) {
-    auto request = parse_infer(std::string(R"({"id":"7","inputs":[{"data":)") + data + R"(,"name":"x","shape":[2,2],"datatype":"FP32"}],"parameters":{"signature_name":"s"}})", {});
+    auto request =
+        parse_infer(std::string(R"({"id":"7","inputs":[{"data":)") + data +
+                        R"(,"name":"x","shape":[2,2],"datatype":"FP32"}],"parameters":{"signature_name":"s"}})",
+                    {});
     ASSERT_TRUE(request.ok()) << request.status();
     EXPECT_EQ(request->id, "7");
     EXPECT_EQ(request->signature_name, "s");
@@ -47,12 +50,15 @@ TEST(ParseInfer, RefusesWhatIsNotTheProtocol) {
   EXPECT_THAT(refused("[]"), HasSubstr("is not an object"));
   EXPECT_THAT(refused(input(R"("name":"x")")), HasSubstr("input 'x' has no shape"));
   EXPECT_THAT(refused(input(R"("name":"x","shape":[1])")), HasSubstr("neither data nor binary_data_size"));
-  EXPECT_THAT(refused(input(R"("name":"x","shape":[1],"datatype":"FP31","data":[1])")), HasSubstr("unknown datatype 'FP31'"));
+  EXPECT_THAT(refused(input(R"("name":"x","shape":[1],"datatype":"FP31","data":[1])")),
+              HasSubstr("unknown datatype 'FP31'"));
   EXPECT_THAT(refused(input(R"("name":"x","shape":[-1],"datatype":"FP32","data":[1])")), HasSubstr("negative"));
   EXPECT_THAT(refused(input(R"("name":"x","shape":[3],"datatype":"FP32","data":[1,2])")), HasSubstr("only 2 elements"));
   EXPECT_THAT(refused(input(R"("name":"x","shape":[0],"datatype":"FP32","data":[])")), "");
-  EXPECT_THAT(refused(R"({"inputs":[{"name":"x","shape":[0],"datatype":"FP32","data":[]},{"name":"x","shape":[0],"datatype":"FP32","data":[]}]})"),
-              HasSubstr("is there twice"));
+  EXPECT_THAT(
+      refused(
+          R"({"inputs":[{"name":"x","shape":[0],"datatype":"FP32","data":[]},{"name":"x","shape":[0],"datatype":"FP32","data":[]}]})"),
+      HasSubstr("is there twice"));
 }
 
 TEST(PrintInfer, PutsBinaryOutputsBehindTheJson) {
@@ -65,9 +71,10 @@ TEST(PrintInfer, PutsBinaryOutputsBehindTheJson) {
   request.outputs = {{"y", true}, {"z", {}}};
   auto response = print_infer(request, servable, outputs);
   ASSERT_TRUE(response->json_bytes);
-  EXPECT_EQ(response->body.substr(0, *response->json_bytes),
-            R"({"model_name":"m","model_version":"3","outputs":[{"name":"y","datatype":"FP32","shape":[1],"parameters":{"binary_data_size":4}},)"
-            R"({"name":"z","datatype":"FP32","shape":[1],"data":[2.0]}]})");
+  EXPECT_EQ(
+      response->body.substr(0, *response->json_bytes),
+      R"({"model_name":"m","model_version":"3","outputs":[{"name":"y","datatype":"FP32","shape":[1],"parameters":{"binary_data_size":4}},)"
+      R"({"name":"z","datatype":"FP32","shape":[1],"data":[2.0]}]})");
   EXPECT_EQ(response->body.substr(*response->json_bytes), std::string("\0\0\x80\x3f", 4));
 }
 

@@ -49,18 +49,21 @@ TEST(LoadPlanner, LoadsTheNewestFirst) {
 
 class RepositoryTest : public testing::Test {
  protected:
-  RepositoryTest() : base_(fs::path(testing::TempDir()) / testing::UnitTest::GetInstance()->current_test_info()->name()) {
+  RepositoryTest()
+      : base_(fs::path(testing::TempDir()) / testing::UnitTest::GetInstance()->current_test_info()->name()) {
     fs::remove_all(base_);
     fs::create_directories(base_);
   }
   ~RepositoryTest() override { fs::remove_all(base_); }
   void add(const std::string& version) { fs::create_directories(base_ / version); }
   ModelRepository repository(size_t latest = 1) {
-    return ModelRepository({"m", base_, latest, {}, true}, [this](const std::string&) { return &backend_; }, directory_, clock_);
+    return ModelRepository(
+        {"m", base_, latest, {}, true}, [this](const std::string&) { return &backend_; }, directory_, clock_);
   }
   std::vector<std::pair<int64_t, VersionState>> states() {
     std::vector<std::pair<int64_t, VersionState>> out;
-    for (const auto& [version, entry] : directory_.read()->models.at("m").versions) out.emplace_back(version, entry.state);
+    for (const auto& [version, entry] : directory_.read()->models.at("m").versions)
+      out.emplace_back(version, entry.state);
     return out;
   }
 
@@ -95,11 +98,13 @@ TEST_F(RepositoryTest, FreesAnOldVersionOnlyWhenNoRequestUsesIt) {
   add("2");
   ASSERT_TRUE(models.step().ok());
   EXPECT_EQ((*directory_.read()->find({"m", {}, {}}))->version(), 2);
-  EXPECT_THAT(states(), ElementsAre(std::pair(int64_t{2}, VersionState::kAvailable), std::pair(int64_t{1}, VersionState::kUnloading)));
+  EXPECT_THAT(states(), ElementsAre(std::pair(int64_t{2}, VersionState::kAvailable),
+                                    std::pair(int64_t{1}, VersionState::kUnloading)));
   EXPECT_EQ(*backend_.alive, 2);
   in_flight.reset();
   ASSERT_TRUE(models.step().ok());
-  EXPECT_THAT(states(), ElementsAre(std::pair(int64_t{2}, VersionState::kAvailable), std::pair(int64_t{1}, VersionState::kEnd)));
+  EXPECT_THAT(states(),
+              ElementsAre(std::pair(int64_t{2}, VersionState::kAvailable), std::pair(int64_t{1}, VersionState::kEnd)));
   EXPECT_EQ(*backend_.alive, 1);
 }
 

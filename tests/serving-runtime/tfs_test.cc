@@ -32,12 +32,21 @@ TEST(RestPath, ReadsModelVersionLabelAndVerb) {
 }
 
 TEST(RestPath, RefusesWhatTensorflowServingsExpressionsDoNotMatch) {
-  for (auto [method, text] : std::initializer_list<std::pair<std::string_view, std::string_view>>{
-           {"GET", "/v1/foo"}, {"POST", "/v1/models"}, {"POST", "/v1/models/m"}, {"POST", "/v1/models/m:explain"},
-           {"GET", "/v1/models/m/versions/HELLO"}, {"GET", "/v1/models/m/versions/"}, {"GET", "/v1/models/m:predict"},
-           {"PUT", "/v1/models/m"}, {"POST", "/v1/models/m:predict/"}, {"GET", "/v1/models/"}, {"GET", "/v1/modelsm"}}) {
+  for (auto [method, text] :
+       std::initializer_list<std::pair<std::string_view, std::string_view>>{{"GET", "/v1/foo"},
+                                                                            {"POST", "/v1/models"},
+                                                                            {"POST", "/v1/models/m"},
+                                                                            {"POST", "/v1/models/m:explain"},
+                                                                            {"GET", "/v1/models/m/versions/HELLO"},
+                                                                            {"GET", "/v1/models/m/versions/"},
+                                                                            {"GET", "/v1/models/m:predict"},
+                                                                            {"PUT", "/v1/models/m"},
+                                                                            {"POST", "/v1/models/m:predict/"},
+                                                                            {"GET", "/v1/models/"},
+                                                                            {"GET", "/v1/modelsm"}}) {
     auto refused = parse_rest_path(method, text);
-    EXPECT_EQ(refused.status().message(), absl::string_view(std::string("Malformed request: ").append(method).append(" ").append(text)));
+    EXPECT_EQ(refused.status().message(),
+              absl::string_view(std::string("Malformed request: ").append(method).append(" ").append(text)));
   }
   EXPECT_EQ(parse_rest_path("GET", "/v1/models").status().message(), "Missing model name in request.");
   EXPECT_EQ(parse_rest_path("GET", "/v1/models/m/versions/18446744073709551615").status().message(),
@@ -67,13 +76,17 @@ TEST(DecodePredict, BatchesRowsOfNamedInputs) {
 
 TEST(DecodePredict, FindsTheSignatureNameWhereverItStands) {
   EXPECT_EQ(scan_predict(R"({"instances":[1],"signature_name":"s"})")->signature_name, "s");
-  EXPECT_EQ(scan_predict(R"({"signature_name":"s","x":{"signature_name":"t"},"signature_name":"u"})")->signature_name, "s");
+  EXPECT_EQ(scan_predict(R"({"signature_name":"s","x":{"signature_name":"t"},"signature_name":"u"})")->signature_name,
+            "s");
 }
 
 TEST(DecodePredict, RefusesRowsThatDoNotFitInTensorflowServingsWords) {
   auto message = [](std::string_view body) { return std::string(decode(body, two_inputs()).status().message()); };
   EXPECT_THAT(message(R"({"instances":[{"a":1}]})"), HasSubstr("JSON object: {\"a\":1} keys must be equal to: a,b"));
-  EXPECT_THAT(message(R"({"instances":[{"a":1,"c":1}]})"), HasSubstr("element: 0 key: c of 'instances' list. Error: INVALID_ARGUMENT: JSON object: does not have named input: c"));
+  EXPECT_THAT(
+      message(R"({"instances":[{"a":1,"c":1}]})"),
+      HasSubstr(
+          "element: 0 key: c of 'instances' list. Error: INVALID_ARGUMENT: JSON object: does not have named input: c"));
   EXPECT_THAT(message(R"({"instances":[{"a":1,"a":1}]})"), HasSubstr("names twice the input: a"));
   EXPECT_EQ(message(R"({"instances":[{"a":1,"b":[1,2]},3]})"), "Expecting object but got list at item 1 of input list");
   EXPECT_THAT(message(R"({"instances":[1]})"), HasSubstr("instances is a plain list, but expecting list of objects"));
@@ -100,7 +113,8 @@ TEST(EncodePredict, DropsTheNameOfASingleOutput) {
 TEST(EncodePredict, NamesSeveralOutputsAndWantsOneBatchSizeForRows) {
   auto two = outputs(floats({1, 2}));
   two.push_back({"z", floats({5, 6, 7, 8}, {2, 2})});
-  EXPECT_EQ(encode(std::move(two), Format::kRow), R"({"predictions":[{"y":1.0,"z":[5.0,6.0]},{"y":2.0,"z":[7.0,8.0]}]})");
+  EXPECT_EQ(encode(std::move(two), Format::kRow),
+            R"({"predictions":[{"y":1.0,"z":[5.0,6.0]},{"y":2.0,"z":[7.0,8.0]}]})");
   auto uneven = outputs(floats({1, 2}));
   uneven.push_back({"z", floats({5})});
   EXPECT_EQ(encode(std::move(uneven), Format::kRow), "Tensor name: z has inconsistent batch size: 1 expecting: 2");

@@ -94,7 +94,10 @@ bool JsonReader::read_hex(uint32_t& out) {
   out = 0;
   for (int i = 0; i < 4; ++i, ++position_) {
     char c = position_ < text_.size() ? text_[position_] : 0;
-    uint32_t digit = is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : 16;
+    uint32_t digit = is_digit(c)            ? c - '0'
+                     : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                     : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                            : 16;
     if (digit == 16) return fail("Incorrect hex digit after \\u escape in string.");
     out = out << 4 | digit;
   }
@@ -105,14 +108,31 @@ bool JsonReader::read_hex(uint32_t& out) {
 bool JsonReader::read_escape(std::string& out) {
   char c = position_ < text_.size() ? text_[position_++] : 0;
   switch (c) {
-    case '"': case '\\': case '/': out.push_back(c); return true;
-    case 'b': out.push_back('\b'); return true;
-    case 'f': out.push_back('\f'); return true;
-    case 'n': out.push_back('\n'); return true;
-    case 'r': out.push_back('\r'); return true;
-    case 't': out.push_back('\t'); return true;
-    case 'u': break;
-    default: --position_; return fail("Invalid escape character in string.");
+    case '"':
+    case '\\':
+    case '/':
+      out.push_back(c);
+      return true;
+    case 'b':
+      out.push_back('\b');
+      return true;
+    case 'f':
+      out.push_back('\f');
+      return true;
+    case 'n':
+      out.push_back('\n');
+      return true;
+    case 'r':
+      out.push_back('\r');
+      return true;
+    case 't':
+      out.push_back('\t');
+      return true;
+    case 'u':
+      break;
+    default:
+      --position_;
+      return fail("Invalid escape character in string.");
   }
   uint32_t code = 0, low = 0;
   if (!read_hex(code)) return false;
@@ -200,7 +220,8 @@ bool JsonReader::read_number(JsonNumber& out) {
   if (out.negative) out.value = -out.value;
   if (plain) {
     std::string_view magnitude = literal.substr(out.negative ? 1 : 0);
-    out.integer = std::from_chars(magnitude.data(), magnitude.data() + magnitude.size(), out.magnitude).ec == std::errc();
+    out.integer =
+        std::from_chars(magnitude.data(), magnitude.data() + magnitude.size(), out.magnitude).ec == std::errc();
   }
   return true;
 }
@@ -226,11 +247,16 @@ bool JsonReader::skip_scalar(char first) {
   std::string text;
   JsonNumber number;
   switch (first) {
-    case '"': return read_string(text);
-    case 't': return read_word("true");
-    case 'f': return read_word("false");
-    case 'n': return read_word("null");
-    default: return read_number(number);
+    case '"':
+      return read_string(text);
+    case 't':
+      return read_word("true");
+    case 'f':
+      return read_word("false");
+    case 'n':
+      return read_word("null");
+    default:
+      return read_number(number);
   }
 }
 
@@ -254,8 +280,10 @@ bool JsonReader::skip_value() {
     while (!more) {
       if (open.empty()) return true;
       if (!read_separator(open.back(), more)) return false;
-      if (!more) open.pop_back();
-      else if (open.back() == '}' && !read_key(key)) return false;
+      if (!more)
+        open.pop_back();
+      else if (open.back() == '}' && !read_key(key))
+        return false;
     }
   }
 }
@@ -274,13 +302,20 @@ bool JsonReader::at_base64_object() {
 
 std::string_view json_type_name(char first) {
   switch (first) {
-    case '{': return "Object";
-    case '[': return "Array";
-    case '"': return "String";
-    case 't': return "True";
-    case 'f': return "False";
-    case 'n': return "Null";
-    default: return "Number";
+    case '{':
+      return "Object";
+    case '[':
+      return "Array";
+    case '"':
+      return "String";
+    case 't':
+      return "True";
+    case 'f':
+      return "False";
+    case 'n':
+      return "Null";
+    default:
+      return "Number";
   }
 }
 

@@ -41,9 +41,12 @@ absl::Status lossy_error(const JsonReader& reader, std::string_view target) {
 
 absl::Status TensorBuilder::read_element(JsonReader& reader) {
   switch (type_) {
-    case DataType::kString: return read_string(reader);
-    case DataType::kBool: return read_bool(reader);
-    default: return read_number(reader);
+    case DataType::kString:
+      return read_string(reader);
+    case DataType::kBool:
+      return read_bool(reader);
+    default:
+      return read_number(reader);
   }
 }
 
@@ -105,17 +108,33 @@ absl::Status TensorBuilder::read_number(JsonReader& reader) {
       if (!is_lossless<double>(number)) return lossy_error(before, "double");
       numbers_.push(number.value);
       break;
-    case DataType::kInt8: fits = push_integer<int8_t>(number); break;
-    case DataType::kInt16: fits = push_integer<int16_t>(number); break;
-    case DataType::kInt32: fits = push_integer<int32_t>(number); break;
-    case DataType::kInt64: fits = push_integer<int64_t>(number); break;
-    case DataType::kUint8: fits = push_integer<uint8_t>(number); break;
-    case DataType::kUint16: fits = push_integer<uint16_t>(number); break;
-    case DataType::kUint32: fits = push_integer<uint32_t>(number); break;
-    case DataType::kUint64: fits = push_integer<uint64_t>(number); break;
+    case DataType::kInt8:
+      fits = push_integer<int8_t>(number);
+      break;
+    case DataType::kInt16:
+      fits = push_integer<int16_t>(number);
+      break;
+    case DataType::kInt32:
+      fits = push_integer<int32_t>(number);
+      break;
+    case DataType::kInt64:
+      fits = push_integer<int64_t>(number);
+      break;
+    case DataType::kUint8:
+      fits = push_integer<uint8_t>(number);
+      break;
+    case DataType::kUint16:
+      fits = push_integer<uint16_t>(number);
+      break;
+    case DataType::kUint32:
+      fits = push_integer<uint32_t>(number);
+      break;
+    case DataType::kUint64:
+      fits = push_integer<uint64_t>(number);
+      break;
     default:
-      return absl::UnimplementedError(base::cat("Conversion of JSON Value: ", quote_value(before),
-                                                " to type: ", model::tensorflow_name(type_)));
+      return absl::UnimplementedError(
+          base::cat("Conversion of JSON Value: ", quote_value(before), " to type: ", model::tensorflow_name(type_)));
   }
   return fits ? absl::OkStatus() : type_error(before, type_);
 }
@@ -134,8 +153,8 @@ absl::Status read_dense(JsonReader& reader, TensorBuilder& builder, Shape& shape
     bool value_ended = true;
     if (c == '[') {
       if (rank_known && counts.size() >= shape.size()) {
-        return absl::InvalidArgumentError(base::cat("Encountered list at unexpected level: ", counts.size(),
-                                                    " expected < ", shape.size()));
+        return absl::InvalidArgumentError(
+            base::cat("Encountered list at unexpected level: ", counts.size(), " expected < ", shape.size()));
       }
       if (!rank_known && shape.size() == kMaxRank) {
         return absl::InvalidArgumentError(base::cat("A tensor has at most ", kMaxRank, " dimensions"));
@@ -146,9 +165,9 @@ absl::Status read_dense(JsonReader& reader, TensorBuilder& builder, Shape& shape
       value_ended = reader.peek() == ']';
     } else {
       if (rank_known && counts.size() != shape.size()) {
-        return absl::InvalidArgumentError(base::cat("JSON Value: ", quote_value(reader), " found at incorrect level: ",
-                                                    counts.size() + 1, " in the JSON DOM. Expected at level: ",
-                                                    shape.size()));
+        return absl::InvalidArgumentError(base::cat("JSON Value: ", quote_value(reader),
+                                                    " found at incorrect level: ", counts.size() + 1,
+                                                    " in the JSON DOM. Expected at level: ", shape.size()));
       }
       TG_RETURN_IF_ERROR(builder.read_element(reader));
       if (counts.empty()) return absl::OkStatus();
@@ -186,7 +205,8 @@ void append_decimal_of(std::string& out, Float value) {
   std::from_chars(buffer, end, again);
   if (again != value) {
     end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::general,
-                        std::numeric_limits<Float>::max_digits10).ptr;
+                        std::numeric_limits<Float>::max_digits10)
+              .ptr;
   }
   std::string_view text(buffer, static_cast<size_t>(end - buffer));
   out += text;
@@ -235,19 +255,45 @@ void append_json_string(std::string& out, std::string_view text) {
 
 bool append_element(std::string& out, const Tensor& tensor, size_t i, bool as_base64) {
   switch (tensor.type()) {
-    case DataType::kFloat: append_decimal(out, tensor.values<float>()[i]); return true;
-    case DataType::kDouble: append_decimal(out, tensor.values<double>()[i]); return true;
-    case DataType::kHalf: append_decimal(out, half_to_float(tensor.values<uint16_t>()[i])); return true;
-    case DataType::kBfloat16: append_decimal(out, bfloat16_to_float(tensor.values<uint16_t>()[i])); return true;
-    case DataType::kInt8: append_integer(out, static_cast<int>(tensor.values<int8_t>()[i])); return true;
-    case DataType::kInt16: append_integer(out, tensor.values<int16_t>()[i]); return true;
-    case DataType::kInt32: append_integer(out, tensor.values<int32_t>()[i]); return true;
-    case DataType::kInt64: append_integer(out, tensor.values<int64_t>()[i]); return true;
-    case DataType::kUint8: append_integer(out, static_cast<int>(tensor.values<uint8_t>()[i])); return true;
-    case DataType::kUint16: append_integer(out, tensor.values<uint16_t>()[i]); return true;
-    case DataType::kUint32: append_integer(out, tensor.values<uint32_t>()[i]); return true;
-    case DataType::kUint64: append_integer(out, tensor.values<uint64_t>()[i]); return true;
-    case DataType::kBool: out += tensor.values<uint8_t>()[i] ? "true" : "false"; return true;
+    case DataType::kFloat:
+      append_decimal(out, tensor.values<float>()[i]);
+      return true;
+    case DataType::kDouble:
+      append_decimal(out, tensor.values<double>()[i]);
+      return true;
+    case DataType::kHalf:
+      append_decimal(out, half_to_float(tensor.values<uint16_t>()[i]));
+      return true;
+    case DataType::kBfloat16:
+      append_decimal(out, bfloat16_to_float(tensor.values<uint16_t>()[i]));
+      return true;
+    case DataType::kInt8:
+      append_integer(out, static_cast<int>(tensor.values<int8_t>()[i]));
+      return true;
+    case DataType::kInt16:
+      append_integer(out, tensor.values<int16_t>()[i]);
+      return true;
+    case DataType::kInt32:
+      append_integer(out, tensor.values<int32_t>()[i]);
+      return true;
+    case DataType::kInt64:
+      append_integer(out, tensor.values<int64_t>()[i]);
+      return true;
+    case DataType::kUint8:
+      append_integer(out, static_cast<int>(tensor.values<uint8_t>()[i]));
+      return true;
+    case DataType::kUint16:
+      append_integer(out, tensor.values<uint16_t>()[i]);
+      return true;
+    case DataType::kUint32:
+      append_integer(out, tensor.values<uint32_t>()[i]);
+      return true;
+    case DataType::kUint64:
+      append_integer(out, tensor.values<uint64_t>()[i]);
+      return true;
+    case DataType::kBool:
+      out += tensor.values<uint8_t>()[i] ? "true" : "false";
+      return true;
     case DataType::kString: {
       const TidegateString& text = tensor.strings()[i];
       if (!as_base64) {
@@ -259,7 +305,8 @@ bool append_element(std::string& out, const Tensor& tensor, size_t i, bool as_ba
       out.append(R"({"b64":")").append(encoded).append("\"}");
       return true;
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 

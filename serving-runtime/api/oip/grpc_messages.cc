@@ -21,26 +21,39 @@ AlignedBuffer copy(const Field& field) {
 
 absl::StatusOr<AlignedBuffer> typed_numbers(DataType type, const InferTensorContents& contents) {
   switch (type) {
-    case DataType::kBool: return copy<uint8_t>(contents.bool_contents());
-    case DataType::kInt8: return copy<int8_t>(contents.int_contents());
-    case DataType::kInt16: return copy<int16_t>(contents.int_contents());
-    case DataType::kInt32: return copy<int32_t>(contents.int_contents());
-    case DataType::kInt64: return copy<int64_t>(contents.int64_contents());
-    case DataType::kUint8: return copy<uint8_t>(contents.uint_contents());
-    case DataType::kUint16: return copy<uint16_t>(contents.uint_contents());
-    case DataType::kUint32: return copy<uint32_t>(contents.uint_contents());
-    case DataType::kUint64: return copy<uint64_t>(contents.uint64_contents());
-    case DataType::kFloat: return copy<float>(contents.fp32_contents());
-    case DataType::kDouble: return copy<double>(contents.fp64_contents());
+    case DataType::kBool:
+      return copy<uint8_t>(contents.bool_contents());
+    case DataType::kInt8:
+      return copy<int8_t>(contents.int_contents());
+    case DataType::kInt16:
+      return copy<int16_t>(contents.int_contents());
+    case DataType::kInt32:
+      return copy<int32_t>(contents.int_contents());
+    case DataType::kInt64:
+      return copy<int64_t>(contents.int64_contents());
+    case DataType::kUint8:
+      return copy<uint8_t>(contents.uint_contents());
+    case DataType::kUint16:
+      return copy<uint16_t>(contents.uint_contents());
+    case DataType::kUint32:
+      return copy<uint32_t>(contents.uint_contents());
+    case DataType::kUint64:
+      return copy<uint64_t>(contents.uint64_contents());
+    case DataType::kFloat:
+      return copy<float>(contents.fp32_contents());
+    case DataType::kDouble:
+      return copy<double>(contents.fp64_contents());
     default:
-      return absl::InvalidArgumentError(base::cat("datatype ", model::oip_name(type), " has no typed contents; send it raw"));
+      return absl::InvalidArgumentError(
+          base::cat("datatype ", model::oip_name(type), " has no typed contents; send it raw"));
   }
 }
 
 absl::StatusOr<Tensor> from_contents(DataType type, Shape shape, const InferTensorContents& contents) {
   TG_ASSIGN_OR_RETURN(int64_t expected, element_count(shape));
   auto mismatch = [&](int64_t got) {
-    return absl::InvalidArgumentError(base::cat("contents have ", got, " elements; shape ", shape_text(shape), " needs ", expected));
+    return absl::InvalidArgumentError(
+        base::cat("contents have ", got, " elements; shape ", shape_text(shape), " needs ", expected));
   };
   if (type == DataType::kString) {
     if (contents.bytes_contents_size() != expected) return mismatch(contents.bytes_contents_size());
@@ -63,7 +76,8 @@ absl::StatusOr<std::vector<NamedTensor>> decode_inputs(const inference::ModelInf
   std::vector<NamedTensor> inputs;
   for (int i = 0; i < request.inputs_size(); ++i) {
     const InputTensor& input = request.inputs(i);
-    if (input.shape_size() > 254) return absl::InvalidArgumentError(base::cat("input '", input.name(), "' has more than 254 dimensions"));
+    if (input.shape_size() > 254)
+      return absl::InvalidArgumentError(base::cat("input '", input.name(), "' has more than 254 dimensions"));
     TG_ASSIGN_OR_RETURN(DataType type, parse_type(input.datatype(), input.name()));
     Shape shape(input.shape().begin(), input.shape().end());
     auto tensor = raw ? from_raw(type, std::move(shape), request.raw_input_contents(i))

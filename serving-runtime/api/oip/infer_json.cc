@@ -15,7 +15,8 @@ constexpr size_t kMaxRank = 254;
 // Calls `member(key)` for each member of the object that comes next; it must step over the value.
 template <class Member>
 absl::Status read_object(JsonReader& reader, Member member) {
-  if (!reader.consume('{')) return absl::InvalidArgumentError(base::cat("JSON Value: ", quote_value(reader), " is not an object"));
+  if (!reader.consume('{'))
+    return absl::InvalidArgumentError(base::cat("JSON Value: ", quote_value(reader), " is not an object"));
   std::string key;
   for (bool more = !reader.consume('}'); more;) {
     if (!reader.read_key(key)) return reader.error();
@@ -27,7 +28,8 @@ absl::Status read_object(JsonReader& reader, Member member) {
 
 template <class Element>
 absl::Status read_array(JsonReader& reader, Element element) {
-  if (!reader.consume('[')) return absl::InvalidArgumentError(base::cat("JSON Value: ", quote_value(reader), " is not an array"));
+  if (!reader.consume('['))
+    return absl::InvalidArgumentError(base::cat("JSON Value: ", quote_value(reader), " is not an array"));
   for (bool more = !reader.consume(']'); more;) {
     TG_RETURN_IF_ERROR(element());
     if (!reader.read_separator(']', more)) return reader.error();
@@ -163,7 +165,8 @@ absl::Status read_request(JsonReader& reader, InferRequest& request, std::vector
   return read_object(reader, [&](const std::string& key) -> absl::Status {
     if (key == "id") return read_text(reader, "id", request.id);
     if (key == "inputs") return read_array(reader, [&] { return read_input(reader, inputs.emplace_back()); });
-    if (key == "outputs") return read_array(reader, [&] { return read_output(reader, request.outputs.emplace_back()); });
+    if (key == "outputs")
+      return read_array(reader, [&] { return read_output(reader, request.outputs.emplace_back()); });
     if (key != "parameters") return skip(reader);
     return read_object(reader, [&](const std::string& parameter) -> absl::Status {
       if (parameter == "binary_data_output") return read_flag(reader, parameter, request.binary_by_default);
@@ -221,7 +224,8 @@ absl::StatusOr<InferRequest> parse_infer(std::string_view body, std::optional<si
   for (const RawInput& input : raw) {
     auto tensor = decode_input(json, binary, input);
     if (!tensor.ok()) return base::annotate(tensor.status(), base::cat("input '", input.name, "'"));
-    if (!names.insert(input.name).second) return absl::InvalidArgumentError(base::cat("input '", input.name, "' is there twice"));
+    if (!names.insert(input.name).second)
+      return absl::InvalidArgumentError(base::cat("input '", input.name, "' is there twice"));
     request.inputs.push_back({input.name, *std::move(tensor)});
   }
   if (!binary.empty()) {

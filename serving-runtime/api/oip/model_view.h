@@ -1,6 +1,6 @@
 #pragma once
-// How the Open Inference Protocol, which knows no signatures, sees a servable: its default signature, or the one that the
-// request's parameter `signature_name` names.
+// How the Open Inference Protocol, which knows no signatures, sees a servable: its default signature, or the one that
+// the request's parameter `signature_name` names.
 #include <absl/status/statusor.h>
 
 #include <string>

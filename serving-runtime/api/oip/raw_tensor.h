@@ -1,6 +1,6 @@
 #pragma once
-// Tensors as the Open Inference Protocol's raw bytes: little-endian elements in row-major order; BYTES as a 32-bit length
-// before each string. The same in the REST binary extension and in gRPC's raw contents.
+// Tensors as the Open Inference Protocol's raw bytes: little-endian elements in row-major order; BYTES as a 32-bit
+// length before each string. The same in the REST binary extension and in gRPC's raw contents.
 #include <absl/status/statusor.h>
 
 #include <string>

@@ -108,8 +108,8 @@ absl::StatusOr<InferResponse> run_infer(const ServableTable& table, const ModelS
 
 void RestApi::handle(net::ServerRequest request, net::Responder respond) {
   if (request.path() == "/v2" || request.path() == "/v2/") {
-    return respond(json_response({{"name", kServerName}, {"version", kServerVersion},
-                                  {"extensions", {"binary_tensor_data"}}}));
+    return respond(
+        json_response({{"name", kServerName}, {"version", kServerVersion}, {"extensions", {"binary_tensor_data"}}}));
   }
   auto path = parse_path(request.path());
   if (!path.ok()) return respond(error_response(path.status()));
@@ -128,10 +128,10 @@ void RestApi::handle(net::ServerRequest request, net::Responder respond) {
     return respond(metadata.ok() ? json_response(*metadata) : error_response(metadata.status()));
   }
   // std::function wants what it holds to be copyable.
-  auto pending = std::make_shared<std::pair<net::ServerRequest, net::Responder>>(std::move(request), std::move(respond));
-  absl::Status queued = context_.gate.run([this, spec = std::move(path->model), pending] {
-    pending->second(infer(spec, pending->first));
-  });
+  auto pending =
+      std::make_shared<std::pair<net::ServerRequest, net::Responder>>(std::move(request), std::move(respond));
+  absl::Status queued = context_.gate.run(
+      [this, spec = std::move(path->model), pending] { pending->second(infer(spec, pending->first)); });
   if (!queued.ok()) pending->second(error_response(queued));
 }
 

@@ -10,7 +10,8 @@ namespace pb = tensorflow::serving;
 
 constexpr std::string_view kSignatureField = "signature_def";
 
-void describe(const std::vector<model::TensorSpec>& specs, google::protobuf::Map<std::string, tensorflow::TensorInfo>& map) {
+void describe(const std::vector<model::TensorSpec>& specs,
+              google::protobuf::Map<std::string, tensorflow::TensorInfo>& map) {
   for (const auto& spec : specs) {
     tensorflow::TensorInfo& info = map[spec.name];
     info.set_name(spec.tensor_name);
@@ -73,7 +74,8 @@ absl::Status get_model_metadata(const ServableTable& table, const pb::GetModelMe
     return absl::InvalidArgumentError("GetModelMetadataRequest must specify at least one metadata_field");
   }
   for (const std::string& field : request.metadata_field()) {
-    if (field != kSignatureField) return absl::InvalidArgumentError(base::cat("Metadata field ", field, " is not supported"));
+    if (field != kSignatureField)
+      return absl::InvalidArgumentError(base::cat("Metadata field ", field, " is not supported"));
   }
   TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(request.model_spec()));
   TG_ASSIGN_OR_RETURN(auto servable, table.find(spec));

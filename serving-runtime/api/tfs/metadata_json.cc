@@ -36,9 +36,9 @@ std::string metadata_json(const Servable& servable) {
                                   {"method_name", signature.method_name},
                                   {"defaults", Json::object()}};
   }
-  return print({{"model_spec",
-                 {{"name", servable.name()}, {"signature_name", ""}, {"version", servable.version_text()}}},
-                {"metadata", {{"signature_def", {{"signature_def", signatures}}}}}});
+  return print(
+      {{"model_spec", {{"name", servable.name()}, {"signature_name", ""}, {"version", servable.version_text()}}},
+       {"metadata", {{"signature_def", {{"signature_def", signatures}}}}}});
 }
 
 std::string status_json(const std::map<int64_t, VersionEntry, std::greater<>>& versions) {

@@ -21,7 +21,8 @@ absl::Status element_error(int64_t element, std::string_view key, const absl::St
 
 std::string names_of(const model::Signature& signature) {
   std::string names;
-  for (const auto& spec : signature.inputs) base::append(names, names.empty() ? "" : ","), base::append(names, spec.name);
+  for (const auto& spec : signature.inputs)
+    base::append(names, names.empty() ? "" : ","), base::append(names, spec.name);
   return names;
 }
 
@@ -51,7 +52,8 @@ absl::Status RowInput::add_slice(JsonReader& reader) {
 
 class RowDecoder {
  public:
-  RowDecoder(std::string_view text, size_t at, const model::Signature& signature) : reader_(text), signature_(signature) {
+  RowDecoder(std::string_view text, size_t at, const model::Signature& signature)
+      : reader_(text), signature_(signature) {
     reader_.seek(at);
     for (const auto& spec : signature.inputs) inputs_.emplace_back(spec);
   }
@@ -93,8 +95,8 @@ class RowDecoder {
       if (!reader_.read_key(key)) return reader_.error();
       auto input = std::find_if(inputs_.begin(), inputs_.end(), [&](const auto& i) { return i.spec->name == key; });
       if (input == inputs_.end() || input->last_row == rows_) {
-        std::string_view problem =
-            input == inputs_.end() ? "JSON object: does not have named input: " : "JSON object: names twice the input: ";
+        std::string_view problem = input == inputs_.end() ? "JSON object: does not have named input: "
+                                                          : "JSON object: names twice the input: ";
         return element_error(rows_, key, absl::InvalidArgumentError(base::cat(problem, key)));
       }
       if (absl::Status added = input->add_slice(reader_); !added.ok()) return element_error(rows_, key, added);
@@ -191,8 +193,8 @@ absl::StatusOr<int64_t> common_batch_size(const std::vector<NamedTensor>& output
       return absl::InvalidArgumentError(base::cat("Tensor name: ", output.name, " has no shape information "));
     }
     if (batch >= 0 && batch != shape[0]) {
-      return absl::InvalidArgumentError(base::cat("Tensor name: ", output.name, " has inconsistent batch size: ",
-                                                  shape[0], " expecting: ", batch));
+      return absl::InvalidArgumentError(
+          base::cat("Tensor name: ", output.name, " has inconsistent batch size: ", shape[0], " expecting: ", batch));
     }
     batch = shape[0];
   }

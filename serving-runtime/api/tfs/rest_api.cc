@@ -42,13 +42,14 @@ void RestApi::handle(net::ServerRequest request, net::Responder respond) {
   auto path = parse_rest_path(request.method, request.path());
   if (!path.ok()) return respond(error_response(path.status()));
   if (path->verb != Verb::kPredict) {
-    return respond(error_response(absl::UnimplementedError("This server answers :predict; classify and regress are not offered")));
+    return respond(
+        error_response(absl::UnimplementedError("This server answers :predict; classify and regress are not offered")));
   }
   // std::function wants what it holds to be copyable.
-  auto pending = std::make_shared<std::pair<net::ServerRequest, net::Responder>>(std::move(request), std::move(respond));
-  absl::Status queued = context_.gate.run([this, spec = std::move(path->model), pending] {
-    pending->second(predict(spec, pending->first));
-  });
+  auto pending =
+      std::make_shared<std::pair<net::ServerRequest, net::Responder>>(std::move(request), std::move(respond));
+  absl::Status queued = context_.gate.run(
+      [this, spec = std::move(path->model), pending] { pending->second(predict(spec, pending->first)); });
   if (!queued.ok()) pending->second(error_response(queued));
 }
 

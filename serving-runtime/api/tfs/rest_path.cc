@@ -46,10 +46,14 @@ bool take_verb(std::string_view& rest, bool post, Verb& verb) {
     verb = take(rest, "/metadata") ? Verb::kMetadata : Verb::kStatus;
     return rest.empty();
   }
-  if (take(rest, ":predict")) verb = Verb::kPredict;
-  else if (take(rest, ":classify")) verb = Verb::kClassify;
-  else if (take(rest, ":regress")) verb = Verb::kRegress;
-  else return false;
+  if (take(rest, ":predict"))
+    verb = Verb::kPredict;
+  else if (take(rest, ":classify"))
+    verb = Verb::kClassify;
+  else if (take(rest, ":regress"))
+    verb = Verb::kRegress;
+  else
+    return false;
   return rest.empty();
 }
 
@@ -72,7 +76,8 @@ absl::StatusOr<RestPath> parse_rest_path(std::string_view method, std::string_vi
     std::string_view label = take_name(rest);
     if (label.empty()) return malformed;
     parsed.model.label = percent_decode(label);
-    if (!parsed.model.label) return absl::InvalidArgumentError(base::cat("Failed to decode model version label:", label));
+    if (!parsed.model.label)
+      return absl::InvalidArgumentError(base::cat("Failed to decode model version label:", label));
   }
   if (!take_verb(rest, post, parsed.verb)) return malformed;
   auto decoded = percent_decode(name);

@@ -29,7 +29,8 @@ absl::StatusOr<Shape> read_shape(const TensorProto& proto) {
 template <class To, class Field>
 absl::StatusOr<AlignedBuffer> expand(const Field& field, int64_t count) {
   if (count > field.size() && count > kMostRepeatedBytes / static_cast<int64_t>(sizeof(To))) {
-    return absl::InvalidArgumentError(base::cat("A tensor of ", count, " elements came with only ", field.size(), " values"));
+    return absl::InvalidArgumentError(
+        base::cat("A tensor of ", count, " elements came with only ", field.size(), " values"));
   }
   AlignedBuffer data(static_cast<size_t>(count) * sizeof(To));
   auto* out = reinterpret_cast<To*>(data.data());
@@ -41,21 +42,35 @@ absl::StatusOr<AlignedBuffer> expand(const Field& field, int64_t count) {
 
 absl::StatusOr<AlignedBuffer> read_numbers(const TensorProto& proto, DataType type, int64_t count) {
   switch (type) {
-    case DataType::kFloat: return expand<float>(proto.float_val(), count);
-    case DataType::kDouble: return expand<double>(proto.double_val(), count);
-    case DataType::kInt32: return expand<int32_t>(proto.int_val(), count);
-    case DataType::kInt16: return expand<int16_t>(proto.int_val(), count);
-    case DataType::kInt8: return expand<int8_t>(proto.int_val(), count);
-    case DataType::kUint8: return expand<uint8_t>(proto.int_val(), count);
-    case DataType::kUint16: return expand<uint16_t>(proto.int_val(), count);
-    case DataType::kInt64: return expand<int64_t>(proto.int64_val(), count);
-    case DataType::kBool: return expand<uint8_t>(proto.bool_val(), count);
+    case DataType::kFloat:
+      return expand<float>(proto.float_val(), count);
+    case DataType::kDouble:
+      return expand<double>(proto.double_val(), count);
+    case DataType::kInt32:
+      return expand<int32_t>(proto.int_val(), count);
+    case DataType::kInt16:
+      return expand<int16_t>(proto.int_val(), count);
+    case DataType::kInt8:
+      return expand<int8_t>(proto.int_val(), count);
+    case DataType::kUint8:
+      return expand<uint8_t>(proto.int_val(), count);
+    case DataType::kUint16:
+      return expand<uint16_t>(proto.int_val(), count);
+    case DataType::kInt64:
+      return expand<int64_t>(proto.int64_val(), count);
+    case DataType::kBool:
+      return expand<uint8_t>(proto.bool_val(), count);
     case DataType::kHalf:
-    case DataType::kBfloat16: return expand<uint16_t>(proto.half_val(), count);
-    case DataType::kUint32: return expand<uint32_t>(proto.uint32_val(), count);
-    case DataType::kUint64: return expand<uint64_t>(proto.uint64_val(), count);
-    case DataType::kComplex64: return expand<float>(proto.scomplex_val(), 2 * count);
-    case DataType::kComplex128: return expand<double>(proto.dcomplex_val(), 2 * count);
+    case DataType::kBfloat16:
+      return expand<uint16_t>(proto.half_val(), count);
+    case DataType::kUint32:
+      return expand<uint32_t>(proto.uint32_val(), count);
+    case DataType::kUint64:
+      return expand<uint64_t>(proto.uint64_val(), count);
+    case DataType::kComplex64:
+      return expand<float>(proto.scomplex_val(), 2 * count);
+    case DataType::kComplex128:
+      return expand<double>(proto.dcomplex_val(), 2 * count);
     default:
       return absl::UnimplementedError(base::cat("Tensors of type ", model::tensorflow_name(type), " cannot be sent"));
   }
@@ -92,7 +107,8 @@ absl::StatusOr<StringList> read_strings(const TensorProto& proto, int64_t count)
   }
   StringList strings;
   for (int64_t i = 0; i < count; ++i) {
-    strings.push(given == 0 ? std::string_view() : std::string_view(proto.string_val(static_cast<int>(std::min<int64_t>(i, given - 1)))));
+    strings.push(given == 0 ? std::string_view()
+                            : std::string_view(proto.string_val(static_cast<int>(std::min<int64_t>(i, given - 1)))));
   }
   return strings;
 }
@@ -106,22 +122,37 @@ void fill(const Tensor& tensor, Field* field) {
 
 void write_numbers(const Tensor& tensor, TensorProto& proto) {
   switch (tensor.type()) {
-    case DataType::kFloat: return fill<float>(tensor, proto.mutable_float_val());
-    case DataType::kDouble: return fill<double>(tensor, proto.mutable_double_val());
-    case DataType::kInt32: return fill<int32_t>(tensor, proto.mutable_int_val());
-    case DataType::kInt16: return fill<int16_t>(tensor, proto.mutable_int_val());
-    case DataType::kInt8: return fill<int8_t>(tensor, proto.mutable_int_val());
-    case DataType::kUint8: return fill<uint8_t>(tensor, proto.mutable_int_val());
-    case DataType::kUint16: return fill<uint16_t>(tensor, proto.mutable_int_val());
-    case DataType::kInt64: return fill<int64_t>(tensor, proto.mutable_int64_val());
-    case DataType::kBool: return fill<uint8_t>(tensor, proto.mutable_bool_val());
+    case DataType::kFloat:
+      return fill<float>(tensor, proto.mutable_float_val());
+    case DataType::kDouble:
+      return fill<double>(tensor, proto.mutable_double_val());
+    case DataType::kInt32:
+      return fill<int32_t>(tensor, proto.mutable_int_val());
+    case DataType::kInt16:
+      return fill<int16_t>(tensor, proto.mutable_int_val());
+    case DataType::kInt8:
+      return fill<int8_t>(tensor, proto.mutable_int_val());
+    case DataType::kUint8:
+      return fill<uint8_t>(tensor, proto.mutable_int_val());
+    case DataType::kUint16:
+      return fill<uint16_t>(tensor, proto.mutable_int_val());
+    case DataType::kInt64:
+      return fill<int64_t>(tensor, proto.mutable_int64_val());
+    case DataType::kBool:
+      return fill<uint8_t>(tensor, proto.mutable_bool_val());
     case DataType::kHalf:
-    case DataType::kBfloat16: return fill<uint16_t>(tensor, proto.mutable_half_val());
-    case DataType::kUint32: return fill<uint32_t>(tensor, proto.mutable_uint32_val());
-    case DataType::kUint64: return fill<uint64_t>(tensor, proto.mutable_uint64_val());
-    case DataType::kComplex64: return fill<float>(tensor, proto.mutable_scomplex_val());
-    case DataType::kComplex128: return fill<double>(tensor, proto.mutable_dcomplex_val());
-    default: proto.set_tensor_content(std::string(tensor.bytes()));
+    case DataType::kBfloat16:
+      return fill<uint16_t>(tensor, proto.mutable_half_val());
+    case DataType::kUint32:
+      return fill<uint32_t>(tensor, proto.mutable_uint32_val());
+    case DataType::kUint64:
+      return fill<uint64_t>(tensor, proto.mutable_uint64_val());
+    case DataType::kComplex64:
+      return fill<float>(tensor, proto.mutable_scomplex_val());
+    case DataType::kComplex128:
+      return fill<double>(tensor, proto.mutable_dcomplex_val());
+    default:
+      proto.set_tensor_content(std::string(tensor.bytes()));
   }
 }
 
@@ -139,9 +170,9 @@ absl::StatusOr<Tensor> from_proto(const TensorProto& proto) {
   if (!proto.tensor_content().empty()) {
     auto expected = static_cast<size_t>(count) * model::size_of(type);
     if (proto.tensor_content().size() != expected || expected == 0) {
-      return absl::InvalidArgumentError(base::cat("tensor_content has ", proto.tensor_content().size(),
-                                                  " bytes; type ", model::tensorflow_name(type), " and shape ",
-                                                  shape_text(shape), " need ", expected));
+      return absl::InvalidArgumentError(base::cat("tensor_content has ", proto.tensor_content().size(), " bytes; type ",
+                                                  model::tensorflow_name(type), " and shape ", shape_text(shape),
+                                                  " need ", expected));
     }
     data.append(proto.tensor_content());
   } else {

@@ -33,8 +33,8 @@ void put_double(std::string& out, uint32_t field, double value) {
 
 }  // namespace
 
-// ConfigProto: intra_op_parallelism_threads = 2, inter_op_parallelism_threads = 5, gpu_options = 6, allow_soft_placement
-// = 7. GPUOptions: per_process_gpu_memory_fraction = 1, allow_growth = 4, visible_device_list = 5.
+// ConfigProto: intra_op_parallelism_threads = 2, inter_op_parallelism_threads = 5, gpu_options = 6,
+// allow_soft_placement = 7. GPUOptions: per_process_gpu_memory_fraction = 1, allow_growth = 4, visible_device_list = 5.
 std::string serialize(const SessionConfig& config) {
   std::string gpu;
   if (config.gpu_memory_fraction > 0) put_double(gpu, 1, config.gpu_memory_fraction);

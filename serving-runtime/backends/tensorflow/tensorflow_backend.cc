@@ -72,13 +72,20 @@ std::vector<std::string> library_folders(const std::string& chosen) {
 
 Failure apply_option(const std::string& key, const std::string& value, SessionConfig& config, std::string& folder) {
   try {
-    if (key == "library_dir") folder = value;
-    else if (key == "intra_op_threads") config.intra_op_threads = std::stoi(value);
-    else if (key == "inter_op_threads") config.inter_op_threads = std::stoi(value);
-    else if (key == "gpu_allow_growth") config.gpu_allow_growth = value == "true";
-    else if (key == "gpu_memory_fraction") config.gpu_memory_fraction = std::stod(value);
-    else if (key == "visible_gpus") config.visible_gpus = value;
-    else return {kInvalidArgument, "the tensorflow backend has no option '" + key + "'"};
+    if (key == "library_dir")
+      folder = value;
+    else if (key == "intra_op_threads")
+      config.intra_op_threads = std::stoi(value);
+    else if (key == "inter_op_threads")
+      config.inter_op_threads = std::stoi(value);
+    else if (key == "gpu_allow_growth")
+      config.gpu_allow_growth = value == "true";
+    else if (key == "gpu_memory_fraction")
+      config.gpu_memory_fraction = std::stod(value);
+    else if (key == "visible_gpus")
+      config.visible_gpus = value;
+    else
+      return {kInvalidArgument, "the tensorflow backend has no option '" + key + "'"};
   } catch (const std::logic_error&) {
     return {kInvalidArgument, "option " + key + " of the tensorflow backend is not a number: '" + value + "'"};
   }
@@ -126,9 +133,8 @@ void signatures(TidegateModel* model, const TidegateSignature** signatures, uint
 TidegateCode run(TidegateModel* model, uint64_t signature, const TidegateTensor* inputs, uint64_t num_inputs,
                  const uint64_t* output_indices, uint64_t num_outputs, TidegateTensor* outputs,
                  TidegateError* error) noexcept {
-  return guarded(error, [&] {
-    return model->model->run(signature, inputs, num_inputs, output_indices, num_outputs, outputs);
-  });
+  return guarded(
+      error, [&] { return model->model->run(signature, inputs, num_inputs, output_indices, num_outputs, outputs); });
 }
 
 constexpr TidegateBackendApi kApi = {sizeof(TidegateBackendApi),

@@ -41,10 +41,9 @@ std::unique_ptr<TensorflowLibrary> TensorflowLibrary::open(const std::vector<std
 
   auto loaded = std::make_unique<TensorflowLibrary>();
   const char* missing = nullptr;
-#define TIDEGATE_LOOK_UP(function)                                                                   \
-  loaded->function = reinterpret_cast<decltype(&::function)>(dlsym(library, #function));             \
-  if (!loaded->function)                                                                             \
-    loaded->function = reinterpret_cast<decltype(&::function)>(dlsym(framework, #function));         \
+#define TIDEGATE_LOOK_UP(function)                                                                                \
+  loaded->function = reinterpret_cast<decltype(&::function)>(dlsym(library, #function));                          \
+  if (!loaded->function) loaded->function = reinterpret_cast<decltype(&::function)>(dlsym(framework, #function)); \
   if (!loaded->function) missing = #function;
   TIDEGATE_TENSORFLOW_FUNCTIONS(TIDEGATE_LOOK_UP)
 #undef TIDEGATE_LOOK_UP

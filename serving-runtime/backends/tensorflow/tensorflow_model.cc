@@ -110,8 +110,8 @@ std::vector<TidegateTensorSpec>& TensorflowModel::describe(const std::vector<mod
   auto& described = c_specs_.emplace_back();
   for (const model::TensorSpec& spec : specs) {
     int32_t rank = spec.unknown_rank ? -1 : static_cast<int32_t>(spec.shape.size());
-    described.push_back({spec.name.c_str(), spec.tensor_name.c_str(), static_cast<int32_t>(spec.type), rank,
-                         spec.shape.data()});
+    described.push_back(
+        {spec.name.c_str(), spec.tensor_name.c_str(), static_cast<int32_t>(spec.type), rank, spec.shape.data()});
   }
   return described;
 }

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "model/saved_model_proto.h"
 #include "serving-runtime/backends/backend_abi.h"
 #include "serving-runtime/backends/tensorflow/tensorflow_library.h"
-#include "model/saved_model_proto.h"
 
 namespace tidegate::serving {
 
