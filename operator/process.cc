@@ -210,6 +210,9 @@ base::Task<void> Process::stop() {
 }
 
 void Process::lead() {
+  resolver_.forget_all();
+  scraper_.forget_readings();
+  executor_.forget_all();
   leaderships_.push_back(std::make_unique<Leadership>());
   base::Scope& scope = leaderships_.back()->scope;
   base::Scope& taking = leaderships_.back()->taking;

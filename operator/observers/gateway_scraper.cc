@@ -16,14 +16,6 @@ constexpr absl::Duration kUnconfirmedPeriod = absl::Seconds(1);
 constexpr absl::Duration kIdlePeriod = absl::Seconds(30);
 constexpr absl::Duration kTimeout = absl::Seconds(4);
 
-// Identifies the gateway's process: restarts of the container give a new id.
-std::string container_id(const kube::Pod& pod) {
-  for (const kube::ContainerStatus& container : pod.containers) {
-    if (!container.init) return container.container_id;
-  }
-  return "";
-}
-
 // Asks for the applied version alone: no object has this name.
 const std::vector<std::string>& no_objects() {
   static const std::vector<std::string> none{"-/-"};
@@ -31,6 +23,18 @@ const std::vector<std::string>& no_objects() {
 }
 
 }  // namespace
+
+std::string container_id(const kube::Pod& pod) {
+  for (const kube::ContainerStatus& container : pod.containers) {
+    if (!container.init) return container.container_id;
+  }
+  return "";
+}
+
+bool is_gone_for_good(const kube::Pod& pod) {
+  const bool leaving = pod.meta.deleted || pod.phase == "Failed" || pod.phase == "Succeeded";
+  return leaving && pod.has_ended();
+}
 
 ScrapeKind next_scrape(const ScrapeState& state) {
   if (state.measuring && (state.base_line_wanted || state.since_counts >= kCountsPeriod)) return ScrapeKind::kCounts;
@@ -79,15 +83,23 @@ std::map<std::string, GatewayReading> GatewayScraper::readings() const {
   return readings;
 }
 
+void GatewayScraper::forget_readings() {
+  for (auto& [pod, target] : targets_) {
+    target = Target{};
+  }
+}
+
 void GatewayScraper::tick(base::Scope& scope) {
   forget_gone_pods();
   if (!tls_) return;
   const bool measuring = !ledger_.objects().empty();
   for (const auto& [key, pod] : pods_.list()) {
-    if (pod->ip.empty() || pod->has_ended()) continue;
+    if (pod->ip.empty() || is_gone_for_good(*pod)) continue;
     Target& target = targets_[key.name];
     if (target.in_flight) continue;
     const absl::Duration now = clock_.uptime();
+    // Another process: what the last one had applied says nothing about it.
+    if (target.reading.read_at && target.reading.instance != container_id(*pod)) target = Target{};
     const ScrapeKind kind = next_scrape({now - target.asked_at, now - target.asked_counts_at, measuring,
                                          base_line_wanted_at_ > target.asked_counts_at, unconfirmed_(key.name)});
     if (kind == ScrapeKind::kNone) continue;
@@ -155,6 +167,7 @@ void GatewayScraper::succeeded(const std::string& pod, absl::Time begun, const s
   if (reading.unreachable_since) base::log_info("gateway answers again", {{"pod", pod}});
   reading.read_at = begun;
   reading.applied_resource_version = traffic::resource_version_of(scrape.routes_version);
+  reading.instance = scrape.instance;
   reading.unreachable_since.reset();
   reading.error.clear();
   if (counts) ledger_.absorb(pod, begun, objects, scrape);

@@ -33,7 +33,13 @@ struct GatewayReading {
   uint64_t applied_resource_version = 0;
   std::optional<absl::Time> unreachable_since;  // the first of the failures since the last answer
   std::string error;
+  std::string instance;  // the container that answered last
 };
+
+// Identifies a gateway pod's process: a restart of its container gives a new one. Empty before it runs.
+std::string container_id(const kube::Pod& pod);
+// Whether it can never send a request again. A container that ended is restarted unless the pod goes, too.
+bool is_gone_for_good(const kube::Pod& pod);
 
 enum class ScrapeKind { kNone, kVersions, kCounts };
 
@@ -62,6 +68,8 @@ class GatewayScraper {
   // A window was opened: take its base line now.
   void wake(bool base_line);
   base::Task<void> run(base::Scope& scope);
+  // What an earlier leadership read is no truth about the present.
+  void forget_readings();
 
   // By pod name; pods that have not been asked yet, or are gone, are not in it.
   std::map<std::string, GatewayReading> readings() const;

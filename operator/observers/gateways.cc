@@ -7,15 +7,19 @@
 namespace tidegate::operator_ {
 namespace {
 
-// What the proxy itself told this replica. A pod may have two streams for a moment while it reconnects.
+// What the proxy itself told this replica. A pod may have two streams for a moment while it reconnects; one of them may
+// be that of a process that is no more, so the lower one counts.
 void add_acknowledgements(const xds::ServerStatus& xds, rollout::Proxy& proxy) {
+  std::optional<uint64_t> acknowledged;
   for (const xds::NodeStatus& node : xds.nodes) {
     if (node.node_id != proxy.name) continue;
-    proxy.applied_resource_version = std::max(proxy.applied_resource_version, node.applied_resource_version());
+    const uint64_t applied = node.applied_resource_version();
+    acknowledged = std::min(acknowledged.value_or(applied), applied);
     for (const xds::TypeStatus& type : node.types) {
       if (type.rejection) proxy.rejection = type.rejection->message;
     }
   }
+  proxy.applied_resource_version = std::max(proxy.applied_resource_version, acknowledged.value_or(0));
 }
 
 }  // namespace
@@ -25,12 +29,13 @@ std::vector<rollout::Proxy> proxies(const std::vector<std::shared_ptr<const kube
                                     absl::Time now) {
   std::vector<rollout::Proxy> proxies;
   for (const auto& pod : pods) {
-    if (pod->has_ended()) continue;
+    if (is_gone_for_good(*pod)) continue;
     rollout::Proxy proxy;
     proxy.name = pod->meta.name;
     proxy.ready = pod->ready && !pod->meta.deleted;
     if (auto reading = readings.find(proxy.name); reading != readings.end()) {
-      proxy.applied_resource_version = reading->second.applied_resource_version;
+      const bool same_process = reading->second.instance == container_id(*pod);
+      if (same_process) proxy.applied_resource_version = reading->second.applied_resource_version;
       proxy.unreachable_since = reading->second.unreachable_since;
     }
     add_acknowledgements(xds, proxy);

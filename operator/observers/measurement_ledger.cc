@@ -88,6 +88,15 @@ bool MeasurementLedger::open(const kube::ObjectKey& object, const MeasurementWin
   return true;
 }
 
+bool MeasurementLedger::is_open(const kube::ObjectKey& object, const MeasurementWindow& window) const {
+  auto known = entries_.find(object);
+  return known != entries_.end() && known->second.window == window;
+}
+
+void MeasurementLedger::mark_dirty(const kube::ObjectKey& object) {
+  if (auto known = entries_.find(object); known != entries_.end()) known->second.dirty = true;
+}
+
 std::vector<std::string> MeasurementLedger::objects() const {
   std::vector<std::string> objects;
   for (const auto& [key, entry] : entries_) objects.push_back(key.to_string());

@@ -35,6 +35,7 @@ class MeasurementLedger {
   // Begins to measure; nothing happens when exactly this window is open. Returns whether it is new.
   bool open(const kube::ObjectKey& object, const MeasurementWindow& window);
   void close(const kube::ObjectKey& object) { entries_.erase(object); }
+  bool is_open(const kube::ObjectKey& object, const MeasurementWindow& window) const;
 
   // "<namespace>/<name>" of all objects with an open window: what a scrape must ask for.
   std::vector<std::string> objects() const;
@@ -50,6 +51,8 @@ class MeasurementLedger {
   bool dirty(const kube::ObjectKey& object) const;
   // JSON of all that is known about the open window. Needs an open window.
   std::string evidence(const kube::ObjectKey& object);
+  // What evidence() handed out was not saved.
+  void mark_dirty(const kube::ObjectKey& object);
   // Takes over what another leader measured, if it is about the open window and nothing was measured here yet.
   // INVALID_ARGUMENT: the text is not what evidence() wrote; the ledger then starts from nothing.
   absl::Status restore(const kube::ObjectKey& object, const std::string& evidence);

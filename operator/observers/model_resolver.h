@@ -61,6 +61,8 @@ class ModelResolver {
 
   // Looks now; also how a new or changed object is made known.
   void look(const kube::ObjectKey& key) { queue_.add(key); }
+  // What an earlier leadership found: the stores may have changed since.
+  void forget_all() { entries_.clear(); }
   // One of the workers; until `scope` ends.
   base::Task<void> work(base::Scope& scope);
 

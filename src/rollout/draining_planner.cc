@@ -42,7 +42,11 @@ bool needed_as_reserve(const Draft& draft, const api::DrainingStatus& draining) 
 
 // True when its pods may go.
 bool is_drained(Draft& draft, api::DrainingStatus& draining) {
-  if (!unreachable_now(draft, draining.revision)) return false;
+  if (!unreachable_now(draft, draining.revision)) {
+    // A proxy may have gone back to an older configuration: the time begins again when all are there.
+    draining.verified_at.reset();
+    return false;
+  }
   if (!draining.verified_at) draining.verified_at = draft.now();
   const absl::Time due = *draining.verified_at + drain_time(draft);
   if (draft.now() < due) {
@@ -62,9 +66,8 @@ void scale_to_zero(Draft& draft, const Workload& workload) {
 
 bool has_role(const Draft& draft, std::string_view revision) {
   const api::ModelDeploymentStatus& status = draft.status;
-  const bool drains =
-      std::any_of(status.draining.begin(), status.draining.end(),
-                  [&](const api::DrainingStatus& draining) { return draining.revision == revision; });
+  const bool drains = std::any_of(status.draining.begin(), status.draining.end(),
+                                  [&](const api::DrainingStatus& draining) { return draining.revision == revision; });
   return drains || (status.stable && status.stable->revision == revision) ||
          (status.canary && status.canary->revision == revision) || draft.share(revision) > 0;
 }

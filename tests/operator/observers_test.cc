@@ -181,6 +181,28 @@ TEST(Gateways, AreAsFarAsTheirAnswersOrTheirAcknowledgementsSay) {
   EXPECT_EQ(found[2].applied_resource_version, 0u);
 }
 
+TEST(Gateways, ThatWereRestartedHaveAppliedNothingYet) {
+  auto restarted = gateway("g1");
+  kube::ContainerStatus envoy;
+  envoy.name = "envoy";
+  envoy.container_id = "containerd://second";
+  restarted->containers = {envoy};
+  std::map<std::string, GatewayReading> readings{{"g1", {kFrom, 11, std::nullopt, "", "containerd://first"}}};
+  EXPECT_EQ(proxies({restarted}, readings, {}, kFrom)[0].applied_resource_version, 0u);
+  readings["g1"].instance = "containerd://second";
+  EXPECT_EQ(proxies({restarted}, readings, {}, kFrom)[0].applied_resource_version, 11u);
+}
+
+TEST(Gateways, WhoseContainerEndedStillCountBecauseItIsStartedAgain) {
+  auto crashed = gateway("g1");
+  kube::ContainerStatus envoy;
+  envoy.state = kube::ContainerStatus::State::kTerminated;
+  crashed->containers = {envoy};
+  EXPECT_EQ(proxies({crashed}, {}, {}, kFrom).size(), 1u);
+  crashed->meta.deleted = kFrom;
+  EXPECT_EQ(proxies({crashed}, {}, {}, kFrom).size(), 0u);
+}
+
 TEST(Gateways, AreGivenUpOnlyWhenUnreachableForLongAndNotReady) {
   auto lost = gateway("g1");
   std::map<std::string, GatewayReading> readings{{"g1", {std::nullopt, 0, kFrom, "connection refused"}}};
@@ -277,6 +299,24 @@ TEST(PodReport, TellsCrashesWithoutWordsOfTheirOwn) {
   EXPECT_THAT(crash->message, HasSubstr("exit code 139"));
   container.reason = "OOMKilled";
   EXPECT_EQ(pod_failure(pod_with(container))->reason, "OOMKilled");
+}
+
+TEST(PodReport, DoesNotTakeOneRestartForACrashLoop) {
+  kube::ContainerStatus container;
+  container.name = "runtime";
+  container.state = kube::ContainerStatus::State::kRunning;
+  container.restart_count = 1;
+  container.last_termination = {"Error", "", 255, kFrom};  // the node was restarted
+  EXPECT_FALSE(pod_failure(pod_with(container)).has_value());
+  container.restart_count = 2;
+  EXPECT_TRUE(pod_failure(pod_with(container)).has_value());
+}
+
+TEST(PodReport, SaysNothingOfPodsThatWereReplacedAndAreOnlyRemembered) {
+  auto evicted = std::make_shared<kube::Pod>();
+  evicted->phase = "Failed";
+  evicted->reason = "Evicted";
+  EXPECT_THAT(report_of({evicted}).failures, testing::IsEmpty());
 }
 
 TEST(PodReport, TellsImagesAndPlacesThatAreMissing) {

@@ -1,4 +1,4 @@
-// The rules of rollouts, one test each (docs/design: Rollouts), against a small cluster on a virtual clock.
+// The rules of rollouts, one test each (docs/rollout.md), against a small cluster on a virtual clock.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -126,6 +126,20 @@ TEST_F(Rules, R04_KeepsOldReplicasUntilEveryProxyConfirmsZeroWeightAndThenTheDra
   world.proxies["gateway-new"].stuck = false;
   ASSERT_TRUE(world.run_until([&] { return world.pods[rev("1")].replicas == 0; }));
   EXPECT_GE(world.now - promoted, absl::Seconds(35)) << "timeout 30 s and 5 s";
+}
+
+TEST_F(Rules, R04_TheDrainTimeBeginsAgainWhenAProxyHasFallenBehind) {
+  settle(world);
+  world.want("2");
+  ASSERT_TRUE(world.run_until([&] { return world.is_healthy_at("2"); }));
+  world.run_for(absl::Seconds(20));
+  world.proxies["gateway-restarted"].stuck = true;
+  world.run_for(absl::Minutes(2));
+  EXPECT_EQ(world.pods[rev("1")].replicas, 2);
+  world.proxies["gateway-restarted"].stuck = false;
+  const absl::Time caught_up = world.now;
+  ASSERT_TRUE(world.run_until([&] { return world.pods[rev("1")].replicas == 0; }));
+  EXPECT_GE(world.now - caught_up, absl::Seconds(35)) << "timeout 30 s and 5 s";
 }
 
 TEST_F(Rules, R05_StableIsNotScaledDownBeforeTheNewOneIsFullyAvailableAt100) {

@@ -26,11 +26,12 @@ kube::Json render(const api::ObjectMeta& object, std::string evidence) {
 
 }  // namespace
 
-base::Task<absl::Status> EvidenceKeeper::load(kube::ObjectKey object, base::Scope& scope) {
+base::Task<absl::Status> EvidenceKeeper::load(kube::ObjectKey object, MeasurementWindow window, base::Scope& scope) {
   const kube::ObjectKey key{object.ns, config_map_name(object.name)};
   absl::StatusOr<kube::Json> json = co_await client_.get(kube::resources::config_maps(), key, scope);
-  if (absl::IsNotFound(json.status())) co_return absl::OkStatus();
-  if (!json.ok()) co_return json.status();
+  if (!json.ok() && !absl::IsNotFound(json.status())) co_return json.status();
+  ledger_.open(object, window);
+  if (!json.ok()) co_return absl::OkStatus();
   const absl::Status restored = ledger_.restore(object, kube::string_at(*json, {"data", kDataKey}));
   // Text that somebody else wrote there must not stop a rollout: measuring starts from nothing.
   if (!restored.ok()) base::log_warning("evidence not used", {{"object", object.to_string()}, {"error", restored}});
@@ -48,6 +49,10 @@ base::Task<absl::Status> EvidenceKeeper::save(const api::ObjectMeta& object, boo
   apply.field_manager = kFieldManager;
   absl::StatusOr<kube::Json> written =
       co_await client_.apply(kube::resources::config_maps(), render(object, ledger_.evidence(key)), apply, scope);
+  if (!written.ok()) {
+    ledger_.mark_dirty(key);
+    saved_at_.erase(key);
+  }
   co_return written.status();
 }
 

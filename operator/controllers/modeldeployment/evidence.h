@@ -23,8 +23,9 @@ class EvidenceKeeper {
   EvidenceKeeper(kube::Client& client, MeasurementLedger& ledger, base::Clock& clock)
       : client_(client), ledger_(ledger), clock_(clock) {}
 
-  // Gives the ledger what another leader saved about the window that was just opened.
-  base::Task<absl::Status> load(kube::ObjectKey object, base::Scope& scope);
+  // Opens the window with what another leader saved about it. Not read is not the same as nothing there: on an error
+  // the window stays closed, so that no reading can get in first.
+  base::Task<absl::Status> load(kube::ObjectKey object, MeasurementWindow window, base::Scope& scope);
   // Writes what is new, if `now_or_never` or the period has passed.
   base::Task<absl::Status> save(const api::ObjectMeta& object, bool now_or_never, base::Scope& scope);
   void forget(const kube::ObjectKey& object) { saved_at_.erase(object); }

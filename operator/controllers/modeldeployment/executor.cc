@@ -39,30 +39,35 @@ Executor::Executor(kube::Client& client, const Stores& stores, kube::Expectation
       options_(std::move(options)) {}
 
 base::Task<absl::Status> Executor::execute(const Gathered& gathered, const rollout::Plan& plan, base::Scope& scope) {
-  absl::Status done = co_await ensure_address(gathered, scope);
-  if (!done.ok()) co_return done;
   if (plan.status_changed) {
-    done = co_await write_status(gathered, plan, scope);
+    absl::Status done = co_await write_status(gathered, plan, scope);
     if (!done.ok()) co_return done;
   }
   for (const rollout::CreateWorkload& step : plan.creates) {
-    done = co_await create(gathered, step, scope);
+    absl::Status done = co_await create(gathered, step, scope);
     if (!done.ok()) co_return done;
   }
   for (const rollout::ScaleWorkload& step : plan.scales) {
-    done = co_await scale(gathered, step, scope);
+    absl::Status done = co_await scale(gathered, step, scope);
     if (!done.ok()) co_return done;
   }
   for (const rollout::DeleteWorkload& step : plan.deletes) {
-    done = co_await remove(gathered, step, scope);
+    absl::Status done = co_await remove(gathered, step, scope);
     if (!done.ok()) co_return done;
   }
-  co_return absl::OkStatus();
+  // Last: a cluster that refuses the Service must not keep a rollback waiting.
+  absl::Status addressed = co_await ensure_address(gathered, scope);
+  co_return addressed;
 }
 
 const rollout::CreateError* Executor::create_error(const kube::ObjectKey& key) const {
   auto found = create_errors_.find(key);
   return found == create_errors_.end() ? nullptr : &found->second;
+}
+
+void Executor::forget_all() {
+  address_tried_.clear();
+  create_errors_.clear();
 }
 
 void Executor::forget(const kube::ObjectKey& key) {

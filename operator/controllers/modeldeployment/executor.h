@@ -36,6 +36,8 @@ class Executor {
   // Why the object's wanted revision could not be made, for as long as it could not; null: it could.
   const rollout::CreateError* create_error(const kube::ObjectKey& key) const;
   void forget(const kube::ObjectKey& key);
+  // What an earlier leadership remembered.
+  void forget_all();
 
  private:
   base::Task<absl::Status> ensure_address(const Gathered& gathered, base::Scope& scope);

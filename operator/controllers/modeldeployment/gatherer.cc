@@ -78,16 +78,21 @@ std::optional<rollout::ResolveError> digest_changed(const api::ModelDeployment& 
   return std::nullopt;
 }
 
-// The revision of that version that exists already; it stays wanted when its files were replaced.
+// The revision of that version that is in use; it stays wanted when its files were replaced. Others are not: nobody
+// asked for exactly what they are made of.
 void want_recorded_version(const ModelSource& found, const std::vector<DeploymentPointer>& deployments,
                            rollout::Observed& observed) {
+  const api::ModelDeploymentStatus& status = observed.status;
   for (const DeploymentPointer& deployment : deployments) {
     const kube::ObjectMeta& meta = deployment->meta;
     if (!meta.controller || meta.controller->uid != observed.metadata.uid) continue;
     if (meta.annotation(kModelUriAnnotation) != found.uri) continue;
     if (meta.annotation(kVersionAnnotation) != found.version) continue;
+    const bool is_canary = status.canary && status.canary->revision == meta.name;
+    const bool is_stable = status.stable && status.stable->revision == meta.name;
+    if (!is_canary && !is_stable) continue;
     observed.wanted = rollout::WantedRevision{meta.name, found.version, meta.annotation(kSourceDigestAnnotation)};
-    return;
+    if (is_canary) return;
   }
 }
 
@@ -142,7 +147,14 @@ std::optional<Gathered> gather(const kube::ObjectKey& key, const GatherSources& 
   observed.measurements = sources.ledger.measurements(key);
   observed.measurement_error = sources.measurement_error();
   observed.traffic_error = sources.traffic_error(key);
-  if (options.create_error && observed.wanted && options.create_error->revision == observed.wanted->revision) {
+  const bool is_there =
+      observed.wanted &&
+      std::any_of(observed.workloads.begin(), observed.workloads.end(), [&](const rollout::Workload& workload) {
+        return workload.revision == observed.wanted->revision && workload.owner_uid == observed.metadata.uid;
+      });
+  // A refusal of what is there all the same: the answer to an earlier request was lost.
+  if (options.create_error && observed.wanted && !is_there &&
+      options.create_error->revision == observed.wanted->revision) {
     observed.create_error = options.create_error;
   }
   return gathered;

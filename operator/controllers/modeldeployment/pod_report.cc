@@ -53,16 +53,23 @@ std::string describe(const Ending& ending, int restarts) {
   return text;
 }
 
-PodFailure failure_of_ending(const kube::Pod& pod, const ContainerStatus& container, const Ending& ending) {
+// One end says little: a node was restarted, a device was taken away, a probe came too early.
+bool ends_again_and_again(const ContainerStatus& container) {
+  return container.reason == "CrashLoopBackOff" || container.restart_count >= 2;
+}
+
+std::optional<PodFailure> failure_of_ending(const kube::Pod& pod, const ContainerStatus& container,
+                                            const Ending& ending) {
   const kube::Json words = own_words(ending.message);
   const std::string error = kube::string_at(words, {"error"});
   if (!error.empty()) {
     const bool load = container.name == kRuntimeContainer;
-    return {load ? PodFailureKind::kModelLoadFailed : PodFailureKind::kFetchFailed, pod.meta.name, error,
-            kube::string_at(words, {"message"})};
+    return PodFailure{load ? PodFailureKind::kModelLoadFailed : PodFailureKind::kFetchFailed, pod.meta.name, error,
+                      kube::string_at(words, {"message"})};
   }
+  if (!ends_again_and_again(container)) return std::nullopt;
   const std::string reason = ending.reason.empty() || ending.reason == "Error" ? "CrashLoopBackOff" : ending.reason;
-  return {PodFailureKind::kCrashLoop, pod.meta.name, reason, describe(ending, container.restart_count)};
+  return PodFailure{PodFailureKind::kCrashLoop, pod.meta.name, reason, describe(ending, container.restart_count)};
 }
 
 std::optional<PodFailure> container_failure(const kube::Pod& pod, const ContainerStatus& container) {
@@ -88,10 +95,6 @@ std::optional<PodFailure> container_failure(const kube::Pod& pod, const Containe
 bool is_serving(const kube::Pod& pod) { return pod.ready && !pod.meta.deleted && !pod.ip.empty(); }
 
 std::optional<PodFailure> pod_failure(const kube::Pod& pod) {
-  if (pod.phase == "Failed" && pod.containers.empty()) {
-    return PodFailure{PodFailureKind::kCrashLoop, pod.meta.name, pod.reason.empty() ? "PodFailed" : pod.reason,
-                      pod.message};
-  }
   for (const ContainerStatus& container : pod.containers) {
     if (auto failure = container_failure(pod, container)) return failure;
   }
@@ -109,7 +112,8 @@ PodReport report_of(const std::vector<std::shared_ptr<const kube::Pod>>& pods) {
     if (report.content_digest.empty() && fetch != nullptr && fetch->exit_code == 0) {
       report.content_digest = kube::string_at(own_words(fetch->message), {"digest"});
     }
-    if (pod->meta.deleted) continue;
+    // A pod that has ended for good (evicted, say) is replaced by its ReplicaSet and only remembered.
+    if (pod->meta.deleted || pod->phase == "Failed" || pod->phase == "Succeeded") continue;
     if (is_serving(*pod)) ++report.serving;
     if (auto failure = pod_failure(*pod)) report.failures.push_back(*std::move(failure));
   }

@@ -52,8 +52,8 @@ base::Task<absl::Status> Reconciler::reconcile(kube::ObjectKey key, base::Scope&
     requeue_[key] = kube::Expectations::kRecheck;
     co_return absl::OkStatus();
   }
+  // Without its window nothing is judged; healing, draining and a person's commands go on.
   const absl::Status window = co_await follow_window(key, object, scope);
-  if (!window.ok()) co_return window;
   std::optional<Gathered> gathered = gather(key, parts_.sources, gather_options(key));
   if (!gathered) co_return absl::OkStatus();
   const rollout::Plan plan = rollout::plan(gathered->observed);
@@ -74,7 +74,7 @@ base::Task<absl::Status> Reconciler::reconcile(kube::ObjectKey key, base::Scope&
   }
   if (plan.is_noop()) ++metrics_.unchanged;
   requeue_[key] = std::min(plan.requeue_after.value_or(kResync), kResync);
-  co_return absl::OkStatus();
+  co_return window;
 }
 
 base::Task<absl::Status> Reconciler::follow_window(kube::ObjectKey key,
@@ -85,14 +85,10 @@ base::Task<absl::Status> Reconciler::follow_window(kube::ObjectKey key,
     parts_.ledger.close(key);
     co_return absl::OkStatus();
   }
-  if (!parts_.ledger.open(key, *window)) co_return absl::OkStatus();
-  absl::Status loaded = co_await parts_.evidence.load(key, scope);
-  // Not loaded is not the same as nothing there: measuring begins only when we know.
-  if (!loaded.ok()) {
-    parts_.ledger.close(key);
-  } else {
-    parts_.window_opened();
-  }
+  if (parts_.ledger.is_open(key, *window)) co_return absl::OkStatus();
+  parts_.ledger.close(key);
+  absl::Status loaded = co_await parts_.evidence.load(key, *window, scope);
+  if (loaded.ok()) parts_.window_opened();
   co_return loaded;
 }
 
