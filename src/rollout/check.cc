@@ -116,7 +116,8 @@ void evaluate_error_ratio(const CheckInput& input, CheckEvaluation& evaluation) 
   decide(evaluation, estimate, lower, upper, limit, 1 + kProvisionalFactor * (limit - 1));
   if (!std::isfinite(upper)) evaluation.result.upper.reset();
   evaluation.result.message =
-      cat("errors at ", times(estimate), " the rate of stable, at least ", times(lower), ", limit ", times(limit), ", ", after_requests(input));
+      cat("errors at ", times(estimate), " the rate of stable, at least ", times(lower), ", limit ", times(limit),
+          ", ", after_requests(input));
 }
 
 struct LatencyLimits {

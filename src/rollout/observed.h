@@ -143,8 +143,8 @@ struct Observed {
   std::vector<Workload> workloads;  // all that carry the object's label, its own and those of a deleted namesake
   std::vector<Proxy> proxies;
 
-  // The resourceVersion of the object at which the present status.traffic was written (or a later one, which the proxies
-  // will be given too). 0 while status.traffic is empty.
+  // The resourceVersion of the object at which the present status.traffic was written (or a later one, which the
+  // proxies will be given too). 0 while status.traffic is empty.
   uint64_t traffic_resource_version = 0;
 
   std::optional<Measurements> measurements;

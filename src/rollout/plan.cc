@@ -27,7 +27,8 @@ void settle_status(Draft& draft) {
   const api::ModelDeploymentStatus& before = draft.observed.status;
   if (draft.status == before) return;
   const auto& written = draft.observed.status_written;
-  if (written && draft.now() < *written + kStatusNumbersPeriod && without_numbers(draft.status) == without_numbers(before)) {
+  const bool recent = written && draft.now() < *written + kStatusNumbersPeriod;
+  if (recent && without_numbers(draft.status) == without_numbers(before)) {
     draft.status = before;
     draft.look_again_at(*written + kStatusNumbersPeriod);
     return;

@@ -11,7 +11,7 @@ namespace {
 
 using base::cat;
 
-// Two significant digits below one per cent, else one decimal: enough to tell 0.04 % from 0.5 %, and 12.3 % from 12.4 %.
+// Enough to tell 0.04 % from 0.5 %, and 12.3 % from 12.4 %.
 int percent_decimals(double percent) {
   const double size = std::abs(percent);
   if (size == 0 || size >= 10) return 1;

@@ -51,7 +51,7 @@ int canary_replicas(const Draft& draft, const Workload* workload) {
   const bool limited = draft.rollout().surge == api::Surge::kNever && stage.stable_replicas < draft.desired();
   if (weight > stage.weight && !limited) target = std::max(target, replicas_for(weight, draft.desired()));
   // Never fewer while a proxy may still send by an older weight.
-  const bool settled = draft.findings.verification.behind.empty() && draft.status.traffic == draft.observed.status.traffic;
+  const bool settled = draft.findings.verification.behind.empty();
   if (workload != nullptr && !settled && !limited) target = std::max(target, workload->replicas);
   return target;
 }

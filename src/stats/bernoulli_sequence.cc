@@ -9,7 +9,7 @@
 namespace tidegate::stats {
 namespace {
 
-// The evidence against p >= p0, a lower bound of it, in closed form. With a = k + 1/2 and b = n - k - 1/2 the mixture is
+// The evidence against p >= p0, a lower bound of it, in closed form. With a = k + 1/2, b = n - k - 1/2 the mixture is
 //   M(p0) = 1/2 B(p0; a, b) p0^-a (1 - p0)^-b,
 // an incomplete beta integral. It is taken as the complete one less its tail beyond p0; the integrand is log-concave in
 // the log odds, so the tail is at most its value at p0 over its slope there: 1/2 / (n p0 - a). That costs less than one

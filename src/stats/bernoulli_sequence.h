@@ -16,14 +16,14 @@ struct Interval {
   double upper = 1;
 };
 
-// One-sided bounds: P(p ever above bernoulli_upper_bound) <= alpha, P(p ever below bernoulli_lower_bound) <= alpha. 0 <= events <= trials,
-// 0 < alpha < 1. No trials: 1 and 0.
+// One-sided bounds: the chance that p is ever above the upper one is at most alpha, and that it is ever below the lower
+// one too. 0 <= events <= trials, 0 < alpha < 1. No trials: 1 and 0.
 //
 // Tuning. The hypothesis p >= p0 is bet against with the alternatives whose odds are w² times the odds of p0, w uniform
 // on (0, 1): the beta weight q^(-1/2) (1-q)^(-3/2) truncated to (0, p0). It is the Jeffreys weight for rare events, but
 // relative to p0, so no tuning point is needed: it spends its level near the limit under test, be that 1 % or 50 %, and
 // the evidence is monotone in p0, so that the bound is one root. At 0 events in 1,000 trials and alpha .05 the upper
-// bound is .0037 (a uniform mixture: .0099; one fixed-size look: .0030).
+// bound is .0038 (a uniform mixture: .0099; one fixed-size look: .0030).
 double bernoulli_upper_bound(double events, double trials, double alpha);
 double bernoulli_lower_bound(double events, double trials, double alpha);
 

@@ -11,8 +11,8 @@ struct Bracket {
   double upper;  // and at or above zero here: the safe side for a confidence bound
 };
 
-// Needs function < 0 just above `lower` and >= 0 just below `upper` (the ends themselves are not evaluated: a confidence
-// bound's evidence is infinite at 0 and 1). The bracket it returns is at most 1e-12 of the distance from `lower` wide,
+// Needs function < 0 just above `lower` and >= 0 just below `upper` (the ends themselves are not evaluated: a
+// confidence bound's evidence is infinite at 0 and 1). The bracket it returns is at most 1e-12 of the distance from `lower` wide,
 // or a few units in the last place; if the function is below zero everywhere, `upper` comes back unchanged.
 template <typename Function>
 Bracket increasing_root(const Function& function, double lower, double upper) {

@@ -12,8 +12,8 @@ double stirling_remainder(double x);
 double log_beta_excess(double a, double b);
 
 // a ln(m / p) + b ln((1 - m) / (1 - p)) with m = a / (a + b): (a + b) times the Kullback-Leibler divergence of the
-// Bernoulli distributions m and p. Needs a, b >= 0, a + b > 0, 0 < p < 1; is >= 0 and keeps full relative precision near
-// p = m.
+// Bernoulli distributions m and p. Needs a, b >= 0, a + b > 0, 0 < p < 1; is >= 0 and keeps full relative precision
+// near p = m.
 double scaled_divergence(double a, double b, double p);
 
 }  // namespace tidegate::stats

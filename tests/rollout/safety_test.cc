@@ -1,5 +1,5 @@
-// The safety rules under everything that can go wrong: seeded runs in which pods come and go, proxies are late, gateways
-// are replaced, people change the spec and give commands, the operator dies between two writes. A failure names its
+// The safety rules under everything that can go wrong: seeded runs in which pods come and go, proxies are late,
+// gateways are replaced, people change the spec and give commands, the operator dies between two writes. A failure names its
 // seed; the same seed gives the same run.
 #include <gtest/gtest.h>
 
@@ -135,7 +135,8 @@ class Adversary {
     if (!world_.proxies.empty() && chance(.5)) {
       world_.proxies.erase(std::next(world_.proxies.begin(), draw(static_cast<int>(world_.proxies.size()))));
     }
-    if (world_.proxies.size() < 3) world_.proxies["gateway-" + std::to_string(world_.random() % 1000)].stuck = chance(.3);
+    if (world_.proxies.size() >= 3) return;
+    world_.proxies["gateway-" + std::to_string(world_.random() % 1000)].stuck = chance(.3);
   }
 
   void restart() {
@@ -293,7 +294,8 @@ class Safety {
       }
     }
     const auto was_verdict = [](const Event& event) {
-      return event.reason == "StepPassed" || (event.reason == "RolledBack" && event.message.find(" limit ") != std::string::npos);
+      const bool by_checks = event.message.find(" limit ") != std::string::npos;
+      return event.reason == "StepPassed" || (event.reason == "RolledBack" && by_checks);
     };
     if (std::none_of(made.events.begin(), made.events.end(), was_verdict)) return;
     if (before.spec.rollout.analysis.on_inconclusive == api::OnInconclusive::kPromote) return;
@@ -335,7 +337,9 @@ void one_step(World& world, Adversary& adversary, Safety& safety, bool faults) {
   }
   world.carry_out(made);
   const Plan again = plan(world.observe());
-  EXPECT_TRUE(again.is_noop()) << "rule 9: no fixed point\nfirst:\n" << made.to_string() << "again:\n" << again.to_string();
+  EXPECT_TRUE(again.is_noop()) << "rule 9: no fixed point\nfirst:\n"
+                               << made.to_string() << "again:\n"
+                               << again.to_string();
 }
 
 class SafetyRules : public testing::TestWithParam<int> {};

@@ -1,6 +1,6 @@
 #pragma once
-// A small cluster for the planner's tests: it carries plans out and lets time pass, pods start, proxies take weights and
-// users send requests. Everything is on a virtual clock; what should go wrong is set by the test.
+// A small cluster for the planner's tests: it carries plans out and lets time pass, pods start, proxies take weights
+// and users send requests. Everything is on a virtual clock; what should go wrong is set by the test.
 #include <absl/time/time.h>
 
 #include <functional>
