@@ -14,7 +14,6 @@
 #include <fstream>
 #include <iostream>
 #include <optional>
-#include <random>
 #include <thread>
 
 #include "base/log.h"
@@ -141,7 +140,8 @@ struct FetchProcess {
   base::Scope scope;
   base::Loop loop;
   base::SystemClock clock{loop.context()};
-  base::SeededRandom random{std::random_device{}()};
+  // Spreads retries only; two pods do not start in the same nanosecond as the same process.
+  base::SeededRandom random{static_cast<uint64_t>(absl::ToUnixNanos(clock.now())) ^ static_cast<uint64_t>(getpid())};
   // Parallel parts want parallel connections.
   net::CurlHttpClient http{loop.context(), clock, {.http2 = false, .use_environment_proxy = true}};
   Progress progress{clock, isatty(STDERR_FILENO) == 1, [](std::string_view text) { std::cerr << text << std::flush; }};
