@@ -13,8 +13,6 @@ from support.node import kill_container, leader, system_pods
 from timeline import seconds_of, timestamp_of
 
 RECORD = ROOT / "build/e2e/faults.json"
-# From the kill until the kernel has closed the process's sockets and the users' side has read that.
-SETTLING = 0.1
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +48,8 @@ def access_log(kube):
     return entries
 
 
-def write_down(kube, record, name, killed_at, crowds, phase):
-    """Adds a fault's facts to the record; returns the failures in flight at the kill, and all others."""
+def write_down(kube, record, name, kill, crowds, phase):
+    """Adds a fault's facts to the record; returns the failures in flight when the process ended, and all others."""
     log = access_log(kube) if any(crowd.timeline.failures for crowd in crowds) else {}
     in_flight, others = [], []
     for crowd in crowds:
@@ -60,9 +58,10 @@ def write_down(kube, record, name, killed_at, crowds, phase):
             failure |= {"users": crowd.name, "phase": phase(failure),
                         "envoy": {key: entry.get(key) for key in ("flags", "details", "endpoint")} if entry else "not in its log"}
             was_sent = failure["stage"] in ("exchange", "answered")
-            in_flight_then = was_sent and seconds_of(failure["due"]) <= killed_at + SETTLING
+            in_flight_then = was_sent and seconds_of(failure["due"]) <= kill[1]
             (in_flight if in_flight_then else others).append(failure)
-    record[name] = {"killed": timestamp_of(killed_at), "sent": sum(c.timeline.totals["sent"] for c in crowds),
+    record[name] = {"killed": timestamp_of(kill[0]), "gone": timestamp_of(kill[1]),
+                    "sent": sum(crowd.timeline.totals["sent"] for crowd in crowds),
                     "inFlightOnTheKilledProcess": in_flight, "others": others}
     return in_flight, others
 
@@ -73,12 +72,12 @@ def test_killing_the_leader_in_the_middle_of_a_rollout_costs_no_request_and_no_s
     digits.apply("2")
     digits.wait("the canary's first weight, confirmed", lambda s: s.get("canary", {}).get("verifiedWeight"), seconds=60)
     old = leader(tidegate)
-    killed_at = kill_container(old, "operator")
+    kill = kill_container(old, "operator")
     status = digits.wait_healthy("2", seconds=300)
     totals = crowd.stop()
 
-    _, others = write_down(tidegate, record, "leader killed", killed_at, [crowd], lambda failure: "version 2 on trial")
-    record["leader killed"]["secondsToPromotion"] = round(time.time() - killed_at, 1)
+    _, others = write_down(tidegate, record, "leader killed", kill, [crowd], lambda failure: "version 2 on trial")
+    record["leader killed"]["secondsToPromotion"] = round(time.time() - kill[0], 1)
     assert totals["failed"] == 0, others
     assert [change.weights for change in digits.timeline.weights] == [
         {"1": 100}, {"1": 80, "2": 20}, {"1": 50, "2": 50}, {"2": 100}]
@@ -90,14 +89,14 @@ def test_killing_one_of_two_gateways_costs_new_connections_nothing(tidegate, dig
     fresh.begin(100, "--new-connections")
     kept.begin(200)
     victim = system_pods(tidegate, "tidegate-gateway")[0]
-    killed_at = kill_container(victim, "envoy")
+    kill = kill_container(victim, "envoy")
     fresh.wait_answers(1000)
     kept.wait_answers(1000)
     fresh.stop()
     kept.stop()
 
-    in_flight, others = write_down(tidegate, record, "gateway killed", killed_at, [fresh, kept],
-                                   lambda failure: "before the kill" if seconds_of(failure["due"]) < killed_at else "after the kill")
+    in_flight, others = write_down(tidegate, record, "gateway killed", kill, [fresh, kept],
+                                   lambda failure: "before the kill" if seconds_of(failure["due"]) < kill[0] else "after the kill")
     assert others == []
     assert all(failure["code"] == 0 for failure in in_flight)
     tidegate.wait_rollout(SYSTEM, "tidegate-gateway")
@@ -108,11 +107,11 @@ def test_killing_a_serving_pod_costs_at_most_what_was_in_flight_on_it(tidegate, 
     crowd.begin(300)
     revision = digits.status["stable"]["revision"]
     victim = digits.pods(revision)[0]
-    killed_at = kill_container(victim, "runtime")
+    kill = kill_container(victim, "runtime")
     crowd.wait_answers(1500)
     digits.wait("both pods again", lambda s: s["stable"].get("available") == 2, seconds=60)
     crowd.stop()
 
-    in_flight, others = write_down(tidegate, record, "serving pod killed", killed_at, [crowd], lambda failure: "pod killed")
+    in_flight, others = write_down(tidegate, record, "serving pod killed", kill, [crowd], lambda failure: "pod killed")
     assert others == []
     assert all(failure["revision"] == revision for failure in in_flight)

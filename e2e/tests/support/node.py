@@ -19,12 +19,26 @@ def container_pid(pod, container):
     raise AssertionError(f"{pod['metadata']['name']}: containerd runs no process for its container {container}")
 
 
+def is_dead(pid):
+    """Whether a process has ended, whoever has yet to hear of it."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
+            return stat.read().rpartition(")")[2].split()[0] in "ZX"
+    except FileNotFoundError:
+        return True
+
+
 def kill_container(pod, container):
-    """kill -9 of a container's first process; returns when it happened (seconds since the epoch)."""
+    """kill -9 of a container's first process. (When it was sent, when the process was gone), seconds since the epoch.
+
+    In between, the kernel takes the process apart; until it gets to its sockets, requests still reach them.
+    """
     pid = container_pid(pod, container)
-    now = time.time()
+    sent = time.time()
     os.kill(pid, signal.SIGKILL)
-    return now
+    while not is_dead(pid):
+        time.sleep(0.001)
+    return sent, time.time()
 
 
 def leader(kube):
