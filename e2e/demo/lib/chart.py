@@ -2,6 +2,7 @@
 
 Pure: timeline in, text out. It has no background, and its grey and its three colours can be read on white and on black.
 """
+import math
 from xml.sax.saxutils import escape
 
 WIDTH, LEFT, RIGHT = 960, 64, 20
@@ -50,16 +51,18 @@ class Chart:
 
     # -- panels
 
-    def frame(self, top, height, title, unit, highest, ticks):
+    def frame(self, top, height, title, ticks):
+        """`ticks`: (share of the height from below, words)."""
         self.parts.append(text(LEFT, top - 9, title, kind="title"))
-        for tick in ticks:
-            y = top + height * (1 - tick / highest)
-            self.parts += [line(LEFT, y, WIDTH - RIGHT, y, "grid"), text(LEFT - 8, y + 4, f"{tick:g}{unit}", "end", "small")]
+        for share, words in ticks:
+            y = top + height * (1 - share)
+            self.parts += [line(LEFT, y, WIDTH - RIGHT, y, "grid"), text(LEFT - 8, y + 4, words, "end", "small")]
         self.parts.append(line(LEFT, top + height, WIDTH - RIGHT, top + height, "axis"))
 
     def weights(self, top, height):
         """Stacked areas of the weights as written, and a dot a second for the share that the users really got."""
-        self.frame(top, height, "Share of requests: areas as asked for, dots as the users got it", " %", 100, (0, 25, 50, 75, 100))
+        self.frame(top, height, "Share of requests: areas as asked for, dots as the users got it",
+                   [(share / 100, f"{share} %") for share in (0, 25, 50, 75, 100)])
         changes = self.timeline.weights
         spans = [(c.written, n.written, c.weights) for c, n in zip(changes, changes[1:])]
         spans += [(changes[-1].written, self.end, changes[-1].weights)] if changes else []
@@ -84,13 +87,15 @@ class Chart:
                               f'r="1.6" fill="{colour(version)}"/>')
 
     def latency(self, top, height):
+        """Logarithmic from 1 ms: a version that is ten times as slow, and a moment of a busy machine, both fit in."""
         peak = max((c["p95_ms"] for s in self.timeline.seconds for c in s["versions"].values()), default=1)
-        highest = round_up(peak)
-        self.frame(top, height, "95th percentile of latency, each second, by version", " ms", highest,
-                   [0, highest / 2, highest])
+        decades = max(2, math.ceil(math.log10(max(peak, 1))))
+        self.frame(top, height, "95th percentile of latency, each second, by version",
+                   [(n / decades, f"{10 ** n:,} ms") for n in range(decades + 1)])
         for version in sorted({v for s in self.timeline.seconds for v in s["versions"] if v}):
             for run in self.runs(version):
-                points = " ".join(f"{self.x(t + .5):.1f},{top + height * (1 - p / highest):.1f}" for t, p in run)
+                points = " ".join(f"{self.x(t + .5):.1f},{top + height * (1 - math.log10(max(p, 1)) / decades):.1f}"
+                                  for t, p in run)
                 self.parts.append(f'<polyline points="{points}" fill="none" stroke="{colour(version)}" stroke-width="1.8" '
                                   'stroke-linejoin="round" stroke-linecap="round"/>')
 
@@ -109,7 +114,7 @@ class Chart:
     def failures(self, top, height):
         peak = max((c["failed"] for s in self.timeline.seconds for c in s["versions"].values()), default=0)
         highest = round_up(max(peak, 1))
-        self.frame(top, height, "Failed requests, each second, by the version that answered", "", highest, (0, highest))
+        self.frame(top, height, "Failed requests, each second, by the version that answered", [(0, "0"), (1, f"{highest}")])
         wide = max(PLOT / (self.end - self.start) - .6, .8)
         for second in self.timeline.seconds:
             for version, counts in sorted(second["versions"].items()):
