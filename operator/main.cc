@@ -11,8 +11,8 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "kube/config.h"
-#include "net/beast_http_server.h"
 #include "net/curl_http_client.h"
+#include "net/rest_server.h"
 #include "net/threaded_http_client.h"
 #include "operator/options.h"
 #include "operator/process.h"
@@ -40,11 +40,9 @@ std::string identity_of(const Options& options, base::Random& random) {
   return base::cat(host, "_", random.next() % 1'000'000);
 }
 
-net::Handler answer_on_loop(base::Loop& loop, const ManagementPages& pages) {
-  return [&loop, &pages](net::ServerRequest request, net::Responder responder) {
-    auto shared = std::make_shared<net::Responder>(std::move(responder));
-    loop.post([&pages, shared, request = std::move(request)] { (*shared)(pages.answer(request)); });
-  };
+net::RestRoutes routes(const ManagementPages& pages) {
+  const net::RestHandler answer = [&pages](const net::ServerRequest& request) { return pages.answer(request); };
+  return {{"/healthz", answer}, {"/readyz", answer}, {"/metrics", answer}, {"/debug/objects/", answer}};
 }
 
 base::Task<void> run_process(Process& process, base::Scope& scope, base::Loop& loop, int& exit_status) {
@@ -73,12 +71,11 @@ int run(const Options& options) {
   const std::string identity = identity_of(options, random);
   Process process({loop, clock, random, api_server_http, other_http, *std::move(api_server), identity}, options);
 
-  net::HttpServerOptions management;
+  net::RestServerOptions management;
   management.address = options.listen_address;
   management.port = options.management_port;
-  management.max_body_bytes = 1024;
-  absl::StatusOr<std::unique_ptr<net::HttpServer>> server =
-      net::make_beast_http_server(loop.context(), management, std::nullopt, answer_on_loop(loop, process.pages()));
+  absl::StatusOr<std::unique_ptr<net::RestServer>> server =
+      net::make_rest_server(loop, management, routes(process.pages()));
   if (!server.ok()) return fail(server.status());
 
   base::Scope scope;

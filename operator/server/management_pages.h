@@ -1,7 +1,7 @@
 #pragma once
 // What the management port answers: /healthz, /readyz, /metrics and /debug/objects/modeldeployments/<ns>/<name>. Read
-// only, for the kubelet, Prometheus and people inside the cluster. Runs on the loop's thread, so that an answer also
-// shows that the loop is alive.
+// only (net::RestServer lets nothing but GET and HEAD through), for the kubelet, Prometheus and people inside the
+// cluster. Runs on the loop's thread, so that an answer also shows that the loop is alive.
 #include <functional>
 #include <string>
 
