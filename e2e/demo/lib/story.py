@@ -236,6 +236,10 @@ class Story:
         self.generation = found["metadata"]["generation"]
         self.show_until("users' first answers", 30, lambda status: len(self.timeline.seconds) >= 4)
         self.console.step("version 3", "Version 3 once more: out of quarantine, because a person says so")
+        # A command is acted on once for as long as its annotation is there: that of the last time goes first.
+        self.kube("annotate", "md", NAME, "-n", NAMESPACE, "tidegate.dev/retry-")
+        self.show_until("forgetting the last retry", 20, lambda status: all(
+            handled["command"] != "retry" for handled in status.get("handledCommands", [])))
         before = len(found["status"].get("history", []))
         self.begin_phase("version 3 on trial again")
         command = ["annotate", "--overwrite", "md", NAME, "-n", NAMESPACE, f"tidegate.dev/retry={quarantined[-1]['revision']}"]
