@@ -173,7 +173,8 @@ absl::Status FetchJob::open_file(File& file) {
   TG_ASSIGN_OR_RETURN(DiskFile disk, DiskFile::open(path));
   TG_RETURN_IF_ERROR(disk.resize(file.entry->size));
   file.disk = std::make_shared<DiskFile>(std::move(disk));
-  file.hasher = std::make_shared<FileHasher>(tools_.loop, tools_.background, file.disk);
+  const bool may_be_md5 = file.entry->etag.size() == 32;  // the answers' headers will tell
+  file.hasher = std::make_shared<FileHasher>(tools_.loop, tools_.background, file.disk, may_be_md5);
   advance_hasher(file);
   return absl::OkStatus();
 }

@@ -29,7 +29,9 @@ std::string finish_md5(EVP_MD_CTX* context) {
 }  // namespace
 
 struct FileHasher::Digests {
-  Digests() : md5(EVP_MD_CTX_new()) { EVP_DigestInit_ex(md5.get(), EVP_md5(), nullptr); }
+  explicit Digests(bool with_md5) : md5(with_md5 ? EVP_MD_CTX_new() : nullptr) {
+    if (md5) EVP_DigestInit_ex(md5.get(), EVP_md5(), nullptr);
+  }
 
   absl::Status update(const DiskFile& file, uint64_t begin, uint64_t end) {
     std::vector<char> buffer(std::min<uint64_t>(kReadBytes, end - begin));
@@ -39,18 +41,18 @@ struct FileHasher::Digests {
       if (!got.ok()) return got.status();
       if (*got < count) return absl::DataLossError(base::cat(file.path(), " became shorter while it was read"));
       sha256.update(buffer.data(), count);
-      EVP_DigestUpdate(md5.get(), buffer.data(), count);
+      if (md5) EVP_DigestUpdate(md5.get(), buffer.data(), count);
       begin += count;
     }
     return absl::OkStatus();
   }
 
   base::Sha256 sha256;
-  std::unique_ptr<EVP_MD_CTX, ContextCleanup> md5;
+  std::unique_ptr<EVP_MD_CTX, ContextCleanup> md5;  // null: not wanted
 };
 
-FileHasher::FileHasher(base::Loop& loop, Background& background, std::shared_ptr<const DiskFile> file)
-    : loop_(loop), background_(background), file_(std::move(file)), digests_(std::make_shared<Digests>()) {}
+FileHasher::FileHasher(base::Loop& loop, Background& background, std::shared_ptr<const DiskFile> file, bool with_md5)
+    : loop_(loop), background_(background), file_(std::move(file)), digests_(std::make_shared<Digests>(with_md5)) {}
 
 FileHasher::~FileHasher() = default;
 
@@ -89,7 +91,7 @@ base::Task<absl::StatusOr<FileHashes>> FileHasher::finish(std::shared_ptr<FileHa
   if (!synced.ok()) co_return synced;
   FileHashes hashes;
   hashes.sha256 = base::to_hex(self->digests_->sha256.finish());
-  hashes.md5 = finish_md5(self->digests_->md5.get());
+  if (self->digests_->md5) hashes.md5 = finish_md5(self->digests_->md5.get());
   co_return hashes;
 }
 

@@ -14,13 +14,14 @@ namespace tidegate::serving {
 
 struct FileHashes {
   std::string sha256;  // hexadecimal
-  std::string md5;     // hexadecimal
+  std::string md5;     // hexadecimal; empty unless it was asked for
 };
 
 // Loop's thread only. `file` must stay open until finish() has returned or the hasher has never been advanced.
 class FileHasher : public std::enable_shared_from_this<FileHasher> {
  public:
-  FileHasher(base::Loop& loop, Background& background, std::shared_ptr<const DiskFile> file);
+  // `with_md5`: it costs nearly as much again, so only where something is compared with it.
+  FileHasher(base::Loop& loop, Background& background, std::shared_ptr<const DiskFile> file, bool with_md5);
   ~FileHasher();
 
   // The file is complete up to here, in bytes.

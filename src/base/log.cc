@@ -23,10 +23,14 @@ std::shared_ptr<spdlog::logger>& logger() {
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarning: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
@@ -71,14 +75,22 @@ void init_logging(LogLevel level, LogFormat format) {
 
 absl::Status parse_log_options(std::string_view level, std::string_view format, LogLevel* out_level,
                                LogFormat* out_format) {
-  if (level == "debug") *out_level = LogLevel::kDebug;
-  else if (level == "info") *out_level = LogLevel::kInfo;
-  else if (level == "warning") *out_level = LogLevel::kWarning;
-  else if (level == "error") *out_level = LogLevel::kError;
-  else return absl::InvalidArgumentError(cat("log level '", level, "' is not debug, info, warning or error"));
-  if (format == "text") *out_format = LogFormat::kText;
-  else if (format == "json") *out_format = LogFormat::kJson;
-  else return absl::InvalidArgumentError(cat("log format '", format, "' is not text or json"));
+  if (level == "debug")
+    *out_level = LogLevel::kDebug;
+  else if (level == "info")
+    *out_level = LogLevel::kInfo;
+  else if (level == "warning")
+    *out_level = LogLevel::kWarning;
+  else if (level == "error")
+    *out_level = LogLevel::kError;
+  else
+    return absl::InvalidArgumentError(cat("log level '", level, "' is not debug, info, warning or error"));
+  if (format == "text")
+    *out_format = LogFormat::kText;
+  else if (format == "json")
+    *out_format = LogFormat::kJson;
+  else
+    return absl::InvalidArgumentError(cat("log format '", format, "' is not text or json"));
   return absl::OkStatus();
 }
 

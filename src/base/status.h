@@ -9,10 +9,10 @@
 #include "base/strings.h"  // base::cat: absl::StrCat does not take std::string_view here
 
 // Returns the error of a Status expression to the caller.
-#define TG_RETURN_IF_ERROR(expression)              \
-  do {                                              \
-    absl::Status tg_status_ = (expression);         \
-    if (!tg_status_.ok()) return tg_status_;        \
+#define TG_RETURN_IF_ERROR(expression)       \
+  do {                                       \
+    absl::Status tg_status_ = (expression);  \
+    if (!tg_status_.ok()) return tg_status_; \
   } while (0)
 
 #define TG_CONCAT_INNER(a, b) a##b

@@ -61,9 +61,7 @@ class Promise {
     auto initiate = [state, executor](auto handler) {
       // std::function wants a copyable target; the handler is move-only.
       auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-      state->resume = [shared, executor] {
-        boost::asio::post(executor, [shared] { (*shared)(); });
-      };
+      state->resume = [shared, executor] { boost::asio::post(executor, [shared] { (*shared)(); }); };
     };
     co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void()>(std::move(initiate),
                                                                                        boost::asio::use_awaitable);

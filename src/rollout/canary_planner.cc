@@ -48,7 +48,7 @@ void freeze(Draft& draft, const Failure& failure) {
   if (!canary.failure.empty()) return;
   canary.failure = failure.reason;
   std::string text = cat(version_name(canary.version), " failed at ", canary.weight, " %: ", failure.message,
-                                  "; weights are frozen (onFailure: Pause)");
+                         "; weights are frozen (onFailure: Pause)");
   draft.event(EventType::kWarning, "Failed", text);
   draft.notify("Failed", std::move(text));
 }
@@ -66,7 +66,7 @@ void handle(Draft& draft, const Failure& failure) {
   if (told) return;
   draft.event(EventType::kWarning, "RollbackDeferred",
               cat(version_name(canary.version), " should be taken back (", failure.message,
-                           "), but stable has no available replica: it keeps serving"));
+                  "), but stable has no available replica: it keeps serving"));
 }
 
 const char* decider_of(const std::string& reason) {
@@ -166,8 +166,7 @@ void enter_next_step(Draft& draft, const Stage& stage) {
   api::CanaryStatus& canary = *draft.status.canary;
   canary.step = stage.index + 1;
   canary.last_progress = draft.now();
-  std::string message = cat(version_name(canary.version), " passed step ", stage.index, " at ",
-                                     canary.weight, " %");
+  std::string message = cat(version_name(canary.version), " passed step ", stage.index, " at ", canary.weight, " %");
   for (const api::AnalysisResult& check : draft.status.analysis) message += cat("; ", check.message);
   draft.event(EventType::kNormal, "StepPassed", std::move(message));
 }
@@ -206,8 +205,8 @@ std::optional<Failure> find_failure(Draft& draft) {
   if (verdict && verdict->verdict == api::Verdict::kFail) return Failure{kChecksFailed, verdict->failure, "Analysis"};
   if (inconclusive(draft) && draft.rollout().analysis.on_inconclusive == api::OnInconclusive::kRollback &&
       !(verdict && verdict->verdict == api::Verdict::kPass)) {
-    return Failure{kInconclusiveReason,
-                   cat("no verdict within ", duration(draft.rollout().analysis.max_duration)), "Analysis"};
+    return Failure{kInconclusiveReason, cat("no verdict within ", duration(draft.rollout().analysis.max_duration)),
+                   "Analysis"};
   }
   return std::nullopt;
 }
@@ -229,9 +228,9 @@ void plan_canary(Draft& draft) {
   if (progress_deadline_passed(draft)) {
     handle(draft, {kDeadlineReason,
                    cat("no progress for ", duration(draft.rollout().progress_deadline), " (",
-                                draft.findings.wait == Wait::kProxies ? std::string("the proxies did not confirm")
-                                                                      : draft.findings.wait_message,
-                                ")"),
+                       draft.findings.wait == Wait::kProxies ? std::string("the proxies did not confirm")
+                                                             : draft.findings.wait_message,
+                       ")"),
                    "Deadline"});
   }
 }

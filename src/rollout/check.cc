@@ -74,9 +74,8 @@ void evaluate_error_rate(const CheckInput& input, CheckEvaluation& evaluation) {
          bernoulli_upper_bound(canary.events, canary.trials, levels.pass), limit,
          std::min(kProvisionalFactor * limit, 1.0));
   const api::AnalysisResult& result = evaluation.result;
-  evaluation.result.message =
-      cat(percent(canary.rate()), " of requests fail [", percent(*result.lower), ", ", percent(*result.upper),
-                   "], limit ", percent(limit), ", ", after_requests(input));
+  evaluation.result.message = cat(percent(canary.rate()), " of requests fail [", percent(*result.lower), ", ",
+                                  percent(*result.upper), "], limit ", percent(limit), ", ", after_requests(input));
 }
 
 void evaluate_error_increase(const CheckInput& input, CheckEvaluation& evaluation) {
@@ -89,10 +88,10 @@ void evaluate_error_increase(const CheckInput& input, CheckEvaluation& evaluatio
   const double upper = bernoulli_upper_bound(canary.events, canary.trials, levels.pass / 2) -
                        bernoulli_lower_bound(stable.events, stable.trials, levels.pass / 2);
   decide(evaluation, canary.rate() - stable.rate(), lower, upper, limit, kProvisionalFactor * limit);
-  evaluation.result.message = cat(
-      percent(canary.rate()), " of requests fail against ", percent(stable.rate()), " of stable: ",
-      signed_percent(canary.rate() - stable.rate()), " [", signed_percent(lower), ", ", signed_percent(upper),
-      "], limit ", signed_percent(limit), ", ", after_requests(input));
+  evaluation.result.message =
+      cat(percent(canary.rate()), " of requests fail against ", percent(stable.rate()),
+          " of stable: ", signed_percent(canary.rate() - stable.rate()), " [", signed_percent(lower), ", ",
+          signed_percent(upper), "], limit ", signed_percent(limit), ", ", after_requests(input));
 }
 
 // The errors of both arms arrive in some order; each is the canary's with chance theta = r n_c / (r n_c + n_s) where r
@@ -115,9 +114,8 @@ void evaluate_error_ratio(const CheckInput& input, CheckEvaluation& evaluation) 
   const double estimate = ratio_of(canary.events / errors);
   decide(evaluation, estimate, lower, upper, limit, 1 + kProvisionalFactor * (limit - 1));
   if (!std::isfinite(upper)) evaluation.result.upper.reset();
-  evaluation.result.message =
-      cat("errors at ", times(estimate), " the rate of stable, at least ", times(lower), ", limit ", times(limit),
-          ", ", after_requests(input));
+  evaluation.result.message = cat("errors at ", times(estimate), " the rate of stable, at least ", times(lower),
+                                  ", limit ", times(limit), ", ", after_requests(input));
 }
 
 struct LatencyLimits {
@@ -141,10 +139,10 @@ void decide_latency(const CheckInput& input, const LatencyLimits& limits, Levels
   decide(evaluation, estimate.rate(), bernoulli_lower_bound(surely.events, surely.trials, levels.fail),
          bernoulli_upper_bound(possibly.events, possibly.trials, levels.pass), allowed, /*provisional_limit=*/-1);
   evaluation.result.canary = estimate.rate();
-  evaluation.result.message = cat(
-      percent(estimate.rate()), " of requests take longer than ", milliseconds(limits.estimate_ms), limits.origin, " [",
-      percent(*evaluation.result.lower), ", ", percent(*evaluation.result.upper), "], limit ", percent(allowed), ", ",
-      after_requests(input));
+  evaluation.result.message =
+      cat(percent(estimate.rate()), " of requests take longer than ", milliseconds(limits.estimate_ms), limits.origin,
+          " [", percent(*evaluation.result.lower), ", ", percent(*evaluation.result.upper), "], limit ",
+          percent(allowed), ", ", after_requests(input));
 }
 
 void evaluate_latency_limit(const CheckInput& input, CheckEvaluation& evaluation) {
@@ -186,15 +184,15 @@ void evaluate_latency_ratio(const CheckInput& input, CheckEvaluation& evaluation
                              .provisional_ms = harmful_ms(fastest, check, kProvisionalFactor),
                              .origin = origin_of_limit(estimate, check)};
   decide_latency(input, limits, halves, evaluation);
-  evaluation.result.stable =
-      stable.total() == 0 ? 0.0
-                          : static_cast<double>(stable.count_above(limits.estimate_ms, Edge::kUpper)) /
-                                static_cast<double>(stable.total());
+  evaluation.result.stable = stable.total() == 0
+                                 ? 0.0
+                                 : static_cast<double>(stable.count_above(limits.estimate_ms, Edge::kUpper)) /
+                                       static_cast<double>(stable.total());
   const stats::LatencyHistogram& canary = input.measurements->canary.latency;
   const Counts far = thinned(canary.count_above(limits.provisional_ms, Edge::kUpper), canary.total(), input);
-  evaluation.provisional = *evaluation.result.canary <= *evaluation.result.limit &&
-                           stats::bernoulli_upper_bound_is_at_most(*evaluation.result.limit, far.events, far.trials,
-                                                                   halves.pass);
+  evaluation.provisional =
+      *evaluation.result.canary <= *evaluation.result.limit &&
+      stats::bernoulli_upper_bound_is_at_most(*evaluation.result.limit, far.events, far.trials, halves.pass);
 }
 
 }  // namespace
@@ -203,10 +201,18 @@ int64_t errors_of(const ArmMeasurement& arm, const api::AnalysisSpec& analysis) 
   int64_t errors = arm.errors.model;
   for (const api::ErrorClass counted : analysis.errors) {
     switch (counted) {
-      case api::ErrorClass::k5xx: errors += arm.errors.http_5xx; break;
-      case api::ErrorClass::k429: errors += arm.errors.http_429; break;
-      case api::ErrorClass::kTimeout: errors += arm.errors.timeout; break;
-      case api::ErrorClass::kReset: errors += arm.errors.reset; break;
+      case api::ErrorClass::k5xx:
+        errors += arm.errors.http_5xx;
+        break;
+      case api::ErrorClass::k429:
+        errors += arm.errors.http_429;
+        break;
+      case api::ErrorClass::kTimeout:
+        errors += arm.errors.timeout;
+        break;
+      case api::ErrorClass::kReset:
+        errors += arm.errors.reset;
+        break;
     }
   }
   return std::min(errors, arm.requests);

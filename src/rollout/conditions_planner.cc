@@ -136,18 +136,17 @@ Said analysis_under_way(const Draft& draft) {
   const auto& verdict = draft.findings.verdict;
   if (draft.findings.wait == Wait::kInconclusive) {
     return unknown("Inconclusive", cat("no verdict within ", duration(draft.rollout().analysis.max_duration),
-                                                "; still measuring: a pass goes on, a failure goes back",
-                                                verdict ? "; " + need_and_eta(*verdict) : ""));
+                                       "; still measuring: a pass goes on, a failure goes back",
+                                       verdict ? "; " + need_and_eta(*verdict) : ""));
   }
   if (metrics_failing(draft)) return unknown("MetricsUnavailable", draft.observed.measurement_error->message);
   if (!draft.status.canary->measure_from) return unknown("NotMeasuring", "no verified weight to measure at");
   if (!verdict) return unknown("NoMeasurements", "nothing has been measured at this weight yet");
   if (verdict->verdict == api::Verdict::kPass) return yes("Passing", "every check passes");
   if (too_slow(draft, *verdict)) {
-    return unknown("NeedsMoreTraffic",
-                   cat(need_and_eta(*verdict), ", but the step ends after ",
-                                duration(draft.rollout().analysis.max_duration),
-                                ": choose a larger weight, looser limits or another onInconclusive"));
+    return unknown("NeedsMoreTraffic", cat(need_and_eta(*verdict), ", but the step ends after ",
+                                           duration(draft.rollout().analysis.max_duration),
+                                           ": choose a larger weight, looser limits or another onInconclusive"));
   }
   return unknown("Measuring", need_and_eta(*verdict));
 }
@@ -172,13 +171,13 @@ Said stall(const Draft& draft) {
   if (draft.findings.wait == Wait::kNoSurge) return yes("SurgeForbidden", draft.findings.wait_message);
   if (draft.findings.stable_cannot_heal) {
     return yes("StableLost", cat("Deployment ", draft.status.stable->revision,
-                                          " is gone and the spec describes another revision; ask for ",
-                                          version_name(draft.status.stable->version), " to make it again"));
+                                 " is gone and the spec describes another revision; ask for ",
+                                 version_name(draft.status.stable->version), " to make it again"));
   }
   if (draft.findings.deadline_exceeded) {
-    return yes("ProgressDeadlineExceeded", cat("nothing became available within ",
-                                                        duration(draft.rollout().progress_deadline), ": ",
-                                                        draft.findings.wait_message));
+    return yes("ProgressDeadlineExceeded",
+               cat("nothing became available within ", duration(draft.rollout().progress_deadline), ": ",
+                   draft.findings.wait_message));
   }
   if (!draft.status.stable && draft.status.phase == Phase::kDegraded) {
     const Said runtime = runtime_ready(draft);
@@ -193,8 +192,10 @@ Said ready(const Draft& draft, const Said& stalled) {
       return yes("Healthy", cat(version_name(draft.status.stable->version), " serves all traffic"));
     case Phase::kDegraded:
       return no(stalled.status == ConditionStatus::kTrue ? stalled.reason : "Unavailable", draft.status.summary);
-    case Phase::kRolledBack: return no("RolledBack", draft.status.summary);
-    default: break;
+    case Phase::kRolledBack:
+      return no("RolledBack", draft.status.summary);
+    default:
+      break;
   }
   if (stalled.status == ConditionStatus::kTrue) return no(stalled.reason, stalled.message);
   return unknown("Progressing", draft.status.summary);

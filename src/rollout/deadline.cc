@@ -7,10 +7,13 @@ namespace {
 
 bool clock_runs(const Draft& draft) {
   switch (draft.findings.wait) {
-    case Wait::kReplicas: return true;
+    case Wait::kReplicas:
+      return true;
     // Proxies that came after the weight was verified (a new gateway pod) are no reason against the canary.
-    case Wait::kProxies: return !draft.status.canary->measure_from.has_value();
-    default: return false;
+    case Wait::kProxies:
+      return !draft.status.canary->measure_from.has_value();
+    default:
+      return false;
   }
 }
 

@@ -42,22 +42,22 @@ inline constexpr char kStableUnavailableReason[] = "StableUnavailable";
 
 // Whether all proxies have what status.traffic says.
 struct Verification {
-  bool complete = false;               // at least one proxy, and none behind
-  std::vector<std::string> behind;     // names of those that exist and have not applied it
-  std::vector<std::string> excluded;   // not waited for
-  std::string rejection;               // a proxy's words
+  bool complete = false;              // at least one proxy, and none behind
+  std::vector<std::string> behind;    // names of those that exist and have not applied it
+  std::vector<std::string> excluded;  // not waited for
+  std::string rejection;              // a proxy's words
   size_t proxies = 0;
 };
 
 struct Findings {
   Verification verification;
   Wait wait = Wait::kNothing;
-  std::string wait_message;             // completes the wait with what only its planner knows
-  std::optional<StepVerdict> verdict;   // of the present step
-  std::string unschedulable;            // the scheduler's words, for canary or stable
-  bool deadline_exceeded = false;       // of a first deployment: there is nothing to go back to
-  bool stable_cannot_heal = false;      // its Deployment is gone and the spec describes another revision
-  bool served_by_fallback = false;      // stable has no available replica; another revision carries its share
+  std::string wait_message;            // completes the wait with what only its planner knows
+  std::optional<StepVerdict> verdict;  // of the present step
+  std::string unschedulable;           // the scheduler's words, for canary or stable
+  bool deadline_exceeded = false;      // of a first deployment: there is nothing to go back to
+  bool stable_cannot_heal = false;     // its Deployment is gone and the spec describes another revision
+  bool served_by_fallback = false;     // stable has no available replica; another revision carries its share
 };
 
 class Draft {
@@ -65,7 +65,7 @@ class Draft {
   explicit Draft(const Observed& observed_in);
 
   const Observed& observed;
-  Plan plan;                          // its status is the one to come
+  Plan plan;                           // its status is the one to come
   api::ModelDeploymentStatus& status;  // plan.status
   Findings findings;
 

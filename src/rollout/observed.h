@@ -90,7 +90,7 @@ struct Workload {
 struct Proxy {
   std::string name;
   bool ready = false;
-  uint64_t applied_resource_version = 0;  // highest ModelDeployment resourceVersion it has applied; 0: none known
+  uint64_t applied_resource_version = 0;        // highest ModelDeployment resourceVersion it has applied; 0: none known
   std::optional<absl::Time> unreachable_since;  // its statistics cannot be read
   bool excluded = false;  // long unreachable and taken out of the gateway's endpoints: named, not waited for
   std::string rejection;  // the proxy's words if it refused the last configuration; empty: it did not
@@ -115,7 +115,7 @@ struct ArmMeasurement {
 // What was measured at the present weights.
 struct Measurements {
   std::string canary_revision;
-  absl::Time from;  // nothing older is in it; the planner uses it only if from >= status.canary.measureFrom
+  absl::Time from;   // nothing older is in it; the planner uses it only if from >= status.canary.measureFrom
   absl::Time until;  // the last reading
   ArmMeasurement stable;
   ArmMeasurement canary;
@@ -137,7 +137,7 @@ struct Observed {
   // The wanted revision. Both may be present: the present spec was resolved once, and looking again fails.
   std::optional<WantedRevision> wanted;
   std::optional<ResolveError> resolve_error;
-  std::optional<CreateError> create_error;    // of the last attempt to make the wanted revision; absent: it was made
+  std::optional<CreateError> create_error;  // of the last attempt to make the wanted revision; absent: it was made
   std::optional<TrafficError> traffic_error;
 
   std::vector<Workload> workloads;  // all that carry the object's label, its own and those of a deleted namesake

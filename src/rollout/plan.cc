@@ -43,8 +43,8 @@ std::string address(const Observed& observed) {
 Plan stopped(const Observed& observed) {
   Plan plan;
   plan.status = observed.status;
-  plan.stop = cat("the status was written by a later leader (epoch ", observed.status.leader_epoch,
-                           ", this one's is ", observed.leader_epoch, ")");
+  plan.stop = cat("the status was written by a later leader (epoch ", observed.status.leader_epoch, ", this one's is ",
+                  observed.leader_epoch, ")");
   return plan;
 }
 
@@ -84,11 +84,11 @@ std::string Plan::to_string() const {
   std::string text = cat("summary: ", status.summary, "\n");
   if (status_changed) text += cat("write status\n");
   text += cat("traffic: ",
-                  absl::StrJoin(status.traffic, ", ",
-                                [](std::string* out, const api::TrafficShare& share) {
-                                  *out += cat(share.revision, "=", share.weight);
-                                }),
-                  "\n");
+              absl::StrJoin(status.traffic, ", ",
+                            [](std::string* out, const api::TrafficShare& share) {
+                              *out += cat(share.revision, "=", share.weight);
+                            }),
+              "\n");
   for (const CreateWorkload& item : creates) text += cat("create ", item.revision, " × ", item.replicas, "\n");
   for (const ScaleWorkload& item : scales) {
     text += cat("scale ", item.revision, " ", item.from, " → ", item.replicas, "\n");

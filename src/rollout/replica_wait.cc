@@ -21,9 +21,9 @@ bool foreign_workload(const Draft& draft, std::string_view revision) {
 void wait_for_replicas(Draft& draft, int required) {
   const api::CanaryStatus& canary = *draft.status.canary;
   if (foreign_workload(draft, canary.revision)) {
-    return draft.wait_for(Wait::kForeignWorkload,
-                          cat("Deployment ", canary.revision,
-                                       " belongs to a deleted object of this name; waiting until it is gone"));
+    return draft.wait_for(
+        Wait::kForeignWorkload,
+        cat("Deployment ", canary.revision, " belongs to a deleted object of this name; waiting until it is gone"));
   }
   if (draft.status.stable && surge_impossible(draft)) {
     return draft.wait_for(Wait::kNoSurge,

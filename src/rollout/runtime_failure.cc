@@ -24,11 +24,16 @@ RuntimeFailure told(const PodFailure& failure, std::string_view reason) {
 
 std::string_view reason_of(const PodFailure& failure) {
   switch (failure.kind) {
-    case PodFailureKind::kModelLoadFailed: return kModelLoadFailed;
-    case PodFailureKind::kCrashLoop: return kCrashLoop;
-    case PodFailureKind::kImagePull: return "ImagePullFailed";
-    case PodFailureKind::kUnschedulable: return "Unschedulable";
-    case PodFailureKind::kFetchFailed: break;
+    case PodFailureKind::kModelLoadFailed:
+      return kModelLoadFailed;
+    case PodFailureKind::kCrashLoop:
+      return kCrashLoop;
+    case PodFailureKind::kImagePull:
+      return "ImagePullFailed";
+    case PodFailureKind::kUnschedulable:
+      return "Unschedulable";
+    case PodFailureKind::kFetchFailed:
+      break;
   }
   return failure.reason.empty() ? std::string_view("FetchFailed") : std::string_view(failure.reason);
 }
@@ -39,8 +44,8 @@ std::optional<RuntimeFailure> fatal_failure(const Workload& workload) {
   for (const PodFailure& failure : workload.failures) {
     const bool dead = failure.kind == PodFailureKind::kModelLoadFailed || failure.kind == PodFailureKind::kCrashLoop;
     // Pods that serve keep the bytes they verified; a later pod that finds other bytes is no fault of theirs.
-    const bool broken = failure.kind == PodFailureKind::kFetchFailed && is_broken_artefact(failure.reason) &&
-                        workload.available == 0;
+    const bool broken =
+        failure.kind == PodFailureKind::kFetchFailed && is_broken_artefact(failure.reason) && workload.available == 0;
     if (dead || broken) return told(failure, reason_of(failure));
   }
   return std::nullopt;

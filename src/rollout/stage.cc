@@ -11,9 +11,7 @@ constexpr int kAll = 100;
 
 int64_t ceil_divide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-bool has_accelerator(const Draft& draft) {
-  return draft.observed.spec.accelerator.type != api::AcceleratorType::kNone;
-}
+bool has_accelerator(const Draft& draft) { return draft.observed.spec.accelerator.type != api::AcceleratorType::kNone; }
 
 // Replicas that stable can do without while what is left still carries all traffic, by the measure of rule 3.
 int spare_replicas(int desired) { return std::max(0, desired - replicas_to_carry(kAll, desired)); }

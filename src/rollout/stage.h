@@ -12,12 +12,12 @@ inline constexpr char kAborted[] = "Aborted";
 inline constexpr int kOverloadPercent = 125;
 
 struct Stage {
-  int index = 0;          // into spec.rollout.steps; their number: the last stage, all traffic
-  bool final = false;     // weight 100
-  int weight = 0;         // that this stage is about
-  int former_weight = 0;  // of the stage before; 0 for the first
-  int replicas = 0;       // to ask for
-  int required = 0;       // that must be available before the stage's weight is given
+  int index = 0;            // into spec.rollout.steps; their number: the last stage, all traffic
+  bool final = false;       // weight 100
+  int weight = 0;           // that this stage is about
+  int former_weight = 0;    // of the stage before; 0 for the first
+  int replicas = 0;         // to ask for
+  int required = 0;         // that must be available before the stage's weight is given
   int stable_replicas = 0;  // of stable meanwhile
 };
 

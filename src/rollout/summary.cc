@@ -78,8 +78,9 @@ std::string what_is_missing(const Draft& draft) {
 std::string measuring(const Draft& draft, std::string_view head) {
   if (!draft.findings.verdict) {
     const auto& error = draft.observed.measurement_error;
-    return cat(head, ": ", error ? "measurements cannot be read: " + error->message
-                                          : std::string("waiting for the first measurements"));
+    return cat(
+        head, ": ",
+        error ? "measurements cannot be read: " + error->message : std::string("waiting for the first measurements"));
   }
   return cat(head, ": ", numbers(draft), ", ", what_is_missing(draft));
 }
@@ -89,9 +90,8 @@ std::string held_for_person(const Draft& draft, std::string_view head) {
   if (draft.findings.wait == Wait::kFrozen) {
     return cat(head, ": failed, weights frozen: ", draft.findings.wait_message, "; promote, abort or resume");
   }
-  return cat(head, ": passed",
-                      draft.findings.verdict ? cat(" (", numbers(draft), ")") : std::string(),
-                      ", waiting for a person to annotate ", api::kResumeAnnotation, "=", canary.step.value_or(0));
+  return cat(head, ": passed", draft.findings.verdict ? cat(" (", numbers(draft), ")") : std::string(),
+             ", waiting for a person to annotate ", api::kResumeAnnotation, "=", canary.step.value_or(0));
 }
 
 std::string canary_sentence(const Draft& draft) {
@@ -100,32 +100,39 @@ std::string canary_sentence(const Draft& draft) {
   const std::string head = cat(version_name(canary.version), " at ", canary.weight, " %");
   const std::string stable = version_name(draft.status.stable->version);
   switch (findings.wait) {
-    case Wait::kSpecPaused: return cat(head, ": paused by spec.paused");
-    case Wait::kUnresolved: return cat(head, ": not going on, the version that the spec asks for is not known");
-    case Wait::kNoReplicasWanted: return cat(head, ": waiting for spec.replicas to be more than 0");
+    case Wait::kSpecPaused:
+      return cat(head, ": paused by spec.paused");
+    case Wait::kUnresolved:
+      return cat(head, ": not going on, the version that the spec asks for is not known");
+    case Wait::kNoReplicasWanted:
+      return cat(head, ": waiting for spec.replicas to be more than 0");
     case Wait::kFrozen:
-    case Wait::kStepPause: return held_for_person(draft, head);
+    case Wait::kStepPause:
+      return held_for_person(draft, head);
     case Wait::kStableDown:
       return cat(head, ": should be taken back (", findings.wait_message, "), but ", stable,
-                          " has no available replica; it keeps serving until one is back");
+                 " has no available replica; it keeps serving until one is back");
     case Wait::kForeignWorkload:
-    case Wait::kNoSurge: return cat(head, ": ", findings.wait_message);
-    case Wait::kCapacity: return cat(head, ": waiting for capacity: ", findings.wait_message);
+    case Wait::kNoSurge:
+      return cat(head, ": ", findings.wait_message);
+    case Wait::kCapacity:
+      return cat(head, ": waiting for capacity: ", findings.wait_message);
     case Wait::kStableWeak:
       return cat(head, ": not going on while ", stable, " has only ", draft.status.stable->available, " of ",
-                          replicas(draft.status.stable->replicas), " available");
-    case Wait::kReplicas: return cat(head, ": starting, ", findings.wait_message);
+                 replicas(draft.status.stable->replicas), " available");
+    case Wait::kReplicas:
+      return cat(head, ": starting, ", findings.wait_message);
     case Wait::kProxies:
-      return cat(head, ": waiting for ", absl::StrJoin(findings.verification.behind, ", "),
-                          " to take the weight");
+      return cat(head, ": waiting for ", absl::StrJoin(findings.verification.behind, ", "), " to take the weight");
     case Wait::kHold:
-      return cat(head, ": passed", findings.verdict ? cat(" (", numbers(draft), ")") : std::string(),
-                          ", held until ", findings.wait_message);
+      return cat(head, ": passed", findings.verdict ? cat(" (", numbers(draft), ")") : std::string(), ", held until ",
+                 findings.wait_message);
     case Wait::kInconclusive:
-      return cat(measuring(draft, head), "; no verdict within ",
-                          duration(draft.rollout().analysis.max_duration));
-    case Wait::kMeasuring: return measuring(draft, head);
-    case Wait::kNothing: break;
+      return cat(measuring(draft, head), "; no verdict within ", duration(draft.rollout().analysis.max_duration));
+    case Wait::kMeasuring:
+      return measuring(draft, head);
+    case Wait::kNothing:
+      break;
   }
   if (!findings.verification.complete) return cat(head, ": waiting for the gateways to take the weight");
   return canary.measure_from ? measuring(draft, head) : cat(head, ": starting what the next weight needs");
@@ -140,16 +147,15 @@ std::string first_sentence(const Draft& draft) {
     }
   }
   const char* waits = draft.findings.wait == Wait::kCapacity ? ": waiting for capacity: " : ": ";
-  return cat(head, waits,
-                      draft.findings.wait_message.empty() ? "starting" : draft.findings.wait_message,
-                      draft.findings.deadline_exceeded ? " (past the progress deadline)" : "");
+  return cat(head, waits, draft.findings.wait_message.empty() ? "starting" : draft.findings.wait_message,
+             draft.findings.deadline_exceeded ? " (past the progress deadline)" : "");
 }
 
 std::string quarantine_sentence(const Draft& draft) {
   const api::QuarantinedRevision& entry = *draft.wanted_quarantine();
   return cat(version_name(draft.status.stable->version), " serves; ", version_name(entry.version),
-                      " was taken back: ", entry.message, "; it stays out until another version is promoted or ",
-                      api::kRetryAnnotation, "=", entry.revision);
+             " was taken back: ", entry.message, "; it stays out until another version is promoted or ",
+             api::kRetryAnnotation, "=", entry.revision);
 }
 
 std::string stable_sentence(const Draft& draft) {
@@ -158,7 +164,7 @@ std::string stable_sentence(const Draft& draft) {
   if (draft.desired() == 0) return cat(name, " is scaled to 0 and answers 503");
   if (stable.available == 0) {
     return cat(name, " has no available replica",
-                        draft.findings.served_by_fallback ? "; another revision serves meanwhile" : "");
+               draft.findings.served_by_fallback ? "; another revision serves meanwhile" : "");
   }
   std::string serving = cat(name, " serves with ", stable.available, " of ", replicas(draft.desired()));
   if (!draft.findings.verification.complete) serving += cat(", not all gateways have the weights");

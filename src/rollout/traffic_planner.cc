@@ -111,8 +111,7 @@ void write_shares(Draft& draft, Shares shares) {
   if (former == canary.weight) return;
   canary.last_progress = draft.now();  // the proxies get their time for each weight
   draft.event(EventType::kNormal, "WeightChanged",
-              cat(version_name(canary.version), ": ", former, " % to ",
-                           canary.weight, " %"));
+              cat(version_name(canary.version), ": ", former, " % to ", canary.weight, " %"));
 }
 
 // A share left on a revision that has no role any more (everything was unavailable when it ended).

@@ -84,7 +84,7 @@ void begin_rollout(Draft& draft, const WantedRevision& wanted) {
   draft.event(EventType::kNormal, "RolloutStarted",
               first ? cat("first deployment: ", version_name(wanted.version), " as ", wanted.revision)
                     : cat(version_name(wanted.version), " as ", wanted.revision, " beside ",
-                                   version_name(draft.status.stable->version)));
+                          version_name(draft.status.stable->version)));
 }
 
 void end_rollout(Draft& draft, const Ending& ending) {

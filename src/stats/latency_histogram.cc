@@ -32,8 +32,8 @@ void LatencyHistogram::add(double lower_ms, double upper_ms, int64_t count) {
 void LatencyHistogram::merge(const LatencyHistogram& other) {
   std::vector<LatencyBucket> merged;
   merged.reserve(buckets_.size() + other.buckets_.size());
-  std::merge(buckets_.begin(), buckets_.end(), other.buckets_.begin(), other.buckets_.end(),
-             std::back_inserter(merged), before);
+  std::merge(buckets_.begin(), buckets_.end(), other.buckets_.begin(), other.buckets_.end(), std::back_inserter(merged),
+             before);
   buckets_.clear();
   for (const LatencyBucket& bucket : merged) {
     if (!buckets_.empty() && same_range(buckets_.back(), bucket)) {

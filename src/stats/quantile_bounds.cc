@@ -27,7 +27,7 @@ int64_t largest_count_below(double p0, int64_t total, double alpha, double desig
 }  // namespace
 
 std::optional<double> quantile_upper_bound(const LatencyHistogram& histogram, double q, double alpha,
-                                         double design_effect) {
+                                           double design_effect) {
   const int64_t allowed = largest_count_below(1 - q, histogram.total(), alpha, design_effect);
   if (allowed < 0) return std::nullopt;
   // The smallest upper edge with at most `allowed` requests possibly above it. Buckets may overlap when two sources

@@ -13,7 +13,7 @@ namespace tidegate::stats {
 // P(the true q-quantile is ever above it) <= alpha; an upper bucket edge, in milliseconds. nullopt while nothing (or
 // only the unbounded bucket) bounds it. 0 < q < 1, 0 < alpha < 1; counts are divided by design_effect >= 1.
 std::optional<double> quantile_upper_bound(const LatencyHistogram& histogram, double q, double alpha,
-                                         double design_effect = 1);
+                                           double design_effect = 1);
 
 // P(the true q-quantile is ever below it) <= alpha; a lower bucket edge, 0 while nothing bounds it.
 double quantile_lower_bound(const LatencyHistogram& histogram, double q, double alpha, double design_effect = 1);

@@ -12,8 +12,9 @@ struct Bracket {
 };
 
 // Needs function < 0 just above `lower` and >= 0 just below `upper` (the ends themselves are not evaluated: a
-// confidence bound's evidence is infinite at 0 and 1). The bracket it returns is at most 1e-12 of the distance from `lower` wide,
-// or a few units in the last place; if the function is below zero everywhere, `upper` comes back unchanged.
+// confidence bound's evidence is infinite at 0 and 1). The bracket it returns is at most 1e-12 of the distance from
+// `lower` wide, or a few units in the last place; if the function is below zero everywhere, `upper` comes back
+// unchanged.
 template <typename Function>
 Bracket increasing_root(const Function& function, double lower, double upper) {
   constexpr int kMaxEvaluations = 200;

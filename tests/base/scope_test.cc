@@ -20,7 +20,9 @@ TEST(Scope, RunsEveryFunctionOnceInOrderWhenCancelled) {
 TEST(Scope, ForgetsAFunctionWhoseRegistrationIsGone) {
   Scope scope;
   bool ran = false;
-  { auto registration = scope.on_cancel([&] { ran = true; }); }
+  {
+    auto registration = scope.on_cancel([&] { ran = true; });
+  }
   scope.cancel();
   EXPECT_FALSE(ran);
 }

@@ -267,7 +267,7 @@ TEST_F(Rules, R11_AThirdRevisionReplacesTheCanaryAtStepZeroAndStableStays) {
   EXPECT_EQ(world.status().canary->step, std::nullopt);
   EXPECT_EQ(world.status().history.back().outcome, Outcome::kReplaced);
   ASSERT_TRUE(world.run_until([&] { return world.is_healthy_at("3"); }));
-  EXPECT_EQ(world.pods[rev("2")].replicas, 0);
+  EXPECT_TRUE(world.run_until([&] { return world.pods[rev("2")].replicas == 0; }, absl::Minutes(2)));
 }
 
 TEST_F(Rules, R12_BackToStablesRevisionMidRolloutIsZeroWeightAtOnceAndHealthy) {

@@ -1,6 +1,6 @@
 // The safety rules under everything that can go wrong: seeded runs in which pods come and go, proxies are late,
-// gateways are replaced, people change the spec and give commands, the operator dies between two writes. A failure names its
-// seed; the same seed gives the same run.
+// gateways are replaced, people change the spec and give commands, the operator dies between two writes. A failure
+// names its seed; the same seed gives the same run.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -34,19 +34,36 @@ class Adversary {
 
   void act() {
     switch (draw(16)) {
-      case 0: return change_version();
-      case 1: return give_command();
-      case 2: return change_spec();
-      case 3: return lose_pods();
-      case 4: world_.pods_start = chance(.6); return;
-      case 5: world_.capacity = chance(.3) ? draw(9) : 1000; return;
-      case 6: return trouble_a_proxy();
-      case 7: return replace_a_proxy();
-      case 8: world_.behaviour[version()] = behaviour(); return;
-      case 9: return restart();
-      case 10: return fail_metrics();
-      case 11: world_.resolved = chance(.8); return;
-      default: return;
+      case 0:
+        return change_version();
+      case 1:
+        return give_command();
+      case 2:
+        return change_spec();
+      case 3:
+        return lose_pods();
+      case 4:
+        world_.pods_start = chance(.6);
+        return;
+      case 5:
+        world_.capacity = chance(.3) ? draw(9) : 1000;
+        return;
+      case 6:
+        return trouble_a_proxy();
+      case 7:
+        return replace_a_proxy();
+      case 8:
+        world_.behaviour[version()] = behaviour();
+        return;
+      case 9:
+        return restart();
+      case 10:
+        return fail_metrics();
+      case 11:
+        world_.resolved = chance(.8);
+        return;
+      default:
+        return;
     }
   }
 
@@ -94,15 +111,33 @@ class Adversary {
   void change_spec() {
     world_.edit([&](api::ModelDeploymentSpec& spec) {
       switch (draw(9)) {
-        case 0: spec.replicas = draw(12); break;
-        case 1: spec.paused = chance(.3); break;
-        case 2: spec.rollout.on_failure = chance(.7) ? api::OnFailure::kRollback : api::OnFailure::kPause; break;
-        case 3: spec.rollout.steps = steps(); break;
-        case 4: spec.rollout.analysis.on_inconclusive = static_cast<api::OnInconclusive>(draw(3)); break;
-        case 5: spec.rollout.analysis.max_duration = absl::Minutes(1 + draw(30)); break;
-        case 6: spec.rollout.progress_deadline = absl::Minutes(1 + draw(10)); break;
-        case 7: spec.rollout.scale_down_delay = absl::Seconds(draw(120)); break;
-        case 8: spec.rollout.history_limit = 1 + draw(4); break;
+        case 0:
+          spec.replicas = draw(12);
+          break;
+        case 1:
+          spec.paused = chance(.3);
+          break;
+        case 2:
+          spec.rollout.on_failure = chance(.7) ? api::OnFailure::kRollback : api::OnFailure::kPause;
+          break;
+        case 3:
+          spec.rollout.steps = steps();
+          break;
+        case 4:
+          spec.rollout.analysis.on_inconclusive = static_cast<api::OnInconclusive>(draw(3));
+          break;
+        case 5:
+          spec.rollout.analysis.max_duration = absl::Minutes(1 + draw(30));
+          break;
+        case 6:
+          spec.rollout.progress_deadline = absl::Minutes(1 + draw(10));
+          break;
+        case 7:
+          spec.rollout.scale_down_delay = absl::Seconds(draw(120));
+          break;
+        case 8:
+          spec.rollout.history_limit = 1 + draw(4);
+          break;
       }
     });
   }
@@ -233,8 +268,8 @@ class Safety {
     if (weight == 0) return;
     bool step_says_so = false;
     for (const api::RolloutStep& step : before.spec.rollout.steps) {
-      step_says_so = step_says_so || (step.weight == weight && step.replicas &&
-                                      available(canary->revision) >= *step.replicas);
+      step_says_so =
+          step_says_so || (step.weight == weight && step.replicas && available(canary->revision) >= *step.replicas);
     }
     EXPECT_TRUE(step_says_so ||
                 available(canary->revision) >= replicas_to_carry(weight, before.spec.desired_replicas()))
@@ -314,10 +349,21 @@ class Safety {
 // The operator dies between two writes of the plan.
 Plan cut_short(Plan made, Adversary& adversary) {
   switch (adversary.draw(4)) {
-    case 0: made.deletes.clear(); [[fallthrough]];
-    case 1: made.scales.clear(); [[fallthrough]];
-    case 2: made.creates.clear(); break;
-    case 3: made.status_changed = false; made.creates.clear(); made.scales.clear(); made.deletes.clear(); break;
+    case 0:
+      made.deletes.clear();
+      [[fallthrough]];
+    case 1:
+      made.scales.clear();
+      [[fallthrough]];
+    case 2:
+      made.creates.clear();
+      break;
+    case 3:
+      made.status_changed = false;
+      made.creates.clear();
+      made.scales.clear();
+      made.deletes.clear();
+      break;
   }
   return made;
 }

@@ -18,7 +18,7 @@ namespace tidegate::rollout {
 // How a version behaves when it serves.
 struct Behaviour {
   double error_rate = 0;
-  double latency_ms = 10;                // of a request; spread by half to twice
+  double latency_ms = 10;                 // of a request; spread by half to twice
   std::optional<PodFailureKind> failure;  // its pods never become available
   std::string failure_reason;
   std::string failure_message;
@@ -59,7 +59,7 @@ class World {
   bool resolved = true;
   bool metrics_fail = false;
   absl::Time metrics_failed_since;
-  int capacity = 1'000'000;      // pods that find a place
+  int capacity = 1'000'000;  // pods that find a place
   bool pods_start = true;
   int64_t leader_epoch = 1;
 
