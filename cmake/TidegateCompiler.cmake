@@ -9,9 +9,15 @@ set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
 
 set(TIDEGATE_SANITIZE "" CACHE STRING "address | thread | empty")
 
+# Objects are shared by all clones on a machine: paths below the source folder count as relative ones.
 find_program(CCACHE ccache)
+set(TIDEGATE_CACHE "$ENV{TIDEGATE_CACHE}" CACHE PATH "Where tools/setup puts what it downloads, and ccache its objects")
+if(NOT TIDEGATE_CACHE)
+  set(TIDEGATE_CACHE "$ENV{HOME}/.cache/tidegate")
+endif()
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_DIR=${TIDEGATE_CACHE}/ccache
+    CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
 endif()
 
 add_compile_options(-fno-omit-frame-pointer)

@@ -8,6 +8,7 @@
 #include "api/crd_schema.h"
 #include "api/json.h"
 #include "api/type_facts.h"
+#include "source_dir.h"
 
 namespace tidegate::api {
 namespace {

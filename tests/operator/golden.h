@@ -9,6 +9,7 @@
 #include <string>
 
 #include <nlohmann/json.hpp>
+#include "source_dir.h"
 
 namespace tidegate::operator_ {
 

@@ -17,6 +17,7 @@
 
 #include "base/strings.h"
 #include "envoy/service/discovery/v3/ads.grpc.pb.h"
+#include "source_dir.h"
 #include "xds/socket.h"
 
 namespace tidegate::xds {
