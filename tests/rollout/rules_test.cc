@@ -142,6 +142,18 @@ TEST_F(Rules, R04_TheDrainTimeBeginsAgainWhenAProxyHasFallenBehind) {
   EXPECT_GE(world.now - caught_up, absl::Seconds(35)) << "timeout 30 s and 5 s";
 }
 
+TEST_F(Rules, WithoutChecksAStepIsLeftWhenItsWeightIsVerifiedAndItsHoldIsOver) {
+  settle(world);
+  world.edit([](auto& spec) {
+    spec.rollout.analysis.checks.clear();
+    spec.rollout.steps = {{.weight = 10, .hold = absl::Minutes(2)}};
+  });
+  const absl::Time begun = world.now;
+  world.want("2");
+  ASSERT_TRUE(world.run_until([&] { return world.is_healthy_at("2"); })) << world.last_plan.to_string();
+  EXPECT_GE(world.now - begun, absl::Minutes(2));
+}
+
 TEST_F(Rules, R05_StableIsNotScaledDownBeforeTheNewOneIsFullyAvailableAt100) {
   world.edit([](auto& spec) { spec.replicas = 4; });
   settle(world);
