@@ -31,8 +31,8 @@ class TrafficPublisher {
  public:
   // A change waits so long for others; with the build itself well below 50 ms.
   static constexpr absl::Duration kDebounce = absl::Milliseconds(20);
-  // Bookmarks come about every minute. A watch that breaks just before one, is opened again after a backoff and waits for
-  // the next has been silent for up to two of them, and is not stale.
+  // Bookmarks come about every minute. A watch that breaks just before one, is opened again after a backoff and waits
+  // for the next has been silent for up to two of them, and is not stale.
   static constexpr absl::Duration kStaleAfter = absl::Seconds(150);
 
   // All references must outlive it. `on_errors`: the object's ProgramError came, changed or went.
