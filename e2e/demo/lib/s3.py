@@ -8,6 +8,7 @@ import hmac
 import http.client
 import pathlib
 import re
+import time
 import urllib.parse
 
 
@@ -25,6 +26,17 @@ class Store:
         status, body = self._request("PUT", f"/{bucket}")
         if status != 200 and b"BucketAlreadyOwnedByYou" not in body:
             raise StoreError(f"cannot make the bucket {bucket}: {status} {body.decode(errors='replace')}")
+
+    def make_bucket_once_reachable(self, bucket, seconds=30):
+        """A Service leads to a pod that is ready only when the node's packet filter has followed."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return self.make_bucket(bucket)
+            except ConnectionRefusedError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
     def put(self, bucket, key, data):
         self._expect(200, "PUT", f"/{bucket}/{key}", data)

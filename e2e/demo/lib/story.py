@@ -88,7 +88,7 @@ class Story:
             self.console.line(line)
         service = self.kube.get("service", "minio", STORE_NAMESPACE)
         store = Store(f"http://{service['spec']['clusterIP']}:9000", "demo", "demo-password")
-        store.make_bucket("models")
+        store.make_bucket_once_reachable("models")
         for version in ("1", "2", "3"):
             size = store.put_folder("models", f"digits/{version}", OUT / "models" / version)
             self.console.line(f"s3://models/digits/{version}: {size / 1024:,.0f} KiB")

@@ -1,6 +1,5 @@
 """Tidegate on the cluster, with a store and models: the fixtures of the tests of the whole product."""
 import json
-import time
 import uuid
 
 import pytest
@@ -26,23 +25,11 @@ def tidegate(cluster):
     return kube
 
 
-def make_bucket_when_it_answers(store, seconds=30):
-    """A Service leads to a pod that is ready only when the node's packet filter has followed."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return store.make_bucket("models")
-        except ConnectionRefusedError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-
-
 @pytest.fixture(scope="session")
 def store(tidegate):
     address = tidegate.get("service", "minio", "tidegate-demo")["spec"]["clusterIP"]
     found = Store(f"http://{address}:9000", STORE["AWS_ACCESS_KEY_ID"], STORE["AWS_SECRET_ACCESS_KEY"])
-    make_bucket_when_it_answers(found)
+    found.make_bucket_once_reachable("models")
     return found
 
 
