@@ -11,6 +11,8 @@ find_package(absl REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(SPDLOG REQUIRED IMPORTED_TARGET spdlog)
 pkg_check_modules(SIMDJSON REQUIRED IMPORTED_TARGET simdjson)
+find_program(PROTOC protoc REQUIRED)
+find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
 find_library(CPPREST_LIBRARY cpprest REQUIRED)
 find_library(BOOST_SYSTEM_LIBRARY NAMES libboost_system.a boost_system REQUIRED)
 

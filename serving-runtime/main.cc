@@ -3,11 +3,9 @@
 #include <cstring>
 #include <iostream>
 
+#include "serving-runtime/fetch/fetch_command.h"
 #include "serving-runtime/inspect_command.h"
 #include "serving-runtime/serve_command.h"
-#ifdef TIDEGATE_HAVE_FETCH
-#include "serving-runtime/fetch/fetch_command.h"
-#endif
 
 namespace {
 
@@ -24,10 +22,8 @@ int run_inspect(const std::string& folder, bool json) {
 }  // namespace
 
 int main(int argc, char** argv) {
-#ifdef TIDEGATE_HAVE_FETCH
   // fetch reads its own arguments: "tidegate-runtime fetch --uri=…".
   if (argc > 1 && std::strcmp(argv[1], "fetch") == 0) return tidegate::serving::fetch_main(argc - 1, argv + 1);
-#endif
   CLI::App app("Serves machine-learning models over TensorFlow Serving's API and the Open Inference Protocol.",
                "tidegate-runtime");
   app.require_subcommand(1);
@@ -39,9 +35,7 @@ int main(int argc, char** argv) {
   CLI::App* inspect = app.add_subcommand("inspect", "Print what a model takes and gives");
   inspect->add_option("folder", folder, "One version's folder, e.g. /models/resnet/3")->required();
   inspect->add_flag("--json", json, "Print JSON");
-#ifdef TIDEGATE_HAVE_FETCH
   app.add_subcommand("fetch", "Download a model version from object storage and verify it (see fetch --help)");
-#endif
   CLI11_PARSE(app, argc, argv);
   return serve->parsed() ? tidegate::serving::serve(serve_options) : run_inspect(folder, json);
 }

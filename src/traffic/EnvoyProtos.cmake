@@ -1,11 +1,7 @@
 # tidegate_envoy_protos: C++ of Envoy's protocol definitions, generated at build time from the .proto files that
 # tools/setup (step xdsprotos) printed. Compiled as a few translation units, because each of the 70 small files would
 # otherwise read the same headers again, and without optimisation beyond -O1: none of it is hot.
-set(_default_cache $ENV{TIDEGATE_CACHE})
-if(NOT _default_cache)
-  set(_default_cache $ENV{HOME}/.cache/tidegate)
-endif()
-set(TIDEGATE_PROTOS_DIR ${_default_cache}/protos CACHE PATH "Envoy's .proto files, printed by tools/setup xdsprotos")
+set(TIDEGATE_PROTOS_DIR ${TIDEGATE_CACHE}/protos CACHE PATH "Envoy's .proto files, printed by tools/setup xdsprotos")
 
 file(GLOB_RECURSE _protos RELATIVE ${TIDEGATE_PROTOS_DIR} CONFIGURE_DEPENDS ${TIDEGATE_PROTOS_DIR}/*.proto)
 if(NOT _protos)
@@ -24,8 +20,6 @@ foreach(_proto ${_protos})
   list(APPEND _outputs ${_generated_dir}/${_stem}.cc ${_generated_dir}/${_stem}.h)
 endforeach()
 
-find_program(PROTOC protoc REQUIRED)
-find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
 add_custom_command(
   OUTPUT ${_outputs}
   COMMAND ${PROTOC} -I ${TIDEGATE_PROTOS_DIR} --cpp_out=${_generated_dir} ${_protos}
