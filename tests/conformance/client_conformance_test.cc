@@ -332,6 +332,11 @@ TEST_P(ReflectorConformance, GoesOnWithoutAListWhenItsConnectionBreaks) {
   EXPECT_EQ(metrics_.relists["configmaps"], 0u);
 }
 
+base::Task<void> stand(kube::LeaseElector* elector, base::Scope* scope, int* ended) {
+  co_await elector->run(*scope);
+  ++*ended;
+}
+
 TEST_F(Conformance, ElectsOneLeaderAndHandsOverAtOnce) {
   const kube::LeaseTiming quick{absl::Seconds(3), absl::Seconds(2), absl::Milliseconds(300)};
   std::vector<std::string> story;
@@ -343,9 +348,10 @@ TEST_F(Conformance, ElectsOneLeaderAndHandsOverAtOnce) {
   base::Scope second(scope_);
   kube::LeaseElector a(gated_, world_.clock, {{ns_, "lease"}, "a", quick}, told("a"));
   kube::LeaseElector b(client_, world_.clock, {{ns_, "lease"}, "b", quick}, told("b"));
-  world_.loop.spawn(a.run(first));
+  int ended = 0;
+  world_.loop.spawn(stand(&a, &first, &ended));
   ASSERT_TRUE(world_.until([&] { return a.is_leader(); }));
-  world_.loop.spawn(b.run(second));
+  world_.loop.spawn(stand(&b, &second, &ended));
   // Longer than the lease: it must have been renewed.
   world_.until([&] { return b.is_leader(); }, absl::Seconds(5));
   EXPECT_TRUE(a.is_leader());
@@ -367,6 +373,8 @@ TEST_F(Conformance, ElectsOneLeaderAndHandsOverAtOnce) {
     return lease.ok() && string_at(*lease, {"spec", "holderIdentity"}).empty();
   };
   EXPECT_TRUE(world_.until(released, absl::Seconds(10))) << "a leader that leaves releases the lease";
+  // The lease is free before its answer is here; the electors must outlive their tasks.
+  EXPECT_TRUE(world_.until([&] { return ended == 2; }));
 }
 
 TEST_F(Conformance, WritesEventsAndTheirSeries) {
