@@ -1,9 +1,10 @@
 """The node from outside Kubernetes: which process a container is, and how to kill it without anyone being told."""
+import contextlib
 import os
 import signal
 import time
 
-from kube import SYSTEM, run
+from kube import CACHE, ROOT, SYSTEM, run
 
 CONTAINERD = "/run/tidegate-cluster/containerd.sock"
 
@@ -24,7 +25,7 @@ def is_dead(pid):
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
             return stat.read().rpartition(")")[2].split()[0] in "ZX"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):   # gone before we opened it, or while we read it
         return True
 
 
@@ -39,6 +40,41 @@ def kill_container(pod, container):
     while not is_dead(pid):
         time.sleep(0.001)
     return sent, time.time()
+
+
+@contextlib.contextmanager
+def asleep(pod, container):
+    """The container's first process does nothing at all until the block ends: a machine that swaps, a frozen VM."""
+    pid = container_pid(pod, container)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def cut_off_from_api_server(pod):
+    """What the pod sends to the API server, on old connections and new ones, gets lost until the block ends."""
+    rule = ["INPUT", "-s", pod["status"]["podIP"], "-p", "tcp", "--dport", "6443", "-j", "DROP"]
+    run("iptables", "-w", "-I", *rule)
+    try:
+        yield
+    finally:
+        run("iptables", "-w", "-D", *rule)
+
+
+@contextlib.contextmanager
+def api_server_down():
+    """kill -9 of the API server; it is started again when the block ends."""
+    pid = int((CACHE / "cluster/pids/kube-apiserver").read_text().split()[0])
+    os.kill(pid, signal.SIGKILL)
+    try:
+        yield
+    finally:
+        while not is_dead(pid):
+            time.sleep(0.01)
+        run(ROOT / "e2e/cluster/up")
 
 
 def leader(kube):
