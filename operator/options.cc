@@ -33,6 +33,10 @@ void declare(CLI::App& app, Options& options, LogTexts& log) {
   add("--context", options.context, "context of the kubeconfig; empty: its current one", "CONTEXT");
   add("--identity", options.identity, "name among the replicas; empty: the host's, and a random number", "IDENTITY");
   add("--cluster-domain", options.cluster_domain, "DNS suffix of the cluster's Services", "CLUSTER_DOMAIN");
+  add("--gateway-service", options.gateway_service,
+      "Service that the objects' addresses lead to: tidegate-gateway-pods, whose clients try the next gateway when one "
+      "is dead, or tidegate-gateway, one virtual address for clients that never look a name up again",
+      "GATEWAY_SERVICE");
   add("--listen-address", options.listen_address, "address that both ports listen on", "LISTEN_ADDRESS");
   add("--xds-port", options.xds_port, "port that the gateways get their configuration from", "XDS_PORT");
   add("--management-port", options.management_port, "port of /healthz, /readyz, /metrics and /debug/objects",
@@ -67,6 +71,7 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
       base::parse_log_options(log.level, log.format, &parsed.options.log_level, &parsed.options.log_format);
   if (!status.ok()) return refused(std::string(base::view(status.message())));
   if (parsed.options.ns.empty()) return refused("--namespace must not be empty");
+  if (parsed.options.gateway_service.empty()) return refused("--gateway-service must not be empty");
   if (parsed.options.cluster_domain.empty()) return refused("--cluster-domain must not be empty");
   return parsed;
 }

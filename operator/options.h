@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/log.h"
+#include "operator/rendering/names.h"
 
 namespace tidegate::operator_ {
 
@@ -17,6 +18,7 @@ struct Options {
   std::string context;     // of the kubeconfig; empty: its current one
   std::string identity;    // unique among the replicas; empty: host name and a random number
   std::string cluster_domain = "cluster.local";
+  std::string gateway_service = kGatewayService;  // what the objects' own Services are other names of; listens on 80
   std::string listen_address = "0.0.0.0";
   uint16_t xds_port = 18000;
   uint16_t management_port = 8080;

@@ -21,7 +21,8 @@ inline constexpr char kRequestHashAnnotation[] = "tidegate.dev/request-hash";  /
 inline constexpr char kFetchContainer[] = "fetch";
 inline constexpr char kRuntimeContainer[] = "runtime";
 
-inline constexpr char kGatewayService[] = "tidegate-gateway";
+// One address a gateway pod; "tidegate-gateway" is the same pods behind one virtual address (docs/adr/0006).
+inline constexpr char kGatewayService[] = "tidegate-gateway-pods";
 inline constexpr char kPartOfLabel[] = "app.kubernetes.io/part-of";
 inline constexpr char kPartOfValue[] = "tidegate";
 inline constexpr char kGatewayLabel[] = "app.kubernetes.io/component";  // value: gateway

@@ -20,7 +20,7 @@ namespace tidegate::traffic {
 
 struct Settings {
   std::string cluster_domain = "cluster.local";
-  uint16_t listen_port = 8080;
+  uint16_t listen_port = 80;  // a Service without a virtual address cannot map ports
   std::string listen_address = "0.0.0.0";
   // The resourceVersion up to which the caller's store of ModelDeployments is complete (its last list, watch event or
   // bookmark); 0: unknown.

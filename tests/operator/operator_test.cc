@@ -45,7 +45,8 @@ TEST_F(Operator, ServesAFirstVersionAtItsStableAddress) {
   EXPECT_EQ(object.status.observed_generation, object.metadata.generation);
   const auto service = world_.api_server.get(kube::resources::services(), {"demo", "digits"});
   ASSERT_TRUE(service.has_value());
-  EXPECT_EQ(kube::string_at(*service, {"spec", "externalName"}), "tidegate-gateway.tidegate-system.svc.cluster.local");
+  EXPECT_EQ(kube::string_at(*service, {"spec", "externalName"}),
+            "tidegate-gateway-pods.tidegate-system.svc.cluster.local");
 }
 
 TEST_F(Operator, WritesNothingMoreOnceAllIsWell) {
@@ -206,7 +207,7 @@ TEST_F(Operator, PutsBackAnAddressThatWasChanged) {
   world_.api_server.put(kube::resources::services(), service);
   EXPECT_TRUE(world_.pass_until([&] {
     return kube::string_at(*world_.api_server.get(kube::resources::services(), {"demo", "digits"}),
-                           {"spec", "externalName"}) == "tidegate-gateway.tidegate-system.svc.cluster.local";
+                           {"spec", "externalName"}) == "tidegate-gateway-pods.tidegate-system.svc.cluster.local";
   }));
 }
 
