@@ -138,7 +138,7 @@ base::Task<void> GatewayScraper::scrape(std::string name, ScrapeKind kind, base:
   } else if (response->status != 200) {
     failed(name, begun, base::cat("answered ", response->status));
   } else {
-    absl::StatusOr<metrics::GatewayScrape> scrape = metrics::parse(response->body, container_id(*pod));
+    absl::StatusOr<metrics::GatewayScrape> scrape = metrics::parse(response->body, container_id(*pod), begun);
     if (scrape.ok()) {
       succeeded(name, begun, objects, counts, *scrape);
     } else {
@@ -170,7 +170,7 @@ void GatewayScraper::succeeded(const std::string& pod, absl::Time begun, const s
   reading.instance = scrape.instance;
   reading.unreachable_since.reset();
   reading.error.clear();
-  if (counts) ledger_.absorb(pod, begun, objects, scrape);
+  if (counts) ledger_.absorb(pod, objects, scrape);
 }
 
 void GatewayScraper::failed(const std::string& pod, absl::Time begun, const std::string& why) {

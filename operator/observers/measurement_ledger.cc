@@ -18,7 +18,7 @@ using metrics::Counters;
 using metrics::GatewayScrape;
 
 GatewayScrape only(const GatewayScrape& scrape, const std::string& stable, const std::string& canary) {
-  GatewayScrape trimmed{scrape.instance, scrape.uptime, scrape.routes_version, {}};
+  GatewayScrape trimmed{scrape.instance, scrape.asked_at, scrape.uptime, scrape.routes_version, {}};
   for (const std::string& cluster : {stable, canary}) {
     auto found = scrape.clusters.find(cluster);
     // A cluster that has had no request is not in the answer: it has counted nothing.
@@ -63,13 +63,16 @@ Counters counters_from_json(const Json& json) {
 Json scrape_to_json(const GatewayScrape& scrape) {
   Json clusters = Json::object();
   for (const auto& [name, stats] : scrape.clusters) clusters[name] = counters_to_json(stats.counters);
-  return {
-      {"instance", scrape.instance}, {"uptimeSeconds", absl::ToInt64Seconds(scrape.uptime)}, {"clusters", clusters}};
+  return {{"instance", scrape.instance},
+          {"askedAt", api::format_time(scrape.asked_at)},
+          {"uptimeSeconds", absl::ToInt64Seconds(scrape.uptime)},
+          {"clusters", clusters}};
 }
 
-GatewayScrape scrape_from_json(const Json& json) {
+absl::StatusOr<GatewayScrape> scrape_from_json(const Json& json) {
   GatewayScrape scrape;
   scrape.instance = json.at("instance").get<std::string>();
+  TG_ASSIGN_OR_RETURN(scrape.asked_at, api::parse_time(json.at("askedAt").get<std::string>()));
   scrape.uptime = absl::Seconds(json.at("uptimeSeconds").get<int64_t>());
   for (const auto& [name, counters] : json.at("clusters").items()) {
     scrape.clusters[name].counters = counters_from_json(counters);
@@ -103,27 +106,27 @@ std::vector<std::string> MeasurementLedger::objects() const {
   return objects;
 }
 
-void MeasurementLedger::absorb(const std::string& pod, absl::Time begun, const std::vector<std::string>& objects,
+void MeasurementLedger::absorb(const std::string& pod, const std::vector<std::string>& objects,
                                const metrics::GatewayScrape& scrape) {
   for (auto& [key, entry] : entries_) {
     // A window that was opened after the scrape was asked for is not in the answer.
     if (std::find(objects.begin(), objects.end(), key.to_string()) == objects.end()) continue;
-    if (begun < entry.window.from) continue;
-    absorb_into(key, entry, pod, begun, scrape);
+    if (scrape.asked_at < entry.window.from) continue;
+    absorb_into(key, entry, pod, scrape);
   }
 }
 
 void MeasurementLedger::absorb_into(const kube::ObjectKey& object, Entry& entry, const std::string& pod,
-                                    absl::Time begun, const metrics::GatewayScrape& scrape) {
+                                    const metrics::GatewayScrape& scrape) {
   const std::string stable = traffic::cluster_name(object.ns, object.name, entry.window.stable);
   const std::string canary = traffic::cluster_name(object.ns, object.name, entry.window.canary);
   GatewayScrape now = only(scrape, stable, canary);
   auto known = entry.gateways.find(pod);
   if (known == entry.gateways.end()) {
     // The age is in whole seconds, rounded down.
-    const bool started_since = begun - scrape.uptime - absl::Seconds(1) >= entry.window.from;
+    const bool started_since = scrape.asked_at - scrape.uptime - absl::Seconds(1) >= entry.window.from;
     GatewayScrape base_line = now;
-    if (started_since) base_line = only(GatewayScrape{scrape.instance, {}, {}, {}}, stable, canary);
+    if (started_since) base_line = only(GatewayScrape{scrape.instance, {}, {}, {}, {}}, stable, canary);
     known = entry.gateways.emplace(pod, Gateway{std::move(base_line)}).first;
   }
   const metrics::Difference difference = metrics::difference(known->second.last, now);
@@ -134,7 +137,7 @@ void MeasurementLedger::absorb_into(const kube::ObjectKey& object, Entry& entry,
   add(stable, entry.arms.stable);
   add(canary, entry.arms.canary);
   known->second.last = std::move(now);
-  entry.until = std::max(entry.until.value_or(begun), begun);
+  entry.until = std::max(entry.until.value_or(scrape.asked_at), scrape.asked_at);
   entry.dirty = true;
 }
 
@@ -180,7 +183,9 @@ absl::Status MeasurementLedger::restore(const kube::ObjectKey& object, const std
     }
     entry.arms.stable = counters_from_json(json.at("counts").at("stable"));
     entry.arms.canary = counters_from_json(json.at("counts").at("canary"));
-    for (const auto& [pod, scrape] : json.at("gateways").items()) entry.gateways[pod] = {scrape_from_json(scrape)};
+    for (const auto& [pod, scrape] : json.at("gateways").items()) {
+      TG_ASSIGN_OR_RETURN(entry.gateways[pod].last, scrape_from_json(scrape));
+    }
     found->second = std::move(entry);
   } catch (const Json::exception& error) {
     return absl::InvalidArgumentError(base::cat("evidence of ", object.to_string(), ": ", error.what()));

@@ -5,8 +5,8 @@
 //
 // A gateway counts since its start, so for each gateway process the first reading at or after `from` is the base line
 // and only differences count. A process that is known to have started after `from` counts from zero; one that was
-// replaced between two readings loses what it counted in between, and is recognised by its container id, a younger
-// age or a falling counter.
+// replaced between two readings loses what it counted in between, and is recognised by its start, its container id or a
+// falling counter (metrics::difference).
 #include <absl/status/status.h>
 #include <absl/time/time.h>
 
@@ -40,9 +40,8 @@ class MeasurementLedger {
   // "<namespace>/<name>" of all objects with an open window: what a scrape must ask for.
   std::vector<std::string> objects() const;
 
-  // A reading of one gateway pod, asked for at `begun`, which covers `objects` (as objects() gave them then).
-  void absorb(const std::string& pod, absl::Time begun, const std::vector<std::string>& objects,
-              const metrics::GatewayScrape& scrape);
+  // A reading of one gateway pod, which covers `objects` (as objects() gave them when it was asked for).
+  void absorb(const std::string& pod, const std::vector<std::string>& objects, const metrics::GatewayScrape& scrape);
 
   // nullopt before the first difference.
   std::optional<rollout::Measurements> measurements(const kube::ObjectKey& object) const;
@@ -72,7 +71,7 @@ class MeasurementLedger {
     std::optional<absl::Time> until;
     bool dirty = false;
   };
-  void absorb_into(const kube::ObjectKey& object, Entry& entry, const std::string& pod, absl::Time begun,
+  void absorb_into(const kube::ObjectKey& object, Entry& entry, const std::string& pod,
                    const metrics::GatewayScrape& scrape);
 
   std::map<kube::ObjectKey, Entry> entries_;

@@ -224,6 +224,16 @@ bool subtract(const Counters& before, const Counters& now, Counters& out) {
   return now.latency.empty() || !has_base || subtract_buckets(before.latency, now.latency, out.latency);
 }
 
+// Ages are rounded down to whole seconds, and an answer takes a while after it was asked for.
+constexpr absl::Duration kStartTolerance = absl::Seconds(2);
+
+bool same_process(const GatewayScrape& previous, const GatewayScrape& now) {
+  if (now.uptime < previous.uptime) return false;
+  if (previous.instance == now.instance) return true;
+  const absl::Duration apart = (now.asked_at - now.uptime) - (previous.asked_at - previous.uptime);
+  return absl::AbsDuration(apart) <= kStartTolerance;
+}
+
 uint64_t saturating_subtract(uint64_t from, uint64_t what) { return from > what ? from - what : 0; }
 
 }  // namespace
@@ -265,20 +275,21 @@ std::string stats_path(const std::vector<std::string>& objects, bool histograms)
   return base::cat("/stats?filter=", percent_encode(filter), histograms ? "&histogram_buckets=detailed" : "");
 }
 
-absl::StatusOr<GatewayScrape> parse(std::string_view body, std::string instance) {
+absl::StatusOr<GatewayScrape> parse(std::string_view body, std::string instance, absl::Time asked_at) {
   if (body.size() > kMaxScrapeBytes) {
     return absl::OutOfRangeError(
         base::cat("gateway statistics of ", body.size(), " bytes; at most ", kMaxScrapeBytes, " are read"));
   }
   GatewayScrape scrape;
   scrape.instance = std::move(instance);
+  scrape.asked_at = asked_at;
   TG_RETURN_IF_ERROR(Reader(body).read(scrape));
   return scrape;
 }
 
 Difference difference(const GatewayScrape& previous, const GatewayScrape& now) {
   Difference result;
-  result.reset = previous.instance != now.instance || now.uptime < previous.uptime;
+  result.reset = !same_process(previous, now);
   for (const auto& [name, stats] : now.clusters) {
     const auto before = result.reset ? previous.clusters.end() : previous.clusters.find(name);
     Counters change;

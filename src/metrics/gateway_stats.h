@@ -75,8 +75,9 @@ struct ClusterStats {
 };
 
 struct GatewayScrape {
-  // Who answered, given by the caller: the container's id. Counters of different instances are never subtracted.
+  // Who answered, given by the caller: the container's id, as the pod's status had it. It may lag behind a restart.
   std::string instance;
+  absl::Time asked_at;                           // given by the caller
   absl::Duration uptime;                         // of the process, whole seconds
   std::string routes_version;                    // applied; "<resourceVersion>-<hash>"; empty: none yet
   std::map<std::string, ClusterStats> clusters;  // by "<namespace>/<name>/<revision>"
@@ -89,18 +90,20 @@ std::string stats_path(const std::vector<std::string>& objects, bool histograms)
 // The largest answer that parse() accepts.
 inline constexpr size_t kMaxScrapeBytes = 64u << 20;
 
-// The answer's body. Lines that are not ours are skipped. INVALID_ARGUMENT, with the offset, for one of ours that does
-// not read; OUT_OF_RANGE for a body that is too large.
-absl::StatusOr<GatewayScrape> parse(std::string_view body, std::string instance);
+// The answer's body; `instance` and `asked_at` are kept with it. Lines that are not ours are skipped. INVALID_ARGUMENT,
+// with the offset, for one of ours that does not read; OUT_OF_RANGE for a body that is too large.
+absl::StatusOr<GatewayScrape> parse(std::string_view body, std::string instance, absl::Time asked_at);
 
 // What happened between two scrapes of one gateway pod, by revision.
 struct Difference {
   std::map<std::string, Counters> clusters;
   bool reset = false;  // another process answered: `clusters` is all that it has counted
 };
-// Another process: the instance differs or the uptime fell. A single revision whose counts fell was removed and is
-// back: all that it has counted now is its difference. The first look at a gateway tells nothing about when its
-// requests happened; for one that is known to have started since, pass an empty `previous` of the same instance.
+// Another process: the uptime fell, or the instance differs and the two did not start at the same time. When a process
+// started is what tells it apart: its container's id becomes known a while after it, and in that while the first
+// answers of a new process carry the old id. A single revision whose counts fell was removed and is back: all that it
+// has counted now is its difference. The first look at a gateway tells nothing about when its requests happened; for
+// one that is known to have started since, pass an empty `previous` of the same instance.
 Difference difference(const GatewayScrape& previous, const GatewayScrape& now);
 
 }  // namespace tidegate::metrics

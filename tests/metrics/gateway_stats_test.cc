@@ -11,6 +11,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+const absl::Time kAskedAt = absl::FromUnixSeconds(1'000'000);
 constexpr char kBody[] =
     "cluster.demo/digits/digits-1.upstream_rq_active: 3\n"
     "cluster.demo/digits/digits-1/grpc.upstream_rq_active: 1\n"
@@ -47,9 +48,10 @@ GatewayScrape scrape_of(const std::string& instance, absl::Duration uptime, uint
 }
 
 TEST(GatewayStats, ReadsWhatAGatewaySays) {
-  const auto scrape = parse(kBody, "container-1");
+  const auto scrape = parse(kBody, "container-1", kAskedAt);
   ASSERT_TRUE(scrape.ok()) << scrape.status();
   EXPECT_EQ(scrape->instance, "container-1");
+  EXPECT_EQ(scrape->asked_at, kAskedAt);
   EXPECT_EQ(scrape->uptime, absl::Seconds(77));
   EXPECT_EQ(scrape->routes_version, "4711-0123abcd");
   ASSERT_EQ(scrape->clusters.size(), 1u);  // what is no revision's cluster is none of ours
@@ -63,7 +65,7 @@ TEST(GatewayStats, ReadsWhatAGatewaySays) {
 }
 
 TEST(GatewayStats, CountsAnErrorOnceAndOnlyIfItsClassCounts) {
-  const Counters counters = parse(kBody, "")->clusters.at("demo/digits/digits-1").counters;
+  const Counters counters = parse(kBody, "", kAskedAt)->clusters.at("demo/digits/digits-1").counters;
   EXPECT_EQ(counters.total(), 110u);
   EXPECT_EQ(counters.errors(), 8u);
   EXPECT_EQ(counters.errors({.server_error = false}), 3u);  // the model's own count always
@@ -79,7 +81,7 @@ TEST(GatewayStats, NeverHasMoreErrorsThanRequests) {
 
 TEST(GatewayStats, FaultsNameTheirPlace) {
   const std::string good = "server.uptime: 1\n";
-  const auto fault = [&](const std::string& line) { return parse(good + line, "").status().ToString(); };
+  const auto fault = [&](const std::string& line) { return parse(good + line, "", kAskedAt).status().ToString(); };
   EXPECT_THAT(fault("tidegate.requests.cluster.a/b/c: many"), HasSubstr("at byte 17: a count is not a number"));
   EXPECT_THAT(fault("tidegate.requests.cluster.a/b/c: -1"), HasSubstr("not a number"));
   EXPECT_THAT(fault("tidegate.requests.cluster.a/b/c: 99999999999999999999"), HasSubstr("not a number"));
@@ -93,7 +95,7 @@ TEST(GatewayStats, FaultsNameTheirPlace) {
 }
 
 TEST(GatewayStats, TooLargeAnAnswerIsRefused) {
-  EXPECT_EQ(parse(std::string(kMaxScrapeBytes + 1, 'x'), "").status().code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(parse(std::string(kMaxScrapeBytes + 1, 'x'), "", kAskedAt).status().code(), absl::StatusCode::kOutOfRange);
 }
 
 // Whatever arrives, parse returns: cut and changed at random, from a fixed seed.
@@ -105,7 +107,7 @@ TEST(GatewayStats, DamagedAnswersNeverDoHarm) {
     for (int i = random() % 4; i > 0 && !damaged.empty(); --i) {
       damaged[random() % damaged.size()] = static_cast<char>("\n:,=\"0e-.x\0"[random() % 11]);
     }
-    const auto scrape = parse(damaged, "");
+    const auto scrape = parse(damaged, "", kAskedAt);
     if (!scrape.ok()) continue;
     for (const auto& [name, stats] : scrape->clusters) EXPECT_LE(stats.counters.errors(), stats.counters.total());
   }
@@ -126,6 +128,16 @@ TEST(GatewayStats, ANewContainerCountsFromZero) {
       difference(scrape_of("old", absl::Seconds(10), 100, 3), scrape_of("new", absl::Seconds(15), 140, 4));
   EXPECT_TRUE(change.reset);
   EXPECT_EQ(change.clusters.at("demo/digits/digits-1").finished, 140u);
+}
+
+TEST(GatewayStats, AContainersIdThatBecomesKnownLateIsNoNewProcess) {
+  GatewayScrape first = scrape_of("old", absl::Seconds(2), 100, 3);
+  first.asked_at = kAskedAt;
+  GatewayScrape next = scrape_of("new", absl::Seconds(7), 140, 4);
+  next.asked_at = kAskedAt + absl::Seconds(5.6);
+  EXPECT_FALSE(difference(first, next).reset);
+  next.asked_at = kAskedAt + absl::Seconds(9);
+  EXPECT_TRUE(difference(first, next).reset);
 }
 
 TEST(GatewayStats, AProcessThatRestartedInItsContainerCountsFromZero) {

@@ -22,7 +22,7 @@ const std::vector<std::string> kObjects{"demo/digits"};
 
 GatewayScrape scrape(const std::string& instance, int64_t uptime_seconds, uint64_t stable, uint64_t canary,
                      uint64_t canary_errors = 0) {
-  GatewayScrape scrape{instance, absl::Seconds(uptime_seconds), "5-x", {}};
+  GatewayScrape scrape{instance, {}, absl::Seconds(uptime_seconds), "5-x", {}};
   scrape.clusters["demo/digits/digits-s"].counters.finished = stable;
   metrics::Counters& counters = scrape.clusters["demo/digits/digits-c"].counters;
   counters.finished = canary;
@@ -34,8 +34,9 @@ GatewayScrape scrape(const std::string& instance, int64_t uptime_seconds, uint64
 class Ledger : public testing::Test {
  protected:
   Ledger() { ledger_.open(kDigits, window_); }
-  void absorb(const std::string& pod, int after_seconds, const GatewayScrape& scrape) {
-    ledger_.absorb(pod, kFrom + absl::Seconds(after_seconds), kObjects, scrape);
+  void absorb(const std::string& pod, int after_seconds, GatewayScrape scrape) {
+    scrape.asked_at = kFrom + absl::Seconds(after_seconds);
+    ledger_.absorb(pod, kObjects, scrape);
   }
   MeasurementWindow window_{"digits-s", "digits-c", kFrom};
   MeasurementLedger ledger_;
@@ -79,6 +80,30 @@ TEST_F(Ledger, LosesOneIntervalAtMostWhenAGatewaysProcessIsReplaced) {
   EXPECT_EQ(ledger_.measurements(kDigits)->canary.requests, 14);
 }
 
+// The container's id comes from the pod's status, which follows a restart with a delay.
+TEST_F(Ledger, CountsARestartedGatewayOnceHoweverLateItsNewIdBecomesKnown) {
+  absorb("g1", 1, scrape("i1", 100, 0, 0));
+  absorb("g1", 6, scrape("i1", 105, 100, 10));
+  absorb("g1", 11, scrape("i1", 3, 30, 4));
+  absorb("g1", 16, scrape("i2", 8, 50, 7));
+  EXPECT_EQ(ledger_.measurements(kDigits)->stable.requests, 150);
+  EXPECT_EQ(ledger_.measurements(kDigits)->canary.requests, 17);
+}
+
+TEST_F(Ledger, CountsAGatewayThatIsFirstSeenAfterItsRestartOnceToo) {
+  absorb("g1", 11, scrape("i1", 3, 30, 4));
+  absorb("g1", 16, scrape("i2", 8, 50, 7));
+  EXPECT_EQ(ledger_.measurements(kDigits)->canary.requests, 7);
+}
+
+TEST_F(Ledger, CountsAGatewayThatRestartedLongBetweenTwoReadingsAsAnother) {
+  absorb("g1", 1, scrape("i1", 2, 0, 0));
+  absorb("g1", 6, scrape("i1", 7, 100, 10));
+  absorb("g1", 66, scrape("i2", 50, 120, 12));
+  EXPECT_EQ(ledger_.measurements(kDigits)->stable.requests, 220);
+  EXPECT_EQ(ledger_.measurements(kDigits)->canary.requests, 22);
+}
+
 TEST_F(Ledger, StartsAfreshForTheNextStep) {
   absorb("g1", 1, scrape("i1", 100, 0, 0));
   absorb("g1", 6, scrape("i1", 105, 100, 10));
@@ -90,7 +115,9 @@ TEST_F(Ledger, StartsAfreshForTheNextStep) {
 }
 
 TEST_F(Ledger, LeavesOutWhatAScrapeDidNotAskFor) {
-  ledger_.absorb("g1", kFrom + absl::Seconds(1), {"demo/other"}, scrape("i1", 100, 5, 5));
+  GatewayScrape other = scrape("i1", 100, 5, 5);
+  other.asked_at = kFrom + absl::Seconds(1);
+  ledger_.absorb("g1", {"demo/other"}, other);
   EXPECT_FALSE(ledger_.measurements(kDigits).has_value());
   EXPECT_THAT(ledger_.objects(), ElementsAre("demo/digits"));
 }
@@ -108,7 +135,9 @@ TEST_F(Ledger, AnotherLeaderGoesOnWhereTheLastOneWas) {
   EXPECT_EQ(next.measurements(kDigits)->canary.requests, 10);
   EXPECT_EQ(next.measurements(kDigits)->canary.errors.http_5xx, 2);
   // What the gateway counted while nobody led is not lost.
-  next.absorb("g1", kFrom + absl::Seconds(30), kObjects, scrape("i1", 129, 400, 40, 2));
+  GatewayScrape later = scrape("i1", 129, 400, 40, 2);
+  later.asked_at = kFrom + absl::Seconds(30);
+  next.absorb("g1", kObjects, later);
   EXPECT_EQ(next.measurements(kDigits)->stable.requests, 400);
   EXPECT_EQ(next.measurements(kDigits)->canary.requests, 40);
   EXPECT_EQ(next.measurements(kDigits)->canary.latency.total(), 40);

@@ -221,7 +221,7 @@ metrics::GatewayScrape GatewayWorld::scrape(bool histograms) {
     ADD_FAILURE() << (response.ok() ? base::cat("status ", response->status) : response.status().ToString());
     return {};
   }
-  const auto parsed = metrics::parse(response->body, "container-1");
+  const auto parsed = metrics::parse(response->body, "container-1", absl::Now());
   EXPECT_TRUE(parsed.ok()) << parsed.status();
   return parsed.value_or(metrics::GatewayScrape{});
 }
