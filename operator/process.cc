@@ -82,10 +82,10 @@ Process::Process(Environment environment, Options options)
       scraper_(
           stores_.gateway_pods, environment_.other_http, ledger_, environment_.clock, environment_.loop,
           [this](const std::string& pod) { return unconfirmed(pod); }, [this] { gateways_changed(); }),
-      evidence_(client_, ledger_, environment_.clock),
+      evidence_(client_, ledger_, environment_.clock, [this] { return elector_ && elector_->is_leader(); }),
       executor_(client_, stores_, expectations_, events_, environment_.clock,
                 [this] { return elector_ && elector_->is_leader(); },
-                {base::cat(kGatewayService, ".", options_.ns, ".svc.", options_.cluster_domain)}),
+                {base::cat(options_.gateway_service, ".", options_.ns, ".svc.", options_.cluster_domain)}),
       reconciler_({{stores_, resolver_, ledger_, traffic_versions_, [this] { return current_proxies(); },
                     [this] { return current_measurement_error(); },
                     [this](const kube::ObjectKey& key) { return traffic_error(key); }},
@@ -213,6 +213,7 @@ void Process::lead() {
   resolver_.forget_all();
   scraper_.forget_readings();
   executor_.forget_all();
+  evidence_.forget_all();
   leaderships_.push_back(std::make_unique<Leadership>());
   base::Scope& scope = leaderships_.back()->scope;
   base::Scope& taking = leaderships_.back()->taking;

@@ -13,6 +13,8 @@ namespace {
 
 constexpr char kDataKey[] = "evidence.json";
 
+std::string version_of(const kube::Json& object) { return kube::string_at(object, {"metadata", "resourceVersion"}); }
+
 std::string config_map_name(const std::string& object) { return base::cat(object, "-evidence"); }
 
 kube::Json render(const api::ObjectMeta& object, std::string evidence) {
@@ -30,6 +32,7 @@ base::Task<absl::Status> EvidenceKeeper::load(kube::ObjectKey object, Measuremen
   const kube::ObjectKey key{object.ns, config_map_name(object.name)};
   absl::StatusOr<kube::Json> json = co_await client_.get(kube::resources::config_maps(), key, scope);
   if (!json.ok() && !absl::IsNotFound(json.status())) co_return json.status();
+  known_[object].resource_version = json.ok() ? version_of(*json) : "";
   ledger_.open(object, window);
   if (!json.ok()) co_return absl::OkStatus();
   const absl::Status restored = ledger_.restore(object, kube::string_at(*json, {"data", kDataKey}));
@@ -41,19 +44,43 @@ base::Task<absl::Status> EvidenceKeeper::load(kube::ObjectKey object, Measuremen
 base::Task<absl::Status> EvidenceKeeper::save(const api::ObjectMeta& object, bool now_or_never, base::Scope& scope) {
   const kube::ObjectKey key{object.namespace_, object.name};
   if (!ledger_.dirty(key)) co_return absl::OkStatus();
-  auto saved = saved_at_.find(key);
-  const bool due = saved == saved_at_.end() || clock_.uptime() - saved->second >= kPeriod;
+  const bool due = clock_.uptime() - known_[key].saved_at >= kPeriod;
   if (!due && !now_or_never) co_return absl::OkStatus();
-  saved_at_[key] = clock_.uptime();
-  kube::ApplyOptions apply;
-  apply.field_manager = kFieldManager;
-  absl::StatusOr<kube::Json> written =
-      co_await client_.apply(kube::resources::config_maps(), render(object, ledger_.evidence(key)), apply, scope);
-  if (!written.ok()) {
-    ledger_.mark_dirty(key);
-    saved_at_.erase(key);
+  if (!known_[key].resource_version) {
+    const kube::ObjectKey config_map{key.ns, config_map_name(key.name)};
+    absl::StatusOr<kube::Json> json = co_await client_.get(kube::resources::config_maps(), config_map, scope);
+    if (!json.ok() && !absl::IsNotFound(json.status())) co_return json.status();
+    known_[key].resource_version = json.ok() ? version_of(*json) : "";
+    if (!ledger_.dirty(key)) co_return absl::OkStatus();  // the window was closed meanwhile
   }
+  if (!may_write_()) co_return absl::CancelledError("this replica no longer holds the lease");
+  kube::Json config_map = render(object, ledger_.evidence(key));
+  const std::string expected = *known_[key].resource_version;
+  absl::StatusOr<kube::Json> written = co_await write(std::move(config_map), expected, scope);
+  Known& known = known_[key];
+  if (written.ok()) {
+    known.resource_version = version_of(*written);
+    known.saved_at = clock_.uptime();
+    co_return absl::OkStatus();
+  }
+  ledger_.mark_dirty(key);
+  known.resource_version.reset();
   co_return written.status();
+}
+
+base::Task<absl::StatusOr<kube::Json>> EvidenceKeeper::write(kube::Json config_map, std::string resource_version,
+                                                             base::Scope& scope) {
+  if (resource_version.empty()) {
+    absl::StatusOr<kube::Json> created =
+        co_await client_.create(kube::resources::config_maps(), std::move(config_map), scope);
+    co_return created;
+  }
+  const kube::ObjectKey key{kube::string_at(config_map, {"metadata", "namespace"}),
+                            kube::string_at(config_map, {"metadata", "name"})};
+  config_map["metadata"]["resourceVersion"] = std::move(resource_version);
+  absl::StatusOr<kube::Json> patched = co_await client_.merge_patch(kube::resources::config_maps(), key,
+                                                                    std::move(config_map), "", kFieldManager, scope);
+  co_return patched;
 }
 
 }  // namespace tidegate::operator_

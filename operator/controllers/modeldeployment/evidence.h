@@ -1,10 +1,15 @@
 #pragma once
 // Keeps what the ledger measured in the ConfigMap <name>-evidence, so that a failover goes on measuring where the last
 // leader was: written before every verdict that acts, and at most every 30 s otherwise; read when a window is opened.
+//
+// Each write asks for the lease and carries the resourceVersion that this process knows: a leader that slept, or lost
+// its lease while a request was on its way, never overwrites what its successor measured.
 #include <absl/status/status.h>
 #include <absl/time/time.h>
 
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "api/types.h"
@@ -20,21 +25,31 @@ class EvidenceKeeper {
  public:
   static constexpr absl::Duration kPeriod = absl::Seconds(30);
 
-  EvidenceKeeper(kube::Client& client, MeasurementLedger& ledger, base::Clock& clock)
-      : client_(client), ledger_(ledger), clock_(clock) {}
+  // All references must outlive it. `may_write`: this process holds the lease, now.
+  EvidenceKeeper(kube::Client& client, MeasurementLedger& ledger, base::Clock& clock, std::function<bool()> may_write)
+      : client_(client), ledger_(ledger), clock_(clock), may_write_(std::move(may_write)) {}
 
   // Opens the window with what another leader saved about it. Not read is not the same as nothing there: on an error
   // the window stays closed, so that no reading can get in first.
   base::Task<absl::Status> load(kube::ObjectKey object, MeasurementWindow window, base::Scope& scope);
-  // Writes what is new, if `now_or_never` or the period has passed.
+  // Writes what is new, if `now_or_never` or the period has passed. ABORTED: somebody else wrote it meanwhile.
   base::Task<absl::Status> save(const api::ObjectMeta& object, bool now_or_never, base::Scope& scope);
-  void forget(const kube::ObjectKey& object) { saved_at_.erase(object); }
+  void forget(const kube::ObjectKey& object) { known_.erase(object); }
+  // What an earlier leadership knew.
+  void forget_all() { known_.clear(); }
 
  private:
+  struct Known {
+    std::optional<std::string> resource_version;          // of the ConfigMap; empty: there is none; nullopt: not known
+    absl::Duration saved_at = -absl::InfiniteDuration();  // uptime
+  };
+  base::Task<absl::StatusOr<kube::Json>> write(kube::Json config_map, std::string resource_version, base::Scope& scope);
+
   kube::Client& client_;
   MeasurementLedger& ledger_;
   base::Clock& clock_;
-  std::map<kube::ObjectKey, absl::Duration> saved_at_;  // uptime
+  std::function<bool()> may_write_;
+  std::map<kube::ObjectKey, Known> known_;
 };
 
 }  // namespace tidegate::operator_
