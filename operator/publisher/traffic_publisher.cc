@@ -14,9 +14,10 @@ constexpr absl::Duration kTick = absl::Seconds(1);
 // Before the first snapshot.
 constexpr absl::Duration kStartTick = absl::Milliseconds(50);
 
-bool any_waits(const xds::ServerStatus& status) {
-  return std::any_of(status.nodes.begin(), status.nodes.end(),
-                     [](const xds::NodeStatus& node) { return node.waiting; });
+// A proxy waits for us to catch up, or none can reach us.
+bool wants_another_try(const xds::ServerStatus& status) {
+  return !status.listening || std::any_of(status.nodes.begin(), status.nodes.end(),
+                                          [](const xds::NodeStatus& node) { return node.waiting; });
 }
 
 }  // namespace
@@ -42,7 +43,7 @@ base::Task<void> TrafficPublisher::run(base::Scope& scope) {
       }
       continue;
     }
-    if (woken.ok() || !serving_ || any_waits(server_.status())) publish();
+    if (woken.ok() || !serving_ || wants_another_try(server_.status())) publish();
   }
 }
 
@@ -56,8 +57,9 @@ void TrafficPublisher::publish() {
   traffic::BuildResult built = traffic::build(programs(stores_), settings_, snapshot_.get());
   snapshot_ = std::move(built.snapshot);
   server_.publish(snapshot_);
-  if (!serving_) base::log_info("serving xDS", {{"resourceVersion", snapshot_->resource_version}});
-  serving_ = true;
+  const bool serves = server_.status().listening;
+  if (serves && !serving_) base::log_info("serving xDS", {{"resourceVersion", snapshot_->resource_version}});
+  serving_ = serves;
   ++metrics_.builds;
   metrics_.last_build = clock_.uptime() - begun;
   note_errors(built.errors);

@@ -29,6 +29,10 @@ class SslFetcherCredentials : public RotatingCredentials {
 
  private:
   int AddPortToServer(const std::string& address, grpc_server* server) override {
+    {
+      std::lock_guard lock(mutex_);
+      fetched_ = 0;  // a server that listens anew has none yet
+    }
     return grpc_server_add_http2_port(server, address.c_str(), credentials_);
   }
 

@@ -10,6 +10,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/log.h"
 #include "base/status.h"
 #include "envoy/service/discovery/v3/ads.grpc.pb.h"
 #include "xds/credentials.h"
@@ -48,6 +49,7 @@ class ServerImpl : public Server, private AdsService, private StreamOwner {
       : options_(std::move(options)), credentials_(RotatingCredentials::make(identity)) {}
   ~ServerImpl() override { ServerImpl::shutdown(); }
 
+  // On the port of the first time, whatever was asked for then.
   absl::Status listen() {
     grpc::ServerBuilder builder;
     const int keepalive_ms = static_cast<int>(absl::ToInt64Milliseconds(options_.keepalive));
@@ -55,13 +57,16 @@ class ServerImpl : public Server, private AdsService, private StreamOwner {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, keepalive_ms);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a port that is taken is an error
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
-    const std::string address = base::cat(options_.address, ":", options_.port);
-    builder.AddListeningPort(address, credentials_, &port_);
+    const std::string address = base::cat(options_.address, ":", port_ != 0 ? port_ : options_.port);
+    int bound = 0;
+    builder.AddListeningPort(address, credentials_, &bound);
     builder.RegisterService(static_cast<AdsService*>(this));
-    server_ = builder.BuildAndStart();
-    if (server_ == nullptr || port_ == 0) {
+    std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+    if (server == nullptr || bound == 0) {
       return absl::UnavailableError(base::cat("xDS server: cannot listen on ", address, "; is the port taken?"));
     }
+    port_ = bound;
+    server_ = std::move(server);
     return absl::OkStatus();
   }
 
@@ -69,13 +74,14 @@ class ServerImpl : public Server, private AdsService, private StreamOwner {
 
   void publish(std::shared_ptr<const traffic::Snapshot> snapshot) override {
     snapshot_.store(std::move(snapshot));
+    listen_again();
     std::lock_guard lock(mutex_);
     for (Stream* stream : streams_) stream->pump();
   }
 
   void withdraw() override {
     snapshot_.store(nullptr);
-    end_streams("this replica's view may be stale");
+    stop("this replica's view may be stale");
   }
 
   absl::Status rotate(const net::TlsIdentity& identity) override {
@@ -86,6 +92,10 @@ class ServerImpl : public Server, private AdsService, private StreamOwner {
 
   ServerStatus status() const override {
     ServerStatus status;
+    {
+      std::lock_guard lock(listen_mutex_);
+      status.listening = server_ != nullptr;
+    }
     {
       std::lock_guard lock(mutex_);
       for (const Stream* stream : streams_) status.nodes.push_back(stream->status());
@@ -100,15 +110,31 @@ class ServerImpl : public Server, private AdsService, private StreamOwner {
   }
 
   void shutdown() override {
-    if (server_ == nullptr) return;
-    end_streams("this replica is stopping");
-    // What has not ended by itself is cancelled at once: proxies keep their configuration and reconnect.
-    server_->Shutdown(gpr_inf_past(GPR_CLOCK_REALTIME));
-    server_->Wait();
-    server_.reset();
+    shut_down_ = true;
+    stop("this replica is stopping");
   }
 
  private:
+  void stop(const char* reason) {
+    std::unique_ptr<grpc::Server> server;
+    {
+      std::lock_guard lock(listen_mutex_);
+      server = std::move(server_);
+    }
+    if (server == nullptr) return;
+    end_streams(reason);
+    // What has not ended by itself is cancelled at once: proxies keep their configuration and reconnect.
+    server->Shutdown(gpr_inf_past(GPR_CLOCK_REALTIME));
+    server->Wait();
+  }
+
+  void listen_again() {
+    std::lock_guard lock(listen_mutex_);
+    if (server_ != nullptr || shut_down_) return;
+    const absl::Status listening = listen();
+    if (!listening.ok()) base::log_error("xDS is not served yet", {{"error", listening}});
+  }
+
   AdsReactor* StreamAggregatedResources(grpc::CallbackServerContext* context) override {
     if (!has_identity(*context->auth_context(), options_.client_identity)) {
       ++refused_clients_;
@@ -147,8 +173,11 @@ class ServerImpl : public Server, private AdsService, private StreamOwner {
 
   const ServerOptions options_;
   const std::shared_ptr<RotatingCredentials> credentials_;
-  int port_ = 0;
+  int port_ = 0;  // of the first time
+  // Never held while a stream's callbacks are waited for.
+  mutable std::mutex listen_mutex_;
   std::unique_ptr<grpc::Server> server_;
+  std::atomic<bool> shut_down_{false};
 
   std::atomic<std::shared_ptr<const traffic::Snapshot>> snapshot_;
   // Taken before a stream's own lock, never after it.

@@ -46,10 +46,11 @@ class Server {
   virtual ~Server() = default;
 
   virtual int port() const = 0;
-  // From now on everyone gets this one. Never null.
+  // From now on everyone gets this one. Never null. Listens again after withdraw(); if the port is taken by then, the
+  // next call tries again, and status() says so.
   virtual void publish(std::shared_ptr<const traffic::Snapshot> snapshot) = 0;
-  // Forgets the snapshot and ends every stream: proxies keep what they have and reconnect, to another replica if this
-  // one is out of its Service. For a replica whose store may be stale. publish() ends it.
+  // Forgets the snapshot, ends every connection and stops listening: proxies keep what they have and go to another
+  // replica. For a replica whose store may be stale. publish() ends it.
   virtual void withdraw() = 0;
   // New connections see this certificate; streams that are open stay open. INVALID_ARGUMENT as for start().
   virtual absl::Status rotate(const net::TlsIdentity& identity) = 0;

@@ -40,6 +40,7 @@ struct NodeStatus {
 };
 
 struct ServerStatus {
+  bool listening = true;
   std::vector<NodeStatus> nodes;  // by node id; a proxy that reconnects may be there twice for a moment
   uint64_t responses = 0;         // sent since start, all types
   uint64_t rejections = 0;        // received since start
