@@ -211,6 +211,7 @@ void visit_fields(auto& v, Maybe<DrainingStatus> auto& x) {
   v.required("version", x.version);
   v.required("since", x.since);
   v.optional("verifiedAt", x.verified_at);
+  v.optional("verifiedResourceVersion", x.verified_resource_version);
 }
 
 void visit_fields(auto& v, Maybe<TrafficShare> auto& x) {

@@ -229,6 +229,7 @@ struct DrainingStatus {
   std::string version;
   absl::Time since;                       // weight 0 was written
   std::optional<absl::Time> verified_at;  // every proxy confirmed weight 0
+  std::string verified_resource_version;  // what they had applied by then; empty before
 
   friend bool operator==(const DrainingStatus&, const DrainingStatus&) = default;
 };

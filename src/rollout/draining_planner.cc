@@ -1,6 +1,6 @@
 // Revisions on their way out: their pods stay until no proxy can send to them any more, and a while longer for what is
 // in flight; their Deployments stay, empty, for as long as history does.
-#include <absl/strings/str_cat.h>
+#include <absl/strings/numbers.h>
 
 #include <algorithm>
 #include <vector>
@@ -8,6 +8,7 @@
 #include "rollout/planners.h"
 #include "rollout/runtime_failure.h"
 #include "rollout/stage.h"
+#include "rollout/verification.h"
 
 namespace tidegate::rollout {
 namespace {
@@ -24,10 +25,22 @@ int observed_share(const Draft& draft, std::string_view revision) {
   return 0;
 }
 
+bool has_no_share(const Draft& draft, std::string_view revision) {
+  return draft.share(revision) == 0 && observed_share(draft, revision) == 0;
+}
+
 // No proxy can send there at this instant: the shares that all of them have give it nothing.
 bool unreachable_now(const Draft& draft, std::string_view revision) {
-  return draft.share(revision) == 0 && observed_share(draft, revision) == 0 &&
-         draft.findings.verification.behind.empty();
+  return has_no_share(draft, revision) && draft.findings.verification.behind.empty();
+}
+
+// Whether what was confirmed once still holds: it has no share since, and no proxy went back behind that. Shares that
+// were written for others meanwhile do not matter, whoever has them already.
+bool still_confirmed(const Draft& draft, const api::DrainingStatus& draining) {
+  uint64_t confirmed = 0;
+  if (!absl::SimpleAtoi(draining.verified_resource_version, &confirmed))
+    return unreachable_now(draft, draining.revision);
+  return has_no_share(draft, draining.revision) && all_have_applied(draft.observed, confirmed);
 }
 
 // A former stable is the way back while its successor is short of replicas (rule 5); a quarantined one is not.
@@ -42,12 +55,14 @@ bool needed_as_reserve(const Draft& draft, const api::DrainingStatus& draining) 
 
 // True when its pods may go.
 bool is_drained(Draft& draft, api::DrainingStatus& draining) {
-  if (!unreachable_now(draft, draining.revision)) {
+  const bool confirmed = draining.verified_at.has_value();
+  if (confirmed ? !still_confirmed(draft, draining) : !unreachable_now(draft, draining.revision)) {
     // A proxy may have gone back to an older configuration: the time begins again when all are there.
     draining.verified_at.reset();
+    draining.verified_resource_version.clear();
     return false;
   }
-  if (!draining.verified_at) draining.verified_at = draft.now();
+  if (!confirmed) confirm_zero(draft, draining);
   const absl::Time due = *draining.verified_at + drain_time(draft);
   if (draft.now() < due) {
     draft.look_again_at(due);

@@ -10,6 +10,7 @@
 #include "rollout/stage.h"
 #include "rollout/text.h"
 #include "rollout/transitions.h"
+#include "rollout/verification.h"
 
 namespace tidegate::rollout {
 namespace {
@@ -81,6 +82,7 @@ void restart_drains(Draft& draft, const Shares& before) {
     const int former_share = share_in(before, draining.revision);
     if (now_share == former_share) continue;
     draining.verified_at.reset();
+    draining.verified_resource_version.clear();
     if (now_share == 0) draining.since = draft.now();
   }
 }
@@ -160,7 +162,7 @@ void finish_promotion(Draft& draft) {
                  by_person ? "a person asked for it" : numbers_of_the_analysis(draft));
   // The former stable's last share ended with the write that gave everything to the canary.
   draft.status.draining.back().since = weight_written;
-  draft.status.draining.back().verified_at = draft.now();
+  confirm_zero(draft, draft.status.draining.back());
   draft.findings.verdict.reset();
   draft.findings.wait = Wait::kNothing;
 }

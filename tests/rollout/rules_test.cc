@@ -142,6 +142,20 @@ TEST_F(Rules, R04_TheDrainTimeBeginsAgainWhenAProxyHasFallenBehind) {
   EXPECT_GE(world.now - caught_up, absl::Seconds(35)) << "timeout 30 s and 5 s";
 }
 
+TEST_F(Rules, R04_WeightsOfOthersThatAreWrittenMeanwhileDoNotBeginTheDrainTimeAgain) {
+  settle(world);
+  reach(world, 25);
+  world.want("3");
+  ASSERT_TRUE(
+      world.run_until([&] { return !world.status().draining.empty() && world.status().draining[0].verified_at; }));
+  const absl::Time confirmed = *world.status().draining[0].verified_at;
+  ASSERT_TRUE(world.run_until([&] { return world.weight("3") > 0; }));
+  ASSERT_LT(world.now - confirmed, absl::Seconds(35)) << "no weight was written in the drain time";
+  ASSERT_TRUE(world.run_until([&] { return world.pods[rev("2")].replicas == 0; }));
+  EXPECT_GE(world.now - confirmed, absl::Seconds(35));
+  EXPECT_LE(world.now - confirmed, absl::Seconds(40));
+}
+
 TEST_F(Rules, WithoutChecksAStepIsLeftWhenItsWeightIsVerifiedAndItsHoldIsOver) {
   settle(world);
   world.edit([](auto& spec) {
