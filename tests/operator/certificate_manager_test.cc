@@ -113,6 +113,53 @@ TEST_F(Certificates, AGatewayIdentityOfAnotherAuthorityIsReplaced) {
   settle();
 }
 
+TEST_F(Certificates, AnAuthorityThatWasDeletedIsPutBackAsItWas) {
+  ASSERT_TRUE(await(manager_->start(scope_)).ok());
+  loop_.spawn(manager_->keep_own_identity(scope_));
+  loop_.spawn(manager_->keep_gateway_identity(scope_));
+  settle();
+  const std::string authority = secret(kAuthority).data.at("ca.key");
+  server_.erase(kube::resources::secrets(), kAuthority);
+  pass(absl::Hours(2));
+  EXPECT_EQ(secret(kAuthority).data.at("ca.key"), authority);
+  EXPECT_EQ(identities_.size(), 1u);
+}
+
+// Both ends, at every hour of a change: whoever presents a certificate is trusted by everyone who may look at it.
+TEST_F(Certificates, TheAuthorityIsReplacedWithoutAMomentInWhichSomebodyIsNotTrusted) {
+  const CertificateOptions options{"tidegate-system", "cluster.local", absl::Hours(24 * 120)};
+  std::vector<net::TlsIdentity> first;
+  std::vector<net::TlsIdentity> second;
+  CertificateManager leader(client_, clock_, options, [&](const net::TlsIdentity& i) { first.push_back(i); });
+  CertificateManager standby(client_, clock_, options, [&](const net::TlsIdentity& i) { second.push_back(i); });
+  ASSERT_TRUE(await(leader.start(scope_)).ok());
+  ASSERT_TRUE(await(standby.start(scope_)).ok());
+  loop_.spawn(leader.keep_gateway_identity(scope_));
+  loop_.spawn(leader.keep_own_identity(scope_));
+  loop_.spawn(standby.keep_own_identity(scope_));
+  settle();
+  const std::string authority = secret(kAuthority).data.at("ca.crt");
+  const auto trusts = [](const net::TlsIdentity& who, const net::TlsIdentity& whom) {
+    return net::check_identity({whom.certificate_pem, whom.private_key_pem, who.ca_pem});
+  };
+  bool both_trusted = false;
+  for (int hour = 0; hour < 24 * 100; ++hour) {
+    pass(absl::Hours(1));
+    const net::TlsIdentity gateway = gateway_identity();
+    for (const net::TlsIdentity& replica : {first.back(), second.back()}) {
+      ASSERT_TRUE(trusts(replica, gateway).ok()) << "hour " << hour << ": " << trusts(replica, gateway);
+      ASSERT_TRUE(trusts(gateway, replica).ok()) << "hour " << hour << ": " << trusts(gateway, replica);
+    }
+    both_trusted = both_trusted || secret(kAuthority).data.contains("next.crt");
+  }
+  EXPECT_TRUE(both_trusted);
+  EXPECT_NE(secret(kAuthority).data.at("ca.crt"), authority);
+  EXPECT_EQ(secret(kAuthority).data.at("previous.crt"), authority);
+  EXPECT_FALSE(secret(kAuthority).data.contains("next.crt"));
+  scope_.cancel();
+  settle();
+}
+
 TEST_F(Certificates, EachReplicaRenewsItsOwnInTime) {
   ASSERT_TRUE(await(manager_->start(scope_)).ok());
   loop_.spawn(manager_->keep_own_identity(scope_));
