@@ -74,15 +74,30 @@ class Kube:
 
 
 class Watch:
-    """Calls `seen(object)` for each state of one object, on a thread of its own, until stopped."""
+    """Calls `seen(object)` for each state of one object, on a thread of its own, until stopped. Opens it again when the
+    API server ends it or goes away."""
+    PAUSE = 0.5   # seconds before it is opened again
 
     def __init__(self, kube, kind, name, namespace, seen):
-        self.process = subprocess.Popen(
-            [kube.program, "get", kind, "-n", namespace, "--field-selector", f"metadata.name={name}", "-o", "json", "-w"],
-            env=kube.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        self.seen = seen
-        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.command = [kube.program, "get", kind, "-n", namespace, "--field-selector", f"metadata.name={name}", "-o",
+                        "json", "-w"]
+        self.environment, self.seen, self.stopped = kube.environment, seen, threading.Event()
+        self.process = self._open()
+        self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
+
+    def _open(self):
+        return subprocess.Popen(self.command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+    def _run(self):
+        while True:
+            self._read()
+            self.process.wait()
+            if self.stopped.wait(self.PAUSE):
+                return
+            self.process = self._open()
+            if self.stopped.is_set():   # between the two lines above
+                self.process.terminate()
 
     def _read(self):
         decoder, text = json.JSONDecoder(), ""
@@ -97,6 +112,6 @@ class Watch:
                 self.seen(found)
 
     def stop(self):
+        self.stopped.set()
         self.process.terminate()
-        self.process.wait()
         self.thread.join(timeout=5)
