@@ -77,7 +77,7 @@ def test_sleeping_leader_is_replaced_and_writes_nothing_when_it_wakes(tidegate, 
 
     write_down(record, "leader asleep", deployment, totals, secondsToNextLeader=round(taken - begun, 1),
                secondsToItsFirstWeights=seconds_to_next_weights(deployment, begun))
-    assert totals["failed"] == 0, deployment.timeline.failures
+    assert totals["failed"] == 0, crowd.timeline.failures[:20]
     assert [change.weights for change in deployment.timeline.weights] == WHOLE_ROLLOUT
     assert status["leaderEpoch"] == spec["leaseTransitions"]
     assert lease(tidegate)["holderIdentity"] == spec["holderIdentity"], "the sleeper took the lease back"
@@ -95,7 +95,7 @@ def test_partitioned_leader_stops_writing_and_the_other_goes_on(tidegate, rollou
 
     write_down(record, "leader cut off", deployment, totals, secondsToNextLeader=round(taken - begun, 1),
                secondsToItsFirstWeights=seconds_to_next_weights(deployment, begun))
-    assert totals["failed"] == 0, deployment.timeline.failures
+    assert totals["failed"] == 0, crowd.timeline.failures[:20]
     assert [change.weights for change in deployment.timeline.weights] == WHOLE_ROLLOUT
 
 
@@ -110,6 +110,6 @@ def test_outage_of_the_api_server_costs_no_request_and_no_version(tidegate, roll
 
     write_down(record, "API server down", deployment, totals, secondsDown=round(back - begun, 1),
                secondsToPromotionAfterIt=round(time.time() - back, 1))
-    assert totals["failed"] == 0, deployment.timeline.failures
+    assert totals["failed"] == 0, crowd.timeline.failures[:20]
     assert status.get("quarantined", []) == [], "a false rollback"
     assert [change.weights for change in deployment.timeline.weights] == WHOLE_ROLLOUT

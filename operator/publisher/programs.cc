@@ -12,11 +12,11 @@
 namespace tidegate::operator_ {
 namespace {
 
-std::vector<traffic::Endpoint> endpoints_of(const Stores& stores, const kube::ObjectKey& key,
+std::vector<traffic::Endpoint> endpoints_of(const PodPointers& pods, const Serving& serves,
                                             const std::string& revision) {
   std::vector<traffic::Endpoint> endpoints;
-  for (const auto& pod : stores.serving_pods.by_index(kByModelDeployment, key.to_string())) {
-    if (pod->meta.label(kRevisionLabel) != revision || !is_serving(*pod)) continue;
+  for (const auto& pod : pods) {
+    if (pod->meta.label(kRevisionLabel) != revision || !serves(*pod)) continue;
     endpoints.push_back({pod->ip, kRestPort, kGrpcPort});
   }
   return endpoints;
@@ -53,8 +53,10 @@ traffic::Program program_of(const Stores& stores, const kube::ObjectKey& key, co
   program.retries = object.spec.traffic.retries;
   program.max_concurrency = object.spec.traffic.max_concurrency;
   program.hosts = object.spec.traffic.hosts;
+  const PodPointers pods = stores.serving_pods.by_index(kByModelDeployment, key.to_string());
+  const Serving serves(pods);
   for (const std::string& revision : named_revisions(object.status)) {
-    program.revisions.push_back({revision, weight_of(object.status, revision), endpoints_of(stores, key, revision)});
+    program.revisions.push_back({revision, weight_of(object.status, revision), endpoints_of(pods, serves, revision)});
   }
   return program;
 }

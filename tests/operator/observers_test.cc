@@ -345,7 +345,7 @@ TEST(PodReport, SaysNothingOfPodsThatWereReplacedAndAreOnlyRemembered) {
   auto evicted = std::make_shared<kube::Pod>();
   evicted->phase = "Failed";
   evicted->reason = "Evicted";
-  EXPECT_THAT(report_of({evicted}).failures, testing::IsEmpty());
+  EXPECT_THAT(report_of({evicted}, Serving({evicted})).failures, testing::IsEmpty());
 }
 
 TEST(PodReport, TellsImagesAndPlacesThatAreMissing) {
@@ -362,6 +362,25 @@ TEST(PodReport, TellsImagesAndPlacesThatAreMissing) {
   EXPECT_FALSE(pod_failure(kube::Pod{}).has_value());
 }
 
+// What an API server that was away leaves behind: the node controller has heard of no kubelet.
+TEST(PodReport, GoesByTheKubeletsLastWordWhenKubernetesCallsEveryPodOfTheObjectNotReady) {
+  const auto unheard = [](const std::string& containers_ready) {
+    auto pod = std::make_shared<kube::Pod>();
+    pod->phase = "Running";
+    pod->ip = "10.0.0.1";
+    pod->conditions = {{"Ready", "False", "", "", kFrom}, {"ContainersReady", containers_ready, "", "", kFrom}};
+    return pod;
+  };
+  const PodPointers all{unheard("True"), unheard("False")};
+  EXPECT_EQ(report_of(all, Serving(all)).serving, 1) << "one of them is not ready by its kubelet's own word";
+  auto ready = unheard("True");
+  ready->ready = true;
+  EXPECT_EQ(report_of(all, Serving({all[0], all[1], ready})).serving, 0) << "there is somewhere else to send to";
+  auto leaving = unheard("True");
+  leaving->meta.deleted = kFrom;
+  EXPECT_EQ(report_of({leaving}, Serving({leaving})).serving, 0);
+}
+
 TEST(PodReport, CountsReadyPodsThatStay) {
   auto ready =
       std::make_shared<kube::Pod>(pod_with(ended("fetch", true, 0, R"({"digest":"sha256:abc","bytes":1,"files":1})")));
@@ -369,7 +388,7 @@ TEST(PodReport, CountsReadyPodsThatStay) {
   ready->ip = "10.0.0.1";
   auto leaving = std::make_shared<kube::Pod>(*ready);
   leaving->meta.deleted = kFrom;
-  const PodReport report = report_of({ready, leaving});
+  const PodReport report = report_of({ready, leaving}, Serving({ready, leaving}));
   EXPECT_EQ(report.serving, 1);
   EXPECT_EQ(report.content_digest, "sha256:abc");
   EXPECT_THAT(report.failures, testing::IsEmpty());

@@ -58,7 +58,9 @@ class Publisher : public kube::KubeTest {
                                       {"status", api::to_json(object.status)}});
     settle();
   }
-  void put_pod(const std::string& name, const std::string& revision, const std::string& ip, bool ready) {
+  // `containers_ready`: the kubelet's word, which the node controller leaves when it takes the pod's readiness back.
+  void put_pod(const std::string& name, const std::string& revision, const std::string& ip, bool ready,
+               bool containers_ready = false) {
     kube::Json pod = {
         {"metadata",
          {{"name", name},
@@ -67,7 +69,9 @@ class Publisher : public kube::KubeTest {
         {"status",
          {{"phase", "Running"},
           {"podIP", ip},
-          {"conditions", kube::Json::array({{{"type", "Ready"}, {"status", ready ? "True" : "False"}}})}}}};
+          {"conditions",
+           kube::Json::array({{{"type", "Ready"}, {"status", ready ? "True" : "False"}},
+                              {{"type", "ContainersReady"}, {"status", containers_ready ? "True" : "False"}}})}}}};
     server_.put(kube::resources::pods(), pod);
     settle();
   }
@@ -101,6 +105,19 @@ TEST_F(Publisher, GathersABurstOfChangesIntoOneSnapshot) {
   pass(TrafficPublisher::kDebounce);
   EXPECT_EQ(xds_.published.size(), before + 1);
   EXPECT_GE(xds_.published.back()->resource_version, server_.resource_version());
+}
+
+TEST_F(Publisher, GoesOnSendingToPodsThatKubernetesCallsNotReadyAllAtOnce) {
+  put("digits", {{"digits-1", 75}, {"digits-2", 25}});
+  put_pod("a", "digits-1", "10.0.0.1", false, true);
+  put_pod("b", "digits-2", "10.0.0.2", false, true);
+  start();
+  const auto endpoints = [&] { return programs(stores_).at(0).revisions; };
+  EXPECT_THAT(endpoints()[0].endpoints, SizeIs(1));
+  EXPECT_THAT(endpoints()[1].endpoints, SizeIs(1));
+  put_pod("b", "digits-2", "10.0.0.2", true, true);
+  EXPECT_THAT(endpoints()[0].endpoints, IsEmpty());
+  EXPECT_THAT(endpoints()[1].endpoints, SizeIs(1));
 }
 
 TEST_F(Publisher, SendsOnlyToPodsThatAreReadyAndStay) {

@@ -14,17 +14,15 @@ namespace tidegate::operator_ {
 namespace {
 
 using DeploymentPointer = std::shared_ptr<const kube::Deployment>;
-using PodsByRevision = std::map<std::string, std::vector<std::shared_ptr<const kube::Pod>>>;
+using PodsByRevision = std::map<std::string, PodPointers>;
 
-PodsByRevision pods_by_revision(const Stores& stores, const kube::ObjectKey& key) {
-  PodsByRevision pods;
-  for (const auto& pod : stores.serving_pods.by_index(kByModelDeployment, key.to_string())) {
-    pods[pod->meta.label(kRevisionLabel)].push_back(pod);
-  }
-  return pods;
+PodsByRevision by_revision(const PodPointers& pods) {
+  PodsByRevision sorted;
+  for (const auto& pod : pods) sorted[pod->meta.label(kRevisionLabel)].push_back(pod);
+  return sorted;
 }
 
-rollout::Workload workload_of(const kube::Deployment& deployment, const PodsByRevision& pods) {
+rollout::Workload workload_of(const kube::Deployment& deployment, const PodsByRevision& pods, const Serving& serves) {
   rollout::Workload workload;
   workload.revision = deployment.meta.name;
   workload.version = deployment.meta.annotation(kVersionAnnotation);
@@ -37,7 +35,7 @@ rollout::Workload workload_of(const kube::Deployment& deployment, const PodsByRe
   auto found = pods.find(workload.revision);
   if (found == pods.end()) return workload;
   // Counted from the pods, as the proxies' endpoints are, and not from the Deployment's status, which follows later.
-  PodReport report = report_of(found->second);
+  PodReport report = report_of(found->second, serves);
   workload.ready = workload.available = report.serving;
   workload.content_digest = std::move(report.content_digest);
   workload.failures = std::move(report.failures);
@@ -137,9 +135,11 @@ std::optional<Gathered> gather(const kube::ObjectKey& key, const GatherSources& 
   observed.cluster_domain = options.cluster_domain;
 
   const auto deployments = sources.stores.deployments.by_index(kByModelDeployment, key.to_string());
-  const PodsByRevision pods = pods_by_revision(sources.stores, key);
+  const PodPointers all_pods = sources.stores.serving_pods.by_index(kByModelDeployment, key.to_string());
+  const PodsByRevision pods = by_revision(all_pods);
+  const Serving serves(all_pods);
   for (const DeploymentPointer& deployment : deployments) {
-    observed.workloads.push_back(workload_of(*deployment, pods));
+    observed.workloads.push_back(workload_of(*deployment, pods, serves));
   }
   resolve(key, sources, deployments, gathered);
   observed.proxies = sources.proxies();

@@ -1,5 +1,6 @@
 #include "operator/controllers/modeldeployment/pod_report.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/strings.h"
@@ -90,9 +91,24 @@ std::optional<PodFailure> container_failure(const kube::Pod& pod, const Containe
   return failure_of_ending(pod, container, *ending);
 }
 
+bool may_be_reached(const kube::Pod& pod) { return !pod.meta.deleted && !pod.ip.empty(); }
+
+bool is_ready(const kube::Pod& pod) { return pod.ready && may_be_reached(pod); }
+
+// The node controller takes back a pod's readiness, and leaves what the kubelet said of its containers.
+bool was_ready_at_last_word(const kube::Pod& pod) {
+  const kube::Condition* containers = pod.condition("ContainersReady");
+  return containers != nullptr && containers->status == "True" && pod.phase == "Running" && may_be_reached(pod);
+}
+
 }  // namespace
 
-bool is_serving(const kube::Pod& pod) { return pod.ready && !pod.meta.deleted && !pod.ip.empty(); }
+Serving::Serving(const PodPointers& pods)
+    : by_last_word_(std::none_of(pods.begin(), pods.end(), [](const auto& pod) { return is_ready(*pod); })) {}
+
+bool Serving::operator()(const kube::Pod& pod) const {
+  return is_ready(pod) || (by_last_word_ && was_ready_at_last_word(pod));
+}
 
 std::optional<PodFailure> pod_failure(const kube::Pod& pod) {
   for (const ContainerStatus& container : pod.containers) {
@@ -105,7 +121,7 @@ std::optional<PodFailure> pod_failure(const kube::Pod& pod) {
   return std::nullopt;
 }
 
-PodReport report_of(const std::vector<std::shared_ptr<const kube::Pod>>& pods) {
+PodReport report_of(const PodPointers& pods, const Serving& serves) {
   PodReport report;
   for (const auto& pod : pods) {
     const ContainerStatus* fetch = pod->container(kFetchContainer);
@@ -114,7 +130,7 @@ PodReport report_of(const std::vector<std::shared_ptr<const kube::Pod>>& pods) {
     }
     // A pod that has ended for good (evicted, say) is replaced by its ReplicaSet and only remembered.
     if (pod->meta.deleted || pod->phase == "Failed" || pod->phase == "Succeeded") continue;
-    if (is_serving(*pod)) ++report.serving;
+    if (serves(*pod)) ++report.serving;
     if (auto failure = pod_failure(*pod)) report.failures.push_back(*std::move(failure));
   }
   return report;

@@ -13,8 +13,22 @@
 
 namespace tidegate::operator_ {
 
-// Ready, and not on its way out: what the proxies may send requests to.
-bool is_serving(const kube::Pod& pod);
+using PodPointers = std::vector<std::shared_ptr<const kube::Pod>>;
+
+// Which pods of one ModelDeployment the proxies may send requests to: those that are Ready and not on their way out.
+//
+// If not a single one is, those of which their own kubelet last said that all containers are ready. Kubernetes calls
+// all pods of a node NotReady when it has not heard of the node, and hears of none for a while after its API server was
+// away; the pods serve all the same, and there is nothing else that requests could be sent to.
+class Serving {
+ public:
+  // `pods`: of all revisions of the object.
+  explicit Serving(const PodPointers& pods);
+  bool operator()(const kube::Pod& pod) const;
+
+ private:
+  bool by_last_word_ = false;
+};
 
 // The worst that is wrong with one pod at present; nullopt when nothing is.
 std::optional<rollout::PodFailure> pod_failure(const kube::Pod& pod);
@@ -25,6 +39,6 @@ struct PodReport {
   std::vector<rollout::PodFailure> failures;
 };
 // `pods` of one revision; those on their way out are left out of `serving` and `failures`.
-PodReport report_of(const std::vector<std::shared_ptr<const kube::Pod>>& pods);
+PodReport report_of(const PodPointers& pods, const Serving& serves);
 
 }  // namespace tidegate::operator_
