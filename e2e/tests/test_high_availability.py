@@ -112,4 +112,7 @@ def test_outage_of_the_api_server_costs_no_request_and_no_version(tidegate, roll
                secondsToPromotionAfterIt=round(time.time() - back, 1))
     assert totals["failed"] == 0, crowd.timeline.failures[:20]
     assert status.get("quarantined", []) == [], "a false rollback"
-    assert [change.weights for change in deployment.timeline.weights] == WHOLE_ROLLOUT
+    # While Kubernetes hears of one pod again before the other, the one that it knows of may serve alone.
+    changes = [change.weights for change in deployment.timeline.weights]
+    assert [step for step in WHOLE_ROLLOUT[1:] if step not in changes] == []
+    assert changes[-1] == {"2": 100}

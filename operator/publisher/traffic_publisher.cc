@@ -43,7 +43,8 @@ base::Task<void> TrafficPublisher::run(base::Scope& scope) {
       }
       continue;
     }
-    if (woken.ok() || !serving_ || wants_another_try(server_.status())) publish();
+    // After a tick without changes, what was left unfinished has reached the proxies.
+    if (woken.ok() || unfinished_ || !serving_ || wants_another_try(server_.status())) publish();
   }
 }
 
@@ -55,6 +56,7 @@ void TrafficPublisher::publish() {
   const absl::Duration begun = clock_.uptime();
   settings_.store_resource_version = stores_.models.resource_version();
   traffic::BuildResult built = traffic::build(programs(stores_), settings_, snapshot_.get());
+  unfinished_ = built.unfinished;
   snapshot_ = std::move(built.snapshot);
   server_.publish(snapshot_);
   const bool serves = server_.status().listening;

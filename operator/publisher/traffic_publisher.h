@@ -62,6 +62,7 @@ class TrafficPublisher {
   std::shared_ptr<const traffic::Snapshot> snapshot_;
   std::map<kube::ObjectKey, traffic::ProgramError> errors_;
   bool serving_ = false;
+  bool unfinished_ = false;  // the last snapshot keeps endpoints that the next one drops
   PublisherMetrics metrics_;
 };
 

@@ -67,7 +67,7 @@ class Builder {
     std::sort(errors_.begin(), errors_.end(), [](const ProgramError& a, const ProgramError& b) {
       return std::tie(a.namespace_, a.name, a.reason, a.message) < std::tie(b.namespace_, b.name, b.reason, b.message);
     });
-    return {std::move(snapshot_), std::move(errors_)};
+    return {std::move(snapshot_), std::move(errors_), unfinished_};
   }
 
  private:
@@ -128,13 +128,29 @@ class Builder {
   void add_clusters() {
     for (const Accepted& accepted : accepted_) {
       for (const Revision& revision : accepted.program->revisions) {
+        const Revision& reachable = with_last_endpoints(*accepted.program, revision);
         for (const Protocol protocol : {Protocol::kRest, Protocol::kGrpc}) {
           const std::string name = cluster_name_of(*accepted.program, revision, protocol);
           add(ResourceType::kCluster, name, make_cluster(*accepted.program, revision, protocol));
-          add(ResourceType::kEndpoints, name, make_endpoints(*accepted.program, revision, protocol));
+          add(ResourceType::kEndpoints, name, make_endpoints(*accepted.program, reachable, protocol));
         }
       }
     }
+  }
+
+  // The revision as the snapshot before had it, if it has lost its last endpoint since and routes can lead elsewhere.
+  const Revision& with_last_endpoints(const Program& program, const Revision& revision) {
+    const auto* before = find_last_good(program.uid);
+    const bool others_serve =
+        std::any_of(program.revisions.begin(), program.revisions.end(),
+                    [](const Revision& other) { return other.weight > 0 && !other.endpoints.empty(); });
+    if (!revision.endpoints.empty() || before == nullptr || !others_serve) return revision;
+    const auto known = std::find_if((*before)->revisions.begin(), (*before)->revisions.end(),
+                                    [&](const Revision& other) { return other.name == revision.name; });
+    if (known == (*before)->revisions.end() || known->endpoints.empty()) return revision;
+    if (known->weight == 0 && revision.weight == 0) return revision;
+    unfinished_ = true;
+    return *known;
   }
 
   void add_listener() { add(ResourceType::kListener, kListenerName, make_listener(settings_)); }
@@ -181,6 +197,7 @@ class Builder {
   std::shared_ptr<Snapshot> snapshot_;
   std::vector<Accepted> accepted_;
   std::vector<ProgramError> errors_;
+  bool unfinished_ = false;
 };
 
 }  // namespace

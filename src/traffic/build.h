@@ -6,6 +6,10 @@
 // and one for gRPC. Shares are weighted clusters with a constant total of 10,000, so that a changed weight never moves
 // more requests than it must. A share whose revision has no endpoints goes to those that have, in proportion to their
 // own shares; if none has, shares stay as they are and requests get 503.
+//
+// A proxy is told of endpoints before routes, so the endpoints of a revision that has lost its last one are kept in the
+// one snapshot whose routes lead away from it, and are gone in the next: else requests would fail in between that pods
+// which are called not ready, but are alive, would have answered.
 #pragma once
 
 #include <cstdint>
@@ -42,6 +46,8 @@ struct ProgramError {
 struct BuildResult {
   std::shared_ptr<const Snapshot> snapshot;  // never null
   std::vector<ProgramError> errors;          // by namespace, name
+  // Some endpoints were kept for this one snapshot: build again, with the same programs, when proxies have had it.
+  bool unfinished = false;
 };
 
 // `previous`: the snapshot that this one follows, or null at the start.

@@ -141,6 +141,29 @@ TEST(Build, ARevisionWithoutEndpointsKeepsItsClusterAndLosesItsShare) {
   EXPECT_THAT(addresses(result, "demo/digits/digits-00000002"), IsEmpty());
 }
 
+TEST(Build, RoutesLeadAwayFromARevisionBeforeItsLastEndpointGoes) {
+  const BuildResult before = build_all({program("digits")});
+  EXPECT_FALSE(before.unfinished);
+  Program without = program("digits");
+  without.revisions[1].endpoints.clear();
+  const BuildResult away = build_all({without}, before.snapshot.get());
+  EXPECT_THAT(weights(away, "digits"), ElementsAre(10'000, 0));
+  EXPECT_THAT(addresses(away, "demo/digits/digits-00000002"), ElementsAre("10.0.0.3:8501"));
+  EXPECT_TRUE(away.unfinished);
+  const BuildResult after = build_all({without}, away.snapshot.get());
+  EXPECT_THAT(addresses(after, "demo/digits/digits-00000002"), IsEmpty());
+  EXPECT_FALSE(after.unfinished);
+}
+
+TEST(Build, EndpointsGoAtOnceWhereRoutesCannotLeadElsewhere) {
+  const BuildResult before = build_all({program("digits")});
+  Program without = program("digits");
+  for (Revision& revision : without.revisions) revision.endpoints.clear();
+  const BuildResult after = build_all({without}, before.snapshot.get());
+  EXPECT_THAT(addresses(after, "demo/digits/digits-00000001"), IsEmpty());
+  EXPECT_FALSE(after.unfinished);
+}
+
 TEST(Build, SharesFollowEachProtocolsOwnEndpoints) {
   Program digits = program("digits");
   digits.revisions[1].endpoints[0].grpc_port = 0;
