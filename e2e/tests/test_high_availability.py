@@ -9,8 +9,9 @@ import time
 
 import pytest
 
+from conftest import eventually
 from kube import ROOT, SYSTEM
-from support.node import api_server_down, asleep, cut_off_from_api_server, leader
+from support.node import api_server_down, asleep, cut_off_from_api_server, kill_container, leader, system_pods
 from timeline import seconds_of
 
 RECORD = ROOT / "build/e2e/high-availability.json"
@@ -50,6 +51,11 @@ def lease(kube):
 def write_down(record, name, deployment, totals, **facts):
     record[name] = {"sent": totals["sent"], "failed": totals["failed"],
                     "weights": [change.weights for change in deployment.timeline.weights]} | facts
+
+
+def gateway(kube, name):
+    """What the kubelet says of the proxy in a gateway's pod."""
+    return kube.get("pod", name, SYSTEM)["status"]["containerStatuses"][0]
 
 
 def seconds_to_next_weights(deployment, begun):
@@ -96,6 +102,31 @@ def test_partitioned_leader_stops_writing_and_the_other_goes_on(tidegate, rollou
     write_down(record, "leader cut off", deployment, totals, secondsToNextLeader=round(taken - begun, 1),
                secondsToItsFirstWeights=seconds_to_next_weights(deployment, begun))
     assert totals["failed"] == 0, crowd.timeline.failures[:20]
+    assert [change.weights for change in deployment.timeline.weights] == WHOLE_ROLLOUT
+
+
+def test_gateways_serve_on_without_any_operator_and_a_new_one_waits_for_its_configuration(tidegate, rollout, record):
+    deployment, crowd = rollout
+    tidegate("scale", "deployment", "tidegate-operator", "-n", SYSTEM, "--replicas=0")
+    try:
+        tidegate("wait", "pods", "-n", SYSTEM, "-l", "app.kubernetes.io/name=tidegate-operator", "--for=delete", "--timeout=60s")
+        victim = system_pods(tidegate, "tidegate-gateway")[0]["metadata"]["name"]
+        restarts = gateway(tidegate, victim)["restartCount"]
+        kill_container(tidegate.get("pod", victim, SYSTEM), "envoy")
+        eventually(lambda: gateway(tidegate, victim), lambda found: found["restartCount"] > restarts and "running" in found["state"],
+                   what="the killed gateway's next process")
+        crowd.wait_answers(1000)
+        assert not gateway(tidegate, victim)["ready"], "it has no configuration"
+    finally:
+        tidegate("scale", "deployment", "tidegate-operator", "-n", SYSTEM, "--replicas=2")
+    tidegate.wait_rollout(SYSTEM, "tidegate-operator", "tidegate-gateway")
+    deployment.wait_healthy("2", seconds=300)
+    totals = crowd.stop()
+
+    write_down(record, "no operator", deployment, totals)
+    # On the killed gateway itself something may have been in flight.
+    failures = crowd.timeline.failures
+    assert [failure for failure in failures if failure["code"] != 0 or failure["stage"] == "connect"] == []
     assert [change.weights for change in deployment.timeline.weights] == WHOLE_ROLLOUT
 
 
