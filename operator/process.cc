@@ -16,6 +16,8 @@ namespace {
 constexpr char kController[] = "tidegate.dev/operator";
 constexpr absl::Duration kStartRetry = absl::Seconds(2);
 constexpr absl::Duration kPoll = absl::Milliseconds(50);
+// The gateways are asked at once and answer one after another: one look for all of them.
+constexpr absl::Duration kReadingsTogether = absl::Milliseconds(100);
 constexpr absl::Duration kStopWithin = absl::Seconds(10);
 
 ModelResolver::StoreFactory s3_stores(Environment& environment) {
@@ -81,7 +83,8 @@ Process::Process(Environment environment, Options options)
                 [this](const kube::ObjectKey& key) { queue_.add(key); }),
       scraper_(
           stores_.gateway_pods, environment_.other_http, ledger_, environment_.clock, environment_.loop,
-          [this](const std::string& pod) { return unconfirmed(pod); }, [this] { gateways_changed(); }),
+          [this](const std::string& pod) { return unconfirmed(pod); },
+          [this](const std::vector<std::string>& objects) { look_at_counts(objects); }, [this] { gateways_changed(); }),
       evidence_(client_, ledger_, environment_.clock, [this] { return elector_ && elector_->is_leader(); }),
       executor_(client_, stores_, expectations_, events_, environment_.clock,
                 [this] { return elector_ && elector_->is_leader(); },
@@ -273,6 +276,13 @@ void Process::note_confirmations() {
   if (!applied_by_all) return;
   for (const absl::Duration took : traffic_versions_.confirmed(*applied_by_all, environment_.clock.uptime())) {
     confirmation_.observe(took);
+  }
+}
+
+void Process::look_at_counts(const std::vector<std::string>& objects) {
+  for (const std::string& object : objects) {
+    const size_t slash = object.find('/');
+    queue_.add_after({object.substr(0, slash), object.substr(slash + 1)}, kReadingsTogether);
   }
 }
 

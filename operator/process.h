@@ -79,6 +79,7 @@ class Process {
   void new_identity(const net::TlsIdentity& identity);
   void gateways_changed();
   void note_confirmations();
+  void look_at_counts(const std::vector<std::string>& objects);
   void enqueue_owner(const kube::ObjectMeta& meta);
   void enqueue_all();
   std::vector<rollout::Proxy> current_proxies() const;

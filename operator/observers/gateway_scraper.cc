@@ -45,13 +45,15 @@ ScrapeKind next_scrape(const ScrapeState& state) {
 
 GatewayScraper::GatewayScraper(const kube::Store<kube::Pod>& pods, net::HttpClient& http, MeasurementLedger& ledger,
                                base::Clock& clock, base::Loop& loop,
-                               std::function<bool(const std::string&)> unconfirmed, std::function<void()> on_reading)
+                               std::function<bool(const std::string&)> unconfirmed, OnCounts on_counts,
+                               std::function<void()> on_reading)
     : pods_(pods),
       http_(http),
       ledger_(ledger),
       clock_(clock),
       loop_(loop),
       unconfirmed_(std::move(unconfirmed)),
+      on_counts_(std::move(on_counts)),
       on_reading_(std::move(on_reading)) {}
 
 void GatewayScraper::set_identity(const net::TlsIdentity& identity) {
@@ -170,7 +172,9 @@ void GatewayScraper::succeeded(const std::string& pod, absl::Time begun, const s
   reading.instance = scrape.instance;
   reading.unreachable_since.reset();
   reading.error.clear();
-  if (counts) ledger_.absorb(pod, objects, scrape);
+  if (!counts) return;
+  ledger_.absorb(pod, objects, scrape);
+  on_counts_(objects);
 }
 
 void GatewayScraper::failed(const std::string& pod, absl::Time begun, const std::string& why) {

@@ -57,11 +57,15 @@ class GatewayScraper {
  public:
   static constexpr uint16_t kPort = 8082;
 
-  // All references must outlive it. `unconfirmed(pod)`: whether a weight waits for this pod. `on_reading` is called
+  // "<namespace>/<name>" of each.
+  using OnCounts = std::function<void(const std::vector<std::string>& objects)>;
+
+  // All references must outlive it. `unconfirmed(pod)`: whether a weight waits for this pod. `on_counts`: a gateway's
+  // counts about these objects have gone into the ledger. `on_reading` is called
   // after each answer or failure.
   GatewayScraper(const kube::Store<kube::Pod>& pods, net::HttpClient& http, MeasurementLedger& ledger,
                  base::Clock& clock, base::Loop& loop, std::function<bool(const std::string& pod)> unconfirmed,
-                 std::function<void()> on_reading);
+                 OnCounts on_counts, std::function<void()> on_reading);
 
   // The operator's own certificate; before the first, nothing is asked.
   void set_identity(const net::TlsIdentity& identity);
@@ -95,6 +99,7 @@ class GatewayScraper {
   base::Clock& clock_;
   base::Loop& loop_;
   std::function<bool(const std::string&)> unconfirmed_;
+  OnCounts on_counts_;
   std::function<void()> on_reading_;
   std::shared_ptr<const net::TlsOptions> tls_;
   base::Signal signal_;

@@ -98,6 +98,19 @@ TEST_F(Operator, TakesBackAVersionThatFailsAndKeepsItQuarantined) {
   EXPECT_TRUE(world_.pass_until([&] { return healthy_with("2"); })) << world_.debug_page();
 }
 
+// Counts are read every 5 s from the window's beginning on; the verdict does not wait for a timer of its own.
+TEST_F(Operator, TakesAVersionBackAtTheFirstReadingThatConvictsIt) {
+  serve("1");
+  world_.behaviours["3"] = {.errors = 0.5, .milliseconds = 10};
+  world_.apply(version("3"));
+  ASSERT_TRUE(world_.pass_until([&] {
+    const auto status = world_.object().status;
+    return status.canary && status.canary->measure_from.has_value();
+  })) << world_.debug_page();
+  world_.pass(absl::Seconds(6));
+  EXPECT_EQ(world_.object().status.phase, Phase::kRolledBack) << world_.debug_page();
+}
+
 TEST_F(Operator, GoesOnAfterItsLeaderWasKilledInTheMiddleOfARollout) {
   serve("1");
   world_.apply(version("2"));

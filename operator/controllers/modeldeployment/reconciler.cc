@@ -74,6 +74,9 @@ base::Task<absl::Status> Reconciler::reconcile(kube::ObjectKey key, base::Scope&
   }
   if (plan.is_noop()) ++metrics_.unchanged;
   requeue_[key] = std::min(plan.requeue_after.value_or(kResync), kResync);
+  // The window is opened at the next look: every moment until then is one that users' requests are not measured in.
+  const bool measures_anew = wanted_window(plan.status) != wanted_window(gathered->observed.status);
+  if (measures_anew) requeue_[key] = kube::Expectations::kRecheck;
   co_return window;
 }
 
