@@ -74,25 +74,22 @@ std::string find_revision_fault(const Revision& revision) {
 
 bool is_older(const Program& a, const Program& b) { return std::tie(a.created, a.uid) < std::tie(b.created, b.uid); }
 
-// Why nobody may have this host; empty if one may.
-std::string find_host_fault(const std::string& host, const std::set<std::string>& taken_by_form,
-                            const std::string& cluster_domain) {
-  if (!is_host(host)) return "it is not a DNS name";
-  if (host.find('.') == std::string::npos) return "a name without a dot could be anyone's";
-  if (absl::EndsWith(host, ".svc")) return "names that end in .svc belong to the cluster's Services";
-  if (host == cluster_domain || absl::EndsWith(host, base::cat(".", cluster_domain))) {
-    return "names below the cluster domain belong to the cluster's Services";
-  }
-  if (taken_by_form.contains(host)) return "it is the own name of a ModelDeployment";
-  return "";
-}
-
 ProgramError host_error(const Program& program, const char* reason, const std::string& host, std::string_view why) {
   return {program.namespace_, program.name, reason,
           base::cat("The host ", host, " was left out: ", why, ". Remove it from spec.traffic.hosts.")};
 }
 
 }  // namespace
+
+std::string find_host_fault(const std::string& host, const std::string& cluster_domain) {
+  if (!is_host(host)) return "it is not a DNS name";
+  if (host.find('.') == std::string::npos) return "a name without a dot could be anyone's";
+  if (absl::EndsWith(host, ".svc")) return "names that end in .svc belong to the cluster's Services";
+  if (host == cluster_domain || absl::EndsWith(host, base::cat(".", cluster_domain))) {
+    return "names below the cluster domain belong to the cluster's Services";
+  }
+  return "";
+}
 
 std::string find_fault(const Program& program) {
   if (std::string fault = find_name_fault(program); !fault.empty()) return fault;
@@ -124,7 +121,8 @@ HostClaims resolve_hosts(const std::vector<const Program*>& programs, const std:
     std::set<std::string> asked;
     for (const std::string& host : programs[i]->hosts) asked.insert(absl::AsciiStrToLower(host));
     for (const std::string& host : asked) {
-      const std::string fault = find_host_fault(host, taken_by_form, cluster_domain);
+      std::string fault = find_host_fault(host, cluster_domain);
+      if (fault.empty() && taken_by_form.contains(host)) fault = "it is the own name of a ModelDeployment";
       if (!fault.empty()) {
         claims.errors.push_back(host_error(*programs[i], "HostRefused", host, fault));
         continue;

@@ -1,4 +1,5 @@
-// Whether a program can be turned into configuration that a proxy will take. Pure; used by build.cc.
+// Whether a program can be turned into configuration that a proxy will take. Pure; used by build.cc, and by the
+// operator's webhook to say so earlier.
 #pragma once
 
 #include <string>
@@ -12,6 +13,9 @@ namespace tidegate::traffic {
 
 // Empty if all is well; else a sentence that says which field is wrong and what is allowed.
 std::string find_fault(const Program& program);
+
+// Why no object may have this host, whoever else asks for it; empty if one may.
+std::string find_host_fault(const std::string& host, const std::string& cluster_domain);
 
 // Which of the hosts that objects ask for they get: see HostClaims::resolve.
 struct HostClaims {
