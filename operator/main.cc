@@ -11,8 +11,10 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "kube/config.h"
+#include "net/beast_http_server.h"
 #include "net/curl_http_client.h"
 #include "net/rest_server.h"
+#include "net/server_thread.h"
 #include "net/threaded_http_client.h"
 #include "operator/options.h"
 #include "operator/process.h"
@@ -45,6 +47,12 @@ net::RestRoutes routes(const ManagementPages& pages) {
   return {{"/healthz", answer}, {"/readyz", answer}, {"/metrics", answer}, {"/debug/objects/", answer}};
 }
 
+ServerFactory servers_on(net::ServerThread& thread) {
+  return [&thread](const net::HttpServerOptions& options, const net::ServerTls& tls, net::Handler handler) {
+    return net::make_beast_http_server(thread.context(), options, tls, std::move(handler));
+  };
+}
+
 base::Task<void> run_process(Process& process, base::Scope& scope, base::Loop& loop, int& exit_status) {
   const absl::Status ended = co_await process.run(scope);
   if (!ended.ok() && !absl::IsCancelled(ended)) {
@@ -61,6 +69,7 @@ int fail(const absl::Status& status) {
 }
 
 int run(const Options& options) {
+  net::ServerThread webhook_thread;
   base::Loop loop;
   base::SystemClock clock(loop.context());
   DeviceRandom random;
@@ -69,7 +78,9 @@ int run(const Options& options) {
   net::CurlHttpClient api_server_http(loop.context(), clock);
   net::ThreadedHttpClient other_http(loop);
   const std::string identity = identity_of(options, random);
-  Process process({loop, clock, random, api_server_http, other_http, *std::move(api_server), identity}, options);
+  Process process(
+      {loop, clock, random, api_server_http, other_http, *std::move(api_server), identity, servers_on(webhook_thread)},
+      options);
 
   net::RestServerOptions management;
   management.address = options.listen_address;
@@ -90,6 +101,7 @@ int run(const Options& options) {
   // Every task has been told to end; what they hold must go before what they hold on to.
   while (loop.run_ready() > 0) {
   }
+  webhook_thread.stop();
   base::flush_logging();
   return exit_status;
 }

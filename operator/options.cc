@@ -37,10 +37,12 @@ void declare(CLI::App& app, Options& options, LogTexts& log) {
       "Service that the objects' addresses lead to: tidegate-gateway-pods, whose clients try the next gateway when one "
       "is dead, or tidegate-gateway, one virtual address for clients that never look a name up again",
       "GATEWAY_SERVICE");
-  add("--listen-address", options.listen_address, "address that both ports listen on", "LISTEN_ADDRESS");
+  add("--listen-address", options.listen_address, "address that all ports listen on", "LISTEN_ADDRESS");
   add("--xds-port", options.xds_port, "port that the gateways get their configuration from", "XDS_PORT");
   add("--management-port", options.management_port, "port of /healthz, /readyz, /metrics and /debug/objects",
       "MANAGEMENT_PORT");
+  add("--webhook-port", options.webhook_port,
+      "port of the validating webhook (HTTPS, /validate); 0: none, and nobody keeps its caBundle", "WEBHOOK_PORT");
   add("--log-level", log.level, "debug, info, warning or error", "LOG_LEVEL");
   add("--log-format", log.format, "text or json", "LOG_FORMAT");
 }

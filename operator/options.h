@@ -22,6 +22,7 @@ struct Options {
   std::string listen_address = "0.0.0.0";
   uint16_t xds_port = 18000;
   uint16_t management_port = 8080;
+  uint16_t webhook_port = 9443;  // 0: none
   base::LogLevel log_level = base::LogLevel::kInfo;
   base::LogFormat log_format = base::LogFormat::kText;
 };

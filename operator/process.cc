@@ -8,6 +8,7 @@
 #include "operator/observers/gateways.h"
 #include "operator/rendering/names.h"
 #include "operator/server/metrics_page.h"
+#include "operator/webhooks/judge.h"
 #include "storage/s3_object_store.h"
 
 namespace tidegate::operator_ {
@@ -79,6 +80,7 @@ Process::Process(Environment environment, Options options)
       events_(client_, environment_.clock, kController, environment_.identity),
       certificates_(client_, environment_.clock, {options_.ns, options_.cluster_domain},
                     [this](const net::TlsIdentity& identity) { new_identity(identity); }),
+      ca_bundle_(client_, environment_.clock, options_.ns),
       resolver_(stores_.models, client_, s3_stores(environment_), environment_.clock,
                 [this](const kube::ObjectKey& key) { queue_.add(key); }),
       scraper_(
@@ -156,7 +158,8 @@ base::Task<absl::Status> Process::run(base::Scope& scope) {
   if (!certified.ok()) co_return certified;
   start_replica(replica_scope_);
   const absl::Status synced = co_await wait_until_synced(scope);
-  if (synced.ok()) {
+  const absl::Status serving = synced.ok() ? start_webhook() : absl::OkStatus();
+  if (synced.ok() && serving.ok()) {
     kube::LeaseElectorOptions election;
     election.lease = {options_.ns, options_.lease_name};
     election.identity = environment_.identity;
@@ -172,8 +175,9 @@ base::Task<absl::Status> Process::run(base::Scope& scope) {
     stopping.release();
   }
   replica_scope_.cancel();
+  webhook_.reset();
   if (xds_) xds_->shutdown();
-  co_return absl::OkStatus();
+  co_return serving;
 }
 
 base::Task<absl::Status> Process::start_certificates(base::Scope& scope) {
@@ -202,6 +206,21 @@ base::Task<absl::Status> Process::wait_until_synced(base::Scope& scope) {
   co_return scope.cancelled() ? absl::CancelledError("stopped before it was ready") : absl::OkStatus();
 }
 
+// On every replica: judging an object needs the stores, not the lease.
+absl::Status Process::start_webhook() {
+  if (options_.webhook_port == 0) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<WebhookServer>> started =
+      WebhookServer::start(environment_.listen, options_.listen_address, options_.webhook_port, identity_,
+                           environment_.loop, environment_.clock, [this](const Review& review) {
+                             return judge(review, [this](const api::ModelDeployment& object) {
+                               return references_of(object, stores_, options_.cluster_domain);
+                             });
+                           });
+  if (!started.ok()) return started.status();
+  webhook_ = *std::move(started);
+  return absl::OkStatus();
+}
+
 base::Task<void> Process::stop() {
   if (!leaderships_.empty()) leaderships_.back()->taking.cancel();
   base::Scope patience;
@@ -224,6 +243,7 @@ void Process::lead() {
   for (int i = 0; i < Reconciler::kWorkers; ++i) environment_.loop.spawn(reconciler_.work(taking, scope));
   environment_.loop.spawn(scraper_.run(scope));
   environment_.loop.spawn(certificates_.keep_gateway_identity(scope));
+  if (webhook_) environment_.loop.spawn(ca_bundle_.keep(scope));
   for (const auto& [key, object] : stores_.models.list()) resolver_.look(key);
   enqueue_all();
 }
@@ -236,6 +256,10 @@ void Process::stop_leading() {
 
 void Process::new_identity(const net::TlsIdentity& identity) {
   scraper_.set_identity(identity);
+  identity_ = identity;
+  ca_bundle_.set(identity.ca_pem);
+  const absl::Status replaced = webhook_ ? webhook_->rotate(identity) : absl::OkStatus();
+  if (!replaced.ok()) base::log_error("the webhook keeps its old certificate", {{"error", replaced}});
   if (xds_) {
     const absl::Status rotated = xds_->rotate(identity);
     if (!rotated.ok()) base::log_error("xDS keeps its old certificate", {{"error", rotated}});
@@ -322,6 +346,7 @@ std::string Process::not_ready_because() const {
   if (!xds_) return "the certificates are not there yet";
   if (!stores_.synced()) return stores_.not_synced_because();
   if (!publisher_ || !publisher_->serving()) return "xDS does not serve: the API server has been silent for too long";
+  if (options_.webhook_port != 0 && !webhook_) return "the webhook does not listen yet";
   return "";
 }
 
@@ -337,6 +362,7 @@ std::string Process::metrics() const {
   sources.publisher = publisher_.get();
   sources.confirmation = &confirmation_;
   if (xds_) sources.xds = xds_->status();
+  if (webhook_) sources.webhook = &webhook_->metrics();
   sources.leader = elector_ && elector_->is_leader();
   sources.now = environment_.clock.now();
   return metrics_page(sources);

@@ -2,11 +2,11 @@
 // The operator as a whole: makes the parts, connects them, starts and stops them in order. main.cc hands in what
 // touches the world (loop, clock, randomness, HTTP clients) and runs it.
 //
-// Start:  authority and own certificate ─► stores synced, xDS serves ─► Ready ─► election ─► controllers
+// Start:  authority and own certificate ─► stores synced, xDS and webhook serve ─► Ready ─► election ─► controllers
 // Stop:   no more work is taken ─► what is in flight ends (at most 10 s) ─► the lease is released ─► xDS ends
 //
-//   every replica:  stores · publisher (xDS) · own certificate · events · management pages
-//   the leader:     resolver · scraper · reconciler · the gateways' certificate
+//   every replica:  stores · publisher (xDS) · webhook · own certificate · events · management pages
+//   the leader:     resolver · scraper · reconciler · the gateways' certificate · the webhook's caBundle
 #include <absl/status/status.h>
 
 #include <functional>
@@ -39,6 +39,8 @@
 #include "operator/publisher/traffic_publisher.h"
 #include "operator/server/management_pages.h"
 #include "operator/stores.h"
+#include "operator/webhooks/ca_bundle_keeper.h"
+#include "operator/webhooks/webhook_server.h"
 #include "xds/server.h"
 
 namespace tidegate::operator_ {
@@ -51,7 +53,8 @@ struct Environment {
   net::HttpClient& api_server_http;
   net::HttpClient& other_http;  // stores that users name, and gateways
   kube::ClientConfig api_server;
-  std::string identity;  // unique among the replicas and their lives
+  std::string identity;       // unique among the replicas and their lives
+  ServerFactory listen = {};  // for the webhook; not needed when options.webhook_port is 0
 };
 
 class Process {
@@ -71,6 +74,7 @@ class Process {
   base::Task<absl::Status> start_certificates(base::Scope& scope);
   void start_replica(base::Scope& scope);
   base::Task<absl::Status> wait_until_synced(base::Scope& scope);
+  absl::Status start_webhook();
   base::Task<void> stop();
 
   void lead();
@@ -100,6 +104,7 @@ class Process {
   MeasurementLedger ledger_;
   TrafficVersions traffic_versions_;
   CertificateManager certificates_;
+  CaBundleKeeper ca_bundle_;
   ModelResolver resolver_;
   GatewayScraper scraper_;
   EvidenceKeeper evidence_;
@@ -108,7 +113,9 @@ class Process {
   Reconciler reconciler_;
   ManagementPages pages_;
 
-  std::unique_ptr<xds::Server> xds_;  // from the first identity on
+  net::TlsIdentity identity_;               // of this replica, the latest
+  std::unique_ptr<WebhookServer> webhook_;  // once the stores are synced; null when it is switched off
+  std::unique_ptr<xds::Server> xds_;        // from the first identity on
   absl::Status xds_error_;
   std::unique_ptr<TrafficPublisher> publisher_;
   std::vector<rollout::Proxy> last_proxies_;

@@ -56,6 +56,8 @@ Stores::Stores(kube::Client& client, base::Clock& clock, base::Random& random, c
   watch(client, kube::resources::pods(), serving_pods, "", ours);
   watch(client, kube::resources::pods(), gateway_pods, system_namespace, gateways);
   watch(client, kube::resources::services(), services, "", ours);
+  models.add_index(
+      kByHost, [](const kube::ObjectKey&, const api::ModelDeployment& object) { return object.spec.traffic.hosts; });
   deployments.add_index(kByModelDeployment, [](const kube::ObjectKey&, const kube::Deployment& deployment) {
     return std::vector<std::string>{model_deployment_of(deployment.meta)};
   });

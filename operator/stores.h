@@ -35,6 +35,9 @@ absl::StatusOr<Service> decode_service(const kube::Json& object);
 inline constexpr char kByModelDeployment[] = "model-deployment";
 std::string model_deployment_of(const kube::ObjectMeta& meta);
 
+// Index of models by each host of spec.traffic.hosts.
+inline constexpr char kByHost[] = "host";
+
 class Stores {
  public:
   // `system_namespace`: where the gateways are. `client`, `clock` and `random` must outlive it.

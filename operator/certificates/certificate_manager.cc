@@ -113,7 +113,9 @@ absl::Status CertificateManager::issue_own() {
   net::LeafRequest request;
   request.common_name = kXdsServerName;
   const std::string host = base::cat(kXdsServerName, ".", options_.ns);
-  request.dns_names = {host, base::cat(host, ".svc"), base::cat(host, ".svc.", options_.cluster_domain)};
+  request.dns_names = {host, base::cat(host, ".svc"), base::cat(host, ".svc.", options_.cluster_domain),
+                       // As the API server calls the webhook.
+                       base::cat(kWebhookService, ".", options_.ns, ".svc")};
   request.uris = {kOperatorIdentity};
   request.now = clock_.now();
   absl::StatusOr<net::KeyPair> pair = net::issue(authority_->current, request);

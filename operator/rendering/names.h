@@ -32,6 +32,8 @@ inline constexpr char kAuthoritySecret[] = "tidegate-ca";
 inline constexpr char kGatewayIdentity[] = "spiffe://tidegate/gateway";
 inline constexpr char kOperatorIdentity[] = "spiffe://tidegate/operator";
 inline constexpr char kXdsServerName[] = "tidegate-xds";
+inline constexpr char kWebhookService[] = "tidegate-webhook";
+inline constexpr char kWebhookConfiguration[] = "tidegate";
 
 inline constexpr int kRestPort = 8501;
 inline constexpr int kGrpcPort = 8500;

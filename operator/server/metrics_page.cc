@@ -169,6 +169,14 @@ void add_gateways(const MetricsSources& sources, Page& page) {
       .value(absl::ToDoubleSeconds(publisher.last_build));
 }
 
+void add_webhook(const WebhookMetrics& webhook, Page& page) {
+  page.counter("webhook_requests_total", "Requests to the validating webhook by what came of them.");
+  for (size_t i = 0; i < WebhookMetrics::kNames.size(); ++i) {
+    page.value(static_cast<double>(webhook.count_of(i)), {{"outcome", WebhookMetrics::kNames[i]}});
+  }
+  page.histogram("webhook_duration_seconds", "From a whole review to its answer.", webhook.duration);
+}
+
 }  // namespace
 
 std::string metrics_page(const MetricsSources& sources) {
@@ -189,6 +197,7 @@ std::string metrics_page(const MetricsSources& sources) {
         .value(static_cast<double>(sources.expectations->given_up()));
   }
   add_gateways(sources, page);
+  if (sources.webhook != nullptr) add_webhook(*sources.webhook, page);
   std::string text;
   if (sources.stores != nullptr) {
     add_objects(*sources.stores, page);

@@ -12,6 +12,7 @@
 #include "operator/observers/gateway_scraper.h"
 #include "operator/publisher/traffic_publisher.h"
 #include "operator/stores.h"
+#include "operator/webhooks/webhook_metrics.h"
 #include "xds/status.h"
 
 namespace tidegate::operator_ {
@@ -27,6 +28,7 @@ struct MetricsSources {
   const GatewayScraper* scraper = nullptr;
   const TrafficPublisher* publisher = nullptr;
   const kube::DurationHistogram* confirmation = nullptr;
+  const WebhookMetrics* webhook = nullptr;
   xds::ServerStatus xds;
   bool leader = false;
   absl::Time now;

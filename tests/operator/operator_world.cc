@@ -44,6 +44,30 @@ base::Task<void> run_to_its_end(Process& process, base::Scope& scope, bool& runn
   running = false;
 }
 
+class FakeWebhookServer : public net::HttpServer {
+ public:
+  explicit FakeWebhookServer(std::shared_ptr<WebhookPort> port) : port_(std::move(port)) {}
+  ~FakeWebhookServer() override { port_->handler = nullptr; }
+  uint16_t port() const override { return 9443; }
+  absl::Status replace_tls(const net::ServerTls& tls) override {
+    port_->tls = tls;
+    return absl::OkStatus();
+  }
+  void announce_close() override {}
+  void drain(std::function<void()>) override {}
+
+ private:
+  std::shared_ptr<WebhookPort> port_;
+};
+
+ServerFactory webhook_servers(const std::shared_ptr<WebhookPort>& port) {
+  return [port](const net::HttpServerOptions&, const net::ServerTls& tls, net::Handler handler) {
+    port->tls = tls;
+    port->handler = std::move(handler);
+    return absl::StatusOr<std::unique_ptr<net::HttpServer>>(std::make_unique<FakeWebhookServer>(port));
+  };
+}
+
 std::string version_of(const Json& deployment) {
   return kube::string_at(deployment, {"metadata", "annotations", kVersionAnnotation});
 }
@@ -151,13 +175,16 @@ void OperatorWorld::start_operator() {
   Options options;
   options.listen_address = "127.0.0.1";
   options.xds_port = 0;
+  options.webhook_port = 9443;  // of a server without a network
   kube::ClientConfig config;
   config.server = "https://api.test:6443";
   auto replica = std::make_unique<Replica>();
   replica->line = std::make_unique<ApiServerLine>(api_server);
   replica->scope = std::make_unique<base::Scope>();
-  replica->process = std::make_unique<Process>(
-      Environment{loop, clock, random, *replica->line, network, config, base::cat("life-", ++lives_)}, options);
+  replica->process =
+      std::make_unique<Process>(Environment{loop, clock, random, *replica->line, network, config,
+                                            base::cat("life-", ++lives_), webhook_servers(replica->webhook)},
+                                options);
   replica->running = true;
   loop.spawn(run_to_its_end(*replica->process, *replica->scope, replica->running));
   replicas_.push_back(std::move(replica));
@@ -283,6 +310,16 @@ std::string OperatorWorld::debug_page() {
 }
 
 std::string OperatorWorld::metrics_page() { return page(*leader().process, "/metrics"); }
+
+nlohmann::json OperatorWorld::ask_webhook(size_t replica, const nlohmann::json& review) {
+  net::ServerRequest request{"POST", kWebhookPath, {{"Content-Type", "application/json"}}, review.dump(), ""};
+  net::ServerResponse answer;
+  const net::Handler& handler = replicas_.at(replica)->webhook->handler;
+  if (!handler) return "it does not listen";
+  handler(std::move(request), net::Responder([&](net::ServerResponse given) { answer = std::move(given); }));
+  settle();
+  return Json::parse(answer.body)["response"];
+}
 
 bool OperatorWorld::ready() { return page(*leader().process, "/readyz") == "ok\n"; }
 

@@ -63,6 +63,12 @@ class ApiServerLine : public net::HttpClient {
   kube::FakeApiServer& server_;
 };
 
+// The webhook's HTTPS server of one replica, without the network.
+struct WebhookPort {
+  net::ServerTls tls;
+  net::Handler handler;
+};
+
 class OperatorWorld {
  public:
   OperatorWorld();
@@ -93,6 +99,9 @@ class OperatorWorld {
   std::string debug_page();
   std::string metrics_page();
   bool ready();
+  // What the webhook of a replica (0: the first) answers to a review, as JSON.
+  nlohmann::json ask_webhook(size_t replica, const nlohmann::json& review);
+  const net::ServerTls& webhook_tls(size_t replica) const { return replicas_.at(replica)->webhook->tls; }
   // How many replicas believe that they lead.
   int leaders();
 
@@ -119,6 +128,7 @@ class OperatorWorld {
   struct Replica {
     std::unique_ptr<ApiServerLine> line;
     std::unique_ptr<base::Scope> scope;
+    std::shared_ptr<WebhookPort> webhook = std::make_shared<WebhookPort>();
     std::unique_ptr<Process> process;
     bool running = false;
   };

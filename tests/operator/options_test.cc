@@ -22,7 +22,13 @@ TEST(Options, HaveTheDefaultsOfTheManifests) {
   EXPECT_EQ(parsed.options.lease_name, "tidegate-operator");
   EXPECT_EQ(parsed.options.xds_port, 18000);
   EXPECT_EQ(parsed.options.management_port, 8080);
+  EXPECT_EQ(parsed.options.webhook_port, 9443);
   EXPECT_EQ(parsed.options.cluster_domain, "cluster.local");
+}
+
+TEST(Options, SwitchTheWebhookOffByPortZero) {
+  EXPECT_EQ(parse({"--webhook-port=0"}).options.webhook_port, 0);
+  EXPECT_THAT(parse({"--help"}).text, HasSubstr("--webhook-port"));
 }
 
 TEST(Options, TakeFlagsBeforeTheEnvironment) {
@@ -40,6 +46,7 @@ TEST(Options, RefuseWhatIsWrongWithASentence) {
   for (const Case& c : std::vector<Case>{{"--nonsense", "--nonsense"},
                                          {"--xds-port=many", "--xds-port"},
                                          {"--xds-port=70000", "--xds-port"},
+                                         {"--webhook-port=70000", "--webhook-port"},
                                          {"--log-level=loud", "loud"},
                                          {"--log-format=xml", "xml"},
                                          {"--namespace=", "--namespace"}}) {

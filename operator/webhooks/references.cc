@@ -1,0 +1,50 @@
+#include "operator/webhooks/references.h"
+
+#include <variant>
+
+#include "base/strings.h"
+#include "operator/controllers/modeldeployment/runtime_choice.h"
+
+namespace tidegate::operator_ {
+namespace {
+
+// Another object that claims `host`; one that is being deleted gives it free.
+std::string claimed_by(const std::string& host, const kube::ObjectKey& self, const Stores& stores) {
+  for (const auto& other : stores.models.by_index(kByHost, host)) {
+    const kube::ObjectKey key{other->metadata.namespace_, other->metadata.name};
+    if (key != self && !other->metadata.deletion_timestamp) return key.to_string();
+  }
+  return "";
+}
+
+// The object whose own name <name>.<namespace> the host is.
+std::string name_of(const std::string& host, const kube::ObjectKey& self, const Stores& stores) {
+  const size_t dot = host.find('.');
+  if (dot == std::string::npos) return "";
+  const kube::ObjectKey key{host.substr(dot + 1), host.substr(0, dot)};
+  return key == self || stores.models.get(key) ? key.to_string() : "";
+}
+
+}  // namespace
+
+References references_of(const api::ModelDeployment& object, const Stores& stores, const std::string& cluster_domain) {
+  const kube::ObjectKey self{object.metadata.namespace_, object.metadata.name};
+  References references;
+  references.cluster_domain = cluster_domain;
+  for (const std::string& host : object.spec.traffic.hosts) {
+    if (std::string other = claimed_by(host, self, stores); !other.empty()) references.host_claimed_by[host] = other;
+    if (std::string named = name_of(host, self, stores); !named.empty()) references.host_is_name_of[host] = named;
+  }
+  references.name_claimed_by = claimed_by(base::cat(self.name, ".", self.ns), self, stores);
+  // The format is known once the model has been looked at; until there is a second one, it is this.
+  auto chosen = choose_runtime(self.ns, object.spec.runtime.name, api::ModelFormat::kSavedModel, stores.runtimes,
+                               stores.cluster_runtimes);
+  if (auto* runtime = std::get_if<RuntimePointer>(&chosen)) {
+    references.runtime = *runtime;
+  } else {
+    references.no_runtime_because = std::get<rollout::ResolveError>(chosen).message;
+  }
+  return references;
+}
+
+}  // namespace tidegate::operator_
