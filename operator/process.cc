@@ -208,7 +208,7 @@ base::Task<absl::Status> Process::wait_until_synced(base::Scope& scope) {
 
 // On every replica: judging an object needs the stores, not the lease.
 absl::Status Process::start_webhook() {
-  if (options_.webhook_port == 0) return absl::OkStatus();
+  if (!has_webhook()) return absl::OkStatus();
   absl::StatusOr<std::unique_ptr<WebhookServer>> started =
       WebhookServer::start(environment_.listen, options_.listen_address, options_.webhook_port, identity_,
                            environment_.loop, environment_.clock, [this](const Review& review) {
@@ -346,7 +346,7 @@ std::string Process::not_ready_because() const {
   if (!xds_) return "the certificates are not there yet";
   if (!stores_.synced()) return stores_.not_synced_because();
   if (!publisher_ || !publisher_->serving()) return "xDS does not serve: the API server has been silent for too long";
-  if (options_.webhook_port != 0 && !webhook_) return "the webhook does not listen yet";
+  if (has_webhook() && !webhook_) return "the webhook does not listen yet";
   return "";
 }
 

@@ -54,7 +54,7 @@ struct Environment {
   net::HttpClient& other_http;  // stores that users name, and gateways
   kube::ClientConfig api_server;
   std::string identity;       // unique among the replicas and their lives
-  ServerFactory listen = {};  // for the webhook; not needed when options.webhook_port is 0
+  ServerFactory listen = {};  // for the webhook; empty: there is none
 };
 
 class Process {
@@ -74,6 +74,7 @@ class Process {
   base::Task<absl::Status> start_certificates(base::Scope& scope);
   void start_replica(base::Scope& scope);
   base::Task<absl::Status> wait_until_synced(base::Scope& scope);
+  bool has_webhook() const { return options_.webhook_port != 0 && environment_.listen != nullptr; }
   absl::Status start_webhook();
   base::Task<void> stop();
 

@@ -12,7 +12,8 @@ CONFIGURATION = "validatingwebhookconfiguration"
 
 
 def manifest(name, namespace, **spec):
-    return {"apiVersion": "tidegate.dev/v1alpha1", "kind": "ModelDeployment", "metadata": {"name": name, "namespace": namespace},
+    return {"apiVersion": "tidegate.dev/v1alpha1", "kind": "ModelDeployment",
+            "metadata": {"name": name, "namespace": namespace},
             "spec": {"model": {"uri": "s3://models/none", "version": "1"}, "paused": True} | spec}
 
 

@@ -1,6 +1,7 @@
 #include "operator/webhooks/webhook_server.h"
 
 #include <atomic>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -76,14 +77,12 @@ struct Waiting {
   absl::Duration began;
 };
 
-// What is wrong with it as HTTP; status 0: nothing.
-net::ServerResponse http_fault(const net::ServerRequest& request) {
+// What is wrong with it as HTTP.
+std::optional<net::ServerResponse> http_fault(const net::ServerRequest& request) {
   if (request.path() != kWebhookPath) return error(404, base::cat("there is ", kWebhookPath, " only"));
   if (request.method != "POST") return error(405, "an AdmissionReview is posted");
   if (!is_json(request.header("content-type"))) return error(415, "an AdmissionReview comes as application/json");
-  net::ServerResponse none;
-  none.status = 0;
-  return none;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -109,8 +108,8 @@ absl::StatusOr<std::unique_ptr<WebhookServer>> WebhookServer::start(const Server
       shared->metrics.count(outcome);
       respond(std::move(response));
     };
-    if (net::ServerResponse fault = http_fault(request); fault.status != 0) {
-      return refuse(WebhookOutcome::kMalformed, std::move(fault));
+    if (auto fault = http_fault(request)) {
+      return refuse(WebhookOutcome::kMalformed, *std::move(fault));
     }
     if (shared->in_flight >= kMaxInFlight) {
       return refuse(WebhookOutcome::kBusy, error(503, "too many reviews are waiting already"));
