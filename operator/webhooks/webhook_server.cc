@@ -50,33 +50,6 @@ WebhookOutcome outcome_of(const Findings& findings) {
   return findings.empty() ? WebhookOutcome::kAllowed : WebhookOutcome::kWarned;
 }
 
-}  // namespace
-
-// What requests hold on to; lives until the last one is answered.
-struct WebhookServer::Shared {
-  Shared(base::Loop& loop, base::Clock& clock, Judge judge) : loop(loop), clock(clock), judge(std::move(judge)) {}
-
-  base::Loop& loop;
-  base::Clock& clock;
-  Judge judge;  // the loop's; null once the server is gone
-  WebhookMetrics metrics;
-  std::atomic<int> in_flight{0};
-};
-
-namespace {
-
-// One review on its way from the server's thread to the loop and back. Gone without an answer, it leaves one too.
-struct Waiting {
-  Waiting(std::atomic<int>& in_flight, Review review, net::Responder respond, absl::Duration began)
-      : in_flight(in_flight), review(std::move(review)), respond(std::move(respond)), began(began) {}
-  ~Waiting() { --in_flight; }
-
-  std::atomic<int>& in_flight;
-  Review review;
-  net::Responder respond;
-  absl::Duration began;
-};
-
 // What is wrong with it as HTTP.
 std::optional<net::ServerResponse> http_fault(const net::ServerRequest& request) {
   if (request.path() != kWebhookPath) return error(404, base::cat("there is ", kWebhookPath, " only"));
@@ -85,50 +58,74 @@ std::optional<net::ServerResponse> http_fault(const net::ServerRequest& request)
   return std::nullopt;
 }
 
+// One of the reviews that wait for the loop; counts itself.
+struct Waiting {
+  Waiting(std::shared_ptr<std::atomic<int>> count, Review review, net::Responder respond, absl::Duration began)
+      : count(std::move(count)), review(std::move(review)), respond(std::move(respond)), began(began) {
+    ++*this->count;
+  }
+  ~Waiting() { --*count; }
+
+  std::shared_ptr<std::atomic<int>> count;
+  Review review;
+  net::Responder respond;
+  absl::Duration began;
+};
+
 }  // namespace
+
+// What requests hold on to; lives until the last one is answered.
+struct WebhookServer::Shared : std::enable_shared_from_this<Shared> {
+  Shared(base::Loop& loop, base::Clock& clock, Judge judge) : loop(loop), clock(clock), judge(std::move(judge)) {}
+
+  // On the server's thread.
+  void take(net::ServerRequest request, net::Responder respond) {
+    const absl::Duration began = clock.uptime();
+    if (auto fault = http_fault(request)) return refuse(WebhookOutcome::kMalformed, *std::move(fault), respond);
+    if (*waiting >= kMaxInFlight) {
+      return refuse(WebhookOutcome::kBusy, error(503, "too many reviews are waiting already"), respond);
+    }
+    absl::StatusOr<Review> review = parse_review(request.body);
+    if (!review.ok()) {
+      return refuse(WebhookOutcome::kMalformed, error(400, base::view(review.status().message())), respond);
+    }
+    auto next = std::make_shared<Waiting>(waiting, *std::move(review), std::move(respond), began);
+    loop.post([self = shared_from_this(), next] { self->answer(*next); });
+  }
+
+  // On the loop.
+  void answer(Waiting& next) {
+    if (!judge) return next.respond(error(503, "this replica is ending"));
+    const Findings findings = judge(next.review);
+    net::ServerResponse response;
+    response.body = review_answer(next.review.uid, findings);
+    metrics.count(outcome_of(findings));
+    metrics.duration.observe(clock.uptime() - next.began);
+    next.respond(std::move(response));
+  }
+
+  void refuse(WebhookOutcome outcome, net::ServerResponse response, net::Responder& respond) {
+    metrics.count(outcome);
+    respond(std::move(response));
+  }
+
+  base::Loop& loop;
+  base::Clock& clock;
+  Judge judge;  // the loop's; null once the server is gone
+  WebhookMetrics metrics;
+  std::shared_ptr<std::atomic<int>> waiting = std::make_shared<std::atomic<int>>(0);
+};
 
 absl::StatusOr<std::unique_ptr<WebhookServer>> WebhookServer::start(const ServerFactory& listen, std::string address,
                                                                     uint16_t port, const net::TlsIdentity& identity,
                                                                     base::Loop& loop, base::Clock& clock, Judge judge) {
   auto shared = std::make_shared<Shared>(loop, clock, std::move(judge));
-
-  auto answer = [](const std::shared_ptr<Shared>& shared, Waiting& waiting) {
-    if (!shared->judge) return waiting.respond(error(503, "this replica is ending"));
-    const Findings findings = shared->judge(waiting.review);
-    net::ServerResponse response;
-    response.body = review_answer(waiting.review.uid, findings);
-    shared->metrics.count(outcome_of(findings));
-    shared->metrics.duration.observe(shared->clock.uptime() - waiting.began);
-    waiting.respond(std::move(response));
-  };
-
-  net::Handler handler = [shared, answer](net::ServerRequest request, net::Responder respond) {
-    const absl::Duration began = shared->clock.uptime();
-    auto refuse = [&](WebhookOutcome outcome, net::ServerResponse response) {
-      shared->metrics.count(outcome);
-      respond(std::move(response));
-    };
-    if (auto fault = http_fault(request)) {
-      return refuse(WebhookOutcome::kMalformed, *std::move(fault));
-    }
-    if (shared->in_flight >= kMaxInFlight) {
-      return refuse(WebhookOutcome::kBusy, error(503, "too many reviews are waiting already"));
-    }
-    absl::StatusOr<Review> review = parse_review(request.body);
-    if (!review.ok()) {
-      return refuse(WebhookOutcome::kMalformed, error(400, base::view(review.status().message())));
-    }
-    ++shared->in_flight;
-    auto waiting = std::make_shared<Waiting>(shared->in_flight, *std::move(review), std::move(respond), began);
-    shared->loop.post([shared, answer, waiting] { answer(shared, *waiting); });
-  };
-
-  auto server = std::unique_ptr<WebhookServer>(new WebhookServer(shared));
-  absl::StatusOr<std::unique_ptr<net::HttpServer>> opened =
-      listen(limits(std::move(address), port), tls_of(identity), std::move(handler));
+  absl::StatusOr<std::unique_ptr<net::HttpServer>> opened = listen(
+      limits(std::move(address), port), tls_of(identity), [shared](net::ServerRequest request, net::Responder respond) {
+        shared->take(std::move(request), std::move(respond));
+      });
   if (!opened.ok()) return opened.status();
-  server->server_ = *std::move(opened);
-  return server;
+  return std::unique_ptr<WebhookServer>(new WebhookServer(std::move(shared), *std::move(opened)));
 }
 
 WebhookServer::~WebhookServer() { shared_->judge = nullptr; }

@@ -51,7 +51,8 @@ class WebhookServer {
 
  private:
   struct Shared;
-  explicit WebhookServer(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
+  WebhookServer(std::shared_ptr<Shared> shared, std::unique_ptr<net::HttpServer> server)
+      : shared_(std::move(shared)), server_(std::move(server)) {}
 
   std::shared_ptr<Shared> shared_;
   std::unique_ptr<net::HttpServer> server_;
