@@ -194,5 +194,24 @@ TEST_F(RealWebhook, IsRegisteredByTheOperatorAsShippedAndStaysSo) {
   world_.until([] { return false; }, absl::Milliseconds(50));
 }
 
+TEST_F(RealWebhook, MayBeRegisteredByTheOperatorsServiceAccountAndNothingElseMay) {
+  const std::string rbac = "/apis/rbac.authorization.k8s.io/v1/";
+  const std::string manifest = "manifests/tidegate.yaml";
+  ASSERT_EQ(create(rbac + "clusterroles", document_with(manifest, "kind: ClusterRole")).code, 201);
+  ASSERT_EQ(create(rbac + "clusterrolebindings", document_with(manifest, "kind: ClusterRoleBinding")).code, 201);
+  std::string another = shipped();
+  another.replace(another.find("name: tidegate\n"), 14, "name: another");
+  ASSERT_EQ(create(kConfigurations, shipped()).code, 201);
+  ASSERT_EQ(create(kConfigurations, another).code, 201);
+  const auto patched = [&](const std::string& name) {
+    return send("PATCH", base::cat(kConfigurations, "/", name, "?dryRun=All"), R"({"metadata":{"labels":{"a":"b"}}})",
+                "application/merge-patch+json", "system:serviceaccount:tidegate-system:tidegate-operator")
+        .code;
+  };
+  EXPECT_TRUE(world_.until([&] { return patched("tidegate") == 200; })) << "the role is read a moment later";
+  EXPECT_EQ(patched("another"), 403);
+  send("DELETE", std::string(kConfigurations) + "/another", "", "");
+}
+
 }  // namespace
 }  // namespace tidegate::admission

@@ -97,13 +97,14 @@ Admission::~Admission() {
 }
 
 Answer Admission::send(const std::string& method, const std::string& path, const std::string& body,
-                       const std::string& content_type) {
+                       const std::string& content_type, const std::string& user) {
   const kube::ClientConfig config = server_.config();
   net::HttpRequest request;
   request.method = method;
   request.url = config.server + path;
   request.tls = config.tls;
   request.headers = {{"authorization", "Bearer conformance-token"}, {"accept", "application/json"}};
+  if (!user.empty()) request.headers.emplace_back("impersonate-user", user);
   if (!body.empty()) request.headers.emplace_back("content-type", content_type);
   request.body = body;
   auto response = world_.await(world_.http.request(std::move(request), scope_));

@@ -37,8 +37,9 @@ class Admission : public ::testing::Test {
   Admission();
   ~Admission() override;
 
+  // `user`: on whose behalf; empty: the cluster's administrator.
   Answer send(const std::string& method, const std::string& path, const std::string& body,
-              const std::string& content_type);
+              const std::string& content_type, const std::string& user = "");
   // POST of YAML or JSON to a collection.
   Answer create(const std::string& path, const std::string& body) {
     return send("POST", path, body, "application/yaml");
