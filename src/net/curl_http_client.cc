@@ -1,7 +1,9 @@
 #include "net/curl_http_client.h"
 
 #include <curl/curl.h>
+#include <netinet/in.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 
@@ -9,7 +11,9 @@
 #include <cerrno>
 #include <cstring>
 #include <list>
+#include <map>
 #include <mutex>
+#include <set>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -34,7 +38,10 @@ class CurlHttpClient::Engine {
     CurlTransfer transfer;
     base::Promise<Result> answer;
     Engine* engine;  // null once it has ended
+    absl::Duration began = absl::ZeroDuration();
+    std::function<void(const Result&)> on_end;  // of a probe
     std::unique_ptr<base::Clock::Timer> stall_timer;
+    std::unique_ptr<base::Clock::Timer> probe_timer;
   };
 
   void begin(const std::shared_ptr<Entry>& entry);
@@ -51,6 +58,13 @@ class CurlHttpClient::Engine {
   void watch_for_stall(const std::shared_ptr<Entry>& entry, absl::Duration delay);
   void set_socket(curl_socket_t socket, int what);
 
+  void watch_connection(const std::shared_ptr<Entry>& entry, absl::Duration delay);
+  void probe_connection(const std::shared_ptr<Entry>& entry);
+  void conclude_probe(const std::shared_ptr<Entry>& entry, int port, absl::Duration asked, const Result& result);
+  absl::Duration last_received_on(int port) const;
+  void note_end(const Entry& entry);
+  void close_connection(int port);
+
   static int on_socket(CURL*, curl_socket_t socket, int what, void* self, void*);
   static int on_timer(CURLM*, long milliseconds, void* self);
 
@@ -61,6 +75,10 @@ class CurlHttpClient::Engine {
   std::unique_ptr<base::Clock::Timer> timer_;
   std::vector<std::shared_ptr<Entry>> entries_;
   std::vector<std::function<void()>> deferred_;
+  std::set<curl_socket_t> sockets_;  // that libcurl waits for
+  std::map<int, absl::Duration>
+      received_on_;       // by connections' local ports: when a request that has ended got its last
+  std::set<int> probed_;  // connections with a probe under way
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   bool inside_ = false;  // libcurl is on the stack
 };
@@ -100,6 +118,7 @@ CurlHttpClient::Engine::~Engine() {
     entry->transfer.abandon();
     entry->engine = nullptr;
     entry->stall_timer.reset();
+    entry->probe_timer.reset();
     curl_multi_remove_handle(multi_, entry->transfer.easy());
     entry->answer.set(absl::CancelledError("the HTTP client is shut down"));
   }
@@ -118,7 +137,9 @@ void CurlHttpClient::Engine::begin(const std::shared_ptr<Entry>& entry) {
     return;
   }
   entries_.push_back(entry);
+  entry->began = clock_.uptime();
   watch_for_stall(entry, entry->transfer.request().stall_timeout);
+  if (const auto& probe = entry->transfer.request().probe) watch_connection(entry, probe->after);
   curl_multi_add_handle(multi_, entry->transfer.easy());
 }
 
@@ -126,7 +147,10 @@ void CurlHttpClient::Engine::end(const std::shared_ptr<Entry>& entry, Result res
   if (!entry->engine) return;
   entry->engine = nullptr;
   entry->stall_timer.reset();
+  entry->probe_timer.reset();
   entry->transfer.abandon();
+  note_end(*entry);
+  if (entry->on_end) entry->on_end(result);
   entry->answer.set(std::move(result));
   auto remove = [this, entry] {
     const auto at = std::find(entries_.begin(), entries_.end(), entry);
@@ -156,6 +180,90 @@ void CurlHttpClient::Engine::watch_for_stall(const std::shared_ptr<Entry>& entry
       watch_for_stall(entry, limit - silent);
     }
   });
+}
+
+// One timer a request, set again for the rest of the time when something has arrived on its connection meanwhile.
+void CurlHttpClient::Engine::watch_connection(const std::shared_ptr<Entry>& entry, absl::Duration delay) {
+  std::weak_ptr<Entry> weak = entry;
+  entry->probe_timer = clock_.after(delay, [this, weak] {
+    auto entry = weak.lock();
+    if (!entry || !entry->engine) return;
+    const absl::Duration after = entry->transfer.request().probe->after;
+    const absl::Duration heard = std::max(entry->began, last_received_on(entry->transfer.local_port()));
+    const absl::Duration silent = clock_.uptime() - heard;
+    if (silent < after || probed_.contains(entry->transfer.local_port())) {
+      watch_connection(entry, std::max(after - silent, absl::Milliseconds(100)));
+    } else {
+      probe_connection(entry);
+    }
+  });
+}
+
+void CurlHttpClient::Engine::probe_connection(const std::shared_ptr<Entry>& entry) {
+  const HttpRequest& watched = entry->transfer.request();
+  HttpRequest request;
+  request.url = watched.probe->url;
+  request.headers = watched.headers;
+  request.tls = watched.tls;
+  request.timeout = watched.probe->timeout;
+  std::shared_ptr<Entry> probe = make(std::move(request));
+  const int port = entry->transfer.local_port();
+  probed_.insert(port);
+  std::weak_ptr<Entry> weak = entry;
+  std::weak_ptr<Entry> weak_probe = probe;
+  probe->on_end = [this, weak, weak_probe, port, asked = clock_.uptime()](const Result& result) {
+    probed_.erase(port);
+    const auto entry = weak.lock();
+    const auto probe = weak_probe.lock();
+    // Without a free stream it may have gone out on another connection, which says nothing of this one.
+    const bool same = probe && (probe->transfer.local_port() == 0 || probe->transfer.local_port() == port);
+    if (entry && entry->engine) conclude_probe(entry, same ? port : 0, asked, result);
+  };
+  begin(probe);
+}
+
+void CurlHttpClient::Engine::conclude_probe(const std::shared_ptr<Entry>& entry, int port, absl::Duration asked,
+                                            const Result& result) {
+  const bool silent = port != 0 && last_received_on(port) < asked;
+  if (silent && absl::IsDeadlineExceeded(result.status())) {
+    close_connection(port);
+  } else {
+    watch_connection(entry, entry->transfer.request().probe->after);
+  }
+}
+
+absl::Duration CurlHttpClient::Engine::last_received_on(int port) const {
+  const auto ended = received_on_.find(port);
+  absl::Duration last = ended == received_on_.end() ? -absl::InfiniteDuration() : ended->second;
+  for (const auto& entry : entries_) {
+    if (entry->transfer.local_port() == port) last = std::max(last, entry->transfer.last_received());
+  }
+  return last;
+}
+
+// Only for as long as another request may ask.
+void CurlHttpClient::Engine::note_end(const Entry& ended) {
+  const int port = ended.transfer.local_port();
+  const bool shared = std::any_of(entries_.begin(), entries_.end(), [&](const auto& entry) {
+    return entry.get() != &ended && entry->engine && entry->transfer.local_port() == port;
+  });
+  if (!shared) {
+    received_on_.erase(port);
+    return;
+  }
+  absl::Duration& last = received_on_.try_emplace(port, -absl::InfiniteDuration()).first->second;
+  last = std::max(last, ended.transfer.last_received());
+}
+
+// libcurl meets the end of the stream and fails all requests on it; it will not use that connection again.
+void CurlHttpClient::Engine::close_connection(int port) {
+  for (const curl_socket_t socket : sockets_) {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    if (getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) continue;
+    // The port lies at the same place for both families.
+    if (ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port) == port) shutdown(socket, SHUT_RDWR);
+  }
 }
 
 void CurlHttpClient::Engine::wait_for_sockets() {
@@ -220,6 +328,11 @@ void CurlHttpClient::Engine::set_socket(curl_socket_t socket, int what) {
   if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) event.events |= EPOLLIN;
   if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) event.events |= EPOLLOUT;
   const int epoll = epoll_.native_handle();
+  if (what == CURL_POLL_REMOVE) {
+    sockets_.erase(socket);
+  } else {
+    sockets_.insert(socket);
+  }
   if (what == CURL_POLL_REMOVE) {
     epoll_ctl(epoll, EPOLL_CTL_DEL, socket, nullptr);
   } else if (epoll_ctl(epoll, EPOLL_CTL_MOD, socket, &event) != 0 && errno == ENOENT) {

@@ -3,8 +3,10 @@
 //
 // libcurl's sockets live in one private epoll descriptor and Asio waits on that one descriptor, so libcurl may open and
 // close sockets as it likes without Asio knowing. HTTP/2 where the server offers it over TLS: all requests to one host
-// share a connection. A dead peer is noticed within about half a minute by TCP (keep-alive probes and
-// TCP_USER_TIMEOUT); libcurl 7.88 sends no HTTP/2 PING from the multi interface.
+// share a connection. A peer whose network is gone is noticed within about half a minute by TCP (keep-alive probes and
+// TCP_USER_TIMEOUT); one whose kernel still acknowledges what nobody reads by HttpRequest::probe. libcurl 7.88 sends no
+// HTTP/2 PING from the multi interface: curl_easy_upkeep reaches only connections of easy handles used alone, and does
+// not wait for the answer.
 //
 // Made by main.cc: on the loop for the Kubernetes API, inside ThreadedHttpClient for hosts that users name.
 #include <utility>

@@ -149,6 +149,8 @@ void CurlTransfer::prepare_transport() {
   curl_easy_setopt(curl, CURLOPT_TCP_KEEPINTVL, kKeepAliveIntervalSeconds);
   if (!options_.use_environment_proxy) curl_easy_setopt(curl, CURLOPT_PROXY, "");
   curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, &CurlTransfer::on_socket);
+  curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, &CurlTransfer::on_connected);
+  curl_easy_setopt(curl, CURLOPT_PREREQDATA, this);
   curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, &CurlTransfer::on_header);
   curl_easy_setopt(curl, CURLOPT_HEADERDATA, this);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &CurlTransfer::on_body);
@@ -179,15 +181,12 @@ void CurlTransfer::prepare_tls() {
   curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, tls.insecure_skip_verify ? 0L : 1L);
   const bool check_host = !tls.insecure_skip_verify && tls.server_uri_san.empty();
   curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, check_host ? 2L : 0L);
-  // Before every request, on a reused connection too: connections are shared by host, not by expected identity.
-  if (!tls.server_uri_san.empty() && !tls.insecure_skip_verify) {
-    curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, &CurlTransfer::on_connected);
-    curl_easy_setopt(curl, CURLOPT_PREREQDATA, this);
-  }
 }
 
+void CurlTransfer::received() { last_activity_ = last_received_ = clock_.uptime(); }
+
 bool CurlTransfer::take_header(std::string_view line) {
-  last_activity_ = clock_.uptime();
+  received();
   if (line.starts_with("HTTP/")) {  // 100 Continue comes before the real one
     response_.headers.clear();
     return true;
@@ -207,7 +206,7 @@ int CurlTransfer::status() const {
 
 bool CurlTransfer::take_body(std::string_view bytes) {
   if (abandoned_) return false;
-  last_activity_ = clock_.uptime();
+  received();
   response_.status = status();
   if (request_.on_chunk && response_.status / 100 == 2) {
     const bool head_is_welcome = head_seen_ || !request_.on_head || request_.on_head(response_);
@@ -225,7 +224,9 @@ bool CurlTransfer::take_body(std::string_view bytes) {
   return true;
 }
 
+// Before every request, on a reused connection too: connections are shared by host, not by expected identity.
 bool CurlTransfer::check_peer() {
+  if (!request_.tls || request_.tls->server_uri_san.empty() || request_.tls->insecure_skip_verify) return true;
   curl_tlssessioninfo* session = nullptr;
   curl_easy_getinfo(easy(), CURLINFO_TLS_SSL_PTR, &session);
   const SSL* ssl = session ? static_cast<const SSL*>(session->internals) : nullptr;
@@ -281,7 +282,8 @@ size_t CurlTransfer::on_body(char* data, size_t size, size_t count, void* self) 
   return static_cast<CurlTransfer*>(self)->take_body({data, size * count}) ? size * count : CURL_WRITEFUNC_ERROR;
 }
 
-int CurlTransfer::on_connected(void* self, char*, char*, int, int) {
+int CurlTransfer::on_connected(void* self, char*, char*, int, int local_port) {
+  static_cast<CurlTransfer*>(self)->local_port_ = local_port;
   return static_cast<CurlTransfer*>(self)->check_peer() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 

@@ -38,6 +38,10 @@ class CurlTransfer {
   const HttpRequest& request() const { return request_; }
   // clock.uptime() when the last byte came (or the transfer began).
   absl::Duration last_activity() const { return last_activity_; }
+  // The same, but minus infinity when none has come.
+  absl::Duration last_received() const { return last_received_; }
+  // Which connection it went out on, by our end's port; 0 before that. Connections outlive requests and share them.
+  int local_port() const { return local_port_; }
 
  private:
   absl::Status prepare_headers();
@@ -49,6 +53,7 @@ class CurlTransfer {
   bool take_header(std::string_view line);
   bool take_body(std::string_view bytes);
   bool check_peer();
+  void received();
   int status() const;
   absl::Status failure(absl::StatusCode code, std::string_view what) const;
   absl::Status timed_out() const;
@@ -69,6 +74,8 @@ class CurlTransfer {
   HttpResponse response_;
   absl::Status abort_;  // why one of our callbacks ended the transfer
   absl::Duration last_activity_;
+  absl::Duration last_received_ = -absl::InfiniteDuration();
+  int local_port_ = 0;
   bool abandoned_ = false;
   bool head_seen_ = false;
   char error_[CURL_ERROR_SIZE] = {};

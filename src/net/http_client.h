@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -60,6 +61,15 @@ struct HttpRequest {
   // The body that is kept in HttpResponse::body (after decompression) may not be larger; RESOURCE_EXHAUSTED beyond.
   // Bytes given to on_chunk do not count: their receiver sets its own limit.
   uint64_t max_body_bytes = 512ull << 20;
+  // For long silences on a shared connection (a watch over HTTP/2): when nothing has arrived on this request's
+  // connection for `after`, `url` is asked on it, with the same headers. When that brings no byte within `timeout`
+  // either, the peer is dead or cut off: the connection is closed, and every request on it ends with UNAVAILABLE.
+  struct Probe {
+    std::string url;
+    absl::Duration after;
+    absl::Duration timeout;
+  };
+  std::optional<Probe> probe;
   // When set, body bytes of a 2xx answer go here as they arrive, and HttpResponse::body stays empty (other answers
   // keep their body). Returning false ends the request with CANCELLED.
   std::function<bool(std::string_view)> on_chunk;
