@@ -7,7 +7,7 @@ namespace tidegate::api {
 namespace {
 
 template <class T>
-absl::StatusOr<T> parse(const nlohmann::json& json, const std::string& path) {
+absl::StatusOr<T> parse(const base::JsonView& json, const std::string& path) {
   absl::Status status;
   T value;
   JsonReader reader(json, path, status);
@@ -16,11 +16,10 @@ absl::StatusOr<T> parse(const nlohmann::json& json, const std::string& path) {
   return value;
 }
 
-const nlohmann::json& member(const nlohmann::json& object, const char* name) {
+// A member that is not there reads as one without members of its own.
+base::JsonView member(const base::JsonView& object, const char* name) {
   static const nlohmann::json* const empty = new nlohmann::json(nlohmann::json::object());
-  if (!object.is_object()) return *empty;
-  auto it = object.find(name);
-  return it == object.end() || it->is_null() ? *empty : *it;
+  return object.find(name).value_or(*empty);
 }
 
 }  // namespace
@@ -37,11 +36,11 @@ void visit_fields(auto& v, Maybe<ObjectMeta> auto& x) {
   v.optional("annotations", x.annotations);
 }
 
-absl::StatusOr<ObjectMeta> parse_object_meta(const nlohmann::json& metadata) {
+absl::StatusOr<ObjectMeta> parse_object_meta(const base::JsonView& metadata) {
   return parse<ObjectMeta>(metadata, "metadata");
 }
 
-absl::StatusOr<ModelDeployment> parse_model_deployment(const nlohmann::json& object) {
+absl::StatusOr<ModelDeployment> parse_model_deployment(const base::JsonView& object) {
   absl::StatusOr<ObjectMeta> metadata = parse_object_meta(member(object, "metadata"));
   if (!metadata.ok()) return metadata.status();
   absl::StatusOr<ModelDeploymentSpec> spec = parse<ModelDeploymentSpec>(member(object, "spec"), "spec");
@@ -51,7 +50,7 @@ absl::StatusOr<ModelDeployment> parse_model_deployment(const nlohmann::json& obj
   return ModelDeployment{*std::move(metadata), *std::move(spec), *std::move(status)};
 }
 
-absl::StatusOr<ServingRuntime> parse_serving_runtime(const nlohmann::json& object) {
+absl::StatusOr<ServingRuntime> parse_serving_runtime(const base::JsonView& object) {
   absl::StatusOr<ObjectMeta> metadata = parse_object_meta(member(object, "metadata"));
   if (!metadata.ok()) return metadata.status();
   absl::StatusOr<ServingRuntimeSpec> spec = parse<ServingRuntimeSpec>(member(object, "spec"), "spec");

@@ -14,12 +14,13 @@
 #include <absl/time/time.h>
 #include "api/runtime_types.h"
 #include "api/types.h"
+#include "base/json_view.h"
 
 namespace tidegate::api {
 
-absl::StatusOr<ModelDeployment> parse_model_deployment(const nlohmann::json& object);
-absl::StatusOr<ServingRuntime> parse_serving_runtime(const nlohmann::json& object);  // either kind
-absl::StatusOr<ObjectMeta> parse_object_meta(const nlohmann::json& metadata);
+absl::StatusOr<ModelDeployment> parse_model_deployment(const base::JsonView& object);
+absl::StatusOr<ServingRuntime> parse_serving_runtime(const base::JsonView& object);  // either kind
+absl::StatusOr<ObjectMeta> parse_object_meta(const base::JsonView& metadata);
 
 nlohmann::json to_json(const ModelDeploymentSpec& spec);
 nlohmann::json to_json(const ModelDeploymentStatus& status);

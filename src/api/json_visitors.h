@@ -14,6 +14,7 @@
 
 #include "api/fields.h"
 #include "api/json.h"
+#include "base/json_view.h"
 #include "base/strings.h"
 
 namespace tidegate::api {
@@ -21,24 +22,24 @@ namespace tidegate::api {
 // Reads an object's fields; keeps the first error.
 class JsonReader {
  public:
-  JsonReader(const nlohmann::json& object, std::string path, absl::Status& status)
+  JsonReader(const base::JsonView& object, std::string path, absl::Status& status)
       : object_(object), path_(std::move(path)), status_(status) {}
 
   template <class T>
   void required(std::string_view name, T& member) {
-    const nlohmann::json* field = find(name);
-    if (field == nullptr) return fail(child(name), "is required");
+    const std::optional<base::JsonView> field = object_.find(name);
+    if (!field) return fail(child(name), "is required");
     read(*field, child(name), member);
   }
 
   template <class T>
   void optional(std::string_view name, T& member) {
-    if (const nlohmann::json* field = find(name)) read(*field, child(name), member);
+    if (const std::optional<base::JsonView> field = object_.find(name)) read(*field, child(name), member);
   }
 
   // Reads any value of our API; also the entry point for whole objects.
   template <class T>
-  void read(const nlohmann::json& json, const std::string& path, T& value) {
+  void read(const base::JsonView& json, const std::string& path, T& value) {
     if (!status_.ok()) return;
     if constexpr (std::is_enum_v<T>) {
       read_enum(json, path, value);
@@ -51,32 +52,31 @@ class JsonReader {
   std::string child(std::string_view name) const {
     return path_.empty() ? std::string(name) : base::cat(path_, ".", name);
   }
-  const nlohmann::json* find(std::string_view name) const {
-    auto it = object_.find(std::string(name));
-    return it == object_.end() || it->is_null() ? nullptr : &*it;
-  }
   void fail(const std::string& path, std::string_view what) {
     if (status_.ok()) status_ = absl::InvalidArgumentError(base::cat(path, ": ", what));
   }
-  void expected(std::string_view what, const nlohmann::json& json, const std::string& path) {
-    std::string got = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  void expected(std::string_view what, const base::JsonView& json, const std::string& path) {
+    std::string got = json.to_json().dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     if (got.size() > 80) got = base::cat(got.substr(0, 80), "…");
     fail(path, base::cat("expected ", what, ", got ", got));
   }
 
-  void read_value(const nlohmann::json& json, const std::string& path, std::string& value) {
-    if (!json.is_string()) return expected("a string", json, path);
-    value = json.get<std::string>();
+  void read_value(const base::JsonView& json, const std::string& path, std::string& value) {
+    const auto text = json.as_string();
+    if (!text) return expected("a string", json, path);
+    value = *text;
   }
-  void read_value(const nlohmann::json& json, const std::string& path, bool& value) {
-    if (!json.is_boolean()) return expected("true or false", json, path);
-    value = json.get<bool>();
+  void read_value(const base::JsonView& json, const std::string& path, bool& value) {
+    const auto truth = json.as_bool();
+    if (!truth) return expected("true or false", json, path);
+    value = *truth;
   }
-  void read_value(const nlohmann::json& json, const std::string& path, int64_t& value) {
-    if (!json.is_number_integer()) return expected("an integer", json, path);
-    value = json.get<int64_t>();
+  void read_value(const base::JsonView& json, const std::string& path, int64_t& value) {
+    const auto number = json.as_integer();
+    if (!number) return expected("an integer", json, path);
+    value = *number;
   }
-  void read_value(const nlohmann::json& json, const std::string& path, int& value) {
+  void read_value(const base::JsonView& json, const std::string& path, int& value) {
     int64_t wide = 0;
     read_value(json, path, wide);
     if (wide < std::numeric_limits<int>::min() || wide > std::numeric_limits<int>::max()) {
@@ -84,56 +84,62 @@ class JsonReader {
     }
     value = static_cast<int>(wide);
   }
-  void read_value(const nlohmann::json& json, const std::string& path, double& value) {
-    if (!json.is_number()) return expected("a number", json, path);
-    value = json.get<double>();
+  void read_value(const base::JsonView& json, const std::string& path, double& value) {
+    const auto number = json.as_number();
+    if (!number) return expected("a number", json, path);
+    value = *number;
   }
-  void read_value(const nlohmann::json& json, const std::string& path, absl::Duration& value) {
+  void read_value(const base::JsonView& json, const std::string& path, absl::Duration& value) {
     if (!json.is_string()) return expected("a duration such as \"30s\"", json, path);
-    absl::StatusOr<absl::Duration> parsed = parse_duration(json.get_ref<const std::string&>());
+    absl::StatusOr<absl::Duration> parsed = parse_duration(*json.as_string());
     if (!parsed.ok()) return expected("a duration such as \"30s\"", json, path);
     value = *parsed;
   }
-  void read_value(const nlohmann::json& json, const std::string& path, absl::Time& value) {
+  void read_value(const base::JsonView& json, const std::string& path, absl::Time& value) {
     if (!json.is_string()) return expected("an RFC 3339 time", json, path);
-    absl::StatusOr<absl::Time> parsed = parse_time(json.get_ref<const std::string&>());
+    absl::StatusOr<absl::Time> parsed = parse_time(*json.as_string());
     if (!parsed.ok()) return expected("an RFC 3339 time", json, path);
     value = *parsed;
   }
-  void read_value(const nlohmann::json& json, const std::string& path, std::map<std::string, std::string>& value) {
+  void read_value(const base::JsonView& json, const std::string& path, std::map<std::string, std::string>& value) {
     if (!json.is_object()) return expected("an object", json, path);
     value.clear();
-    for (const auto& [key, item] : json.items()) {
+    json.each_member([&](std::string_view name, const base::JsonView& item) {
+      const std::string key(name);
       // Kubernetes accepts quantities as numbers ("cpu: 1"); they mean the same as text.
-      if (item.is_number()) {
-        value[key] = item.dump();
+      if (item.as_number()) {
+        value[key] = item.to_json().dump();
       } else {
         read(item, base::cat(path, "[", key, "]"), value[key]);
       }
-    }
+    });
   }
   template <class T>
-  void read_value(const nlohmann::json& json, const std::string& path, std::optional<T>& value) {
+  void read_value(const base::JsonView& json, const std::string& path, std::optional<T>& value) {
     read(json, path, value.emplace());
   }
   template <class T>
-  void read_value(const nlohmann::json& json, const std::string& path, std::vector<T>& value) {
+  void read_value(const base::JsonView& json, const std::string& path, std::vector<T>& value) {
     if (!json.is_array()) return expected("a list", json, path);
     value.assign(json.size(), T{});
-    for (size_t i = 0; i < json.size(); ++i) read(json[i], base::cat(path, "[", i, "]"), value[i]);
+    size_t i = 0;
+    json.each_item([&](const base::JsonView& item) {
+      read(item, base::cat(path, "[", i, "]"), value[i]);
+      ++i;
+    });
   }
   template <class T>
     requires std::is_class_v<T>
-  void read_value(const nlohmann::json& json, const std::string& path, T& value) {
+  void read_value(const base::JsonView& json, const std::string& path, T& value) {
     if (!json.is_object()) return expected("an object", json, path);
     JsonReader reader(json, path, status_);
     visit_fields(reader, value);
   }
   template <class E>
-  void read_enum(const nlohmann::json& json, const std::string& path, E& value) {
+  void read_enum(const base::JsonView& json, const std::string& path, E& value) {
     std::string names;
     for (const auto& [candidate, name] : enum_names<E>()) {
-      if (json.is_string() && json.get_ref<const std::string&>() == name) {
+      if (json.as_string() == name) {
         value = candidate;
         return;
       }
@@ -142,7 +148,7 @@ class JsonReader {
     expected(base::cat("one of ", names), json, path);
   }
 
-  const nlohmann::json& object_;
+  const base::JsonView object_;
   const std::string path_;
   absl::Status& status_;
 };
