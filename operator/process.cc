@@ -73,11 +73,16 @@ struct Process::Leadership {
 Process::Process(Environment environment, Options options)
     : environment_(std::move(environment)),
       options_(std::move(options)),
-      client_(environment_.api_server_http, environment_.api_server, &client_metrics_),
+      limiter_(environment_.clock, {}),
+      foreground_http_(environment_.api_server_http, limiter_, kube::RequestPriority::kForeground),
+      background_http_(environment_.api_server_http, limiter_, kube::RequestPriority::kBackground),
+      client_(foreground_http_, environment_.api_server, &client_metrics_),
+      background_client_(background_http_, environment_.api_server, &client_metrics_),
+      lease_client_(environment_.api_server_http, environment_.api_server, &client_metrics_),
       stores_(client_, environment_.clock, environment_.random, options_.ns),
       queue_(environment_.clock),
       expectations_(environment_.clock),
-      events_(client_, environment_.clock, kController, environment_.identity),
+      events_(background_client_, environment_.clock, kController, environment_.identity),
       certificates_(client_, environment_.clock, {options_.ns, options_.cluster_domain},
                     [this](const net::TlsIdentity& identity) { new_identity(identity); }),
       ca_bundle_(client_, environment_.clock, options_.ns),
@@ -165,7 +170,7 @@ base::Task<absl::Status> Process::run(base::Scope& scope) {
     election.identity = environment_.identity;
     election.epoch_floor = [this] { return highest_epoch(stores_); };
     elector_ = std::make_unique<kube::LeaseElector>(
-        client_, environment_.clock, election,
+        lease_client_, environment_.clock, election,
         kube::LeaseCallbacks{[this](int64_t) { lead(); }, [this](const std::string&) { stop_leading(); },
                              [](const std::string& holder) {
                                base::log_info("leader", {{"identity", holder.empty() ? "nobody" : holder}});
@@ -357,6 +362,7 @@ std::string Process::metrics() const {
   sources.queue = &queue_;
   sources.expectations = &expectations_;
   sources.events = &events_;
+  sources.limiter = &limiter_;
   sources.reconciler = &reconciler_;
   sources.scraper = &scraper_;
   sources.publisher = publisher_.get();

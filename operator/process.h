@@ -25,6 +25,7 @@
 #include "kube/expectations.h"
 #include "kube/lease_elector.h"
 #include "kube/metrics.h"
+#include "kube/rate_limit.h"
 #include "kube/work_queue.h"
 #include "net/http_client.h"
 #include "operator/certificates/certificate_manager.h"
@@ -97,7 +98,12 @@ class Process {
   Environment environment_;
   Options options_;
   kube::ClientMetrics client_metrics_;
+  kube::RateLimiter limiter_;
+  kube::RateLimitedHttpClient foreground_http_;
+  kube::RateLimitedHttpClient background_http_;
   kube::Client client_;
+  kube::Client background_client_;  // of events: they wait for everything else
+  kube::Client lease_client_;       // waits for nothing
   Stores stores_;
   kube::WorkQueue queue_;
   kube::Expectations expectations_;

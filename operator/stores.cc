@@ -26,7 +26,7 @@ const kube::GroupVersionResource& cluster_serving_runtimes() {
   return resource;
 }
 
-absl::StatusOr<Service> decode_service(const kube::Json& object) {
+absl::StatusOr<Service> decode_service(const kube::JsonView& object) {
   absl::StatusOr<kube::ObjectMeta> meta = kube::decode_meta(object);
   if (!meta.ok()) return meta.status();
   return Service{*std::move(meta), kube::string_at(object, {"spec", "type"}),

@@ -29,7 +29,7 @@ struct Service {
   std::string type;
   std::string external_name;
 };
-absl::StatusOr<Service> decode_service(const kube::Json& object);
+absl::StatusOr<Service> decode_service(const kube::JsonView& object);
 
 // Index of deployments and serving pods by the ModelDeployment that they carry in their label: "<namespace>/<name>".
 inline constexpr char kByModelDeployment[] = "model-deployment";

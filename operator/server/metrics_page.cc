@@ -120,6 +120,12 @@ void add_client(const kube::ClientMetrics& client, Page& page) {
   }
 }
 
+void add_limiter(const kube::RateLimiter& limiter, Page& page) {
+  page.counter("kube_requests_delayed_total", "Requests that waited for our own rate limit.")
+      .value(static_cast<double>(limiter.delayed(kube::RequestPriority::kForeground)), {{"priority", "foreground"}})
+      .value(static_cast<double>(limiter.delayed(kube::RequestPriority::kBackground)), {{"priority", "background"}});
+}
+
 void add_queue(const kube::WorkQueue& queue, Page& page) {
   page.gauge("queue_depth", "Objects that wait to be looked at.").value(static_cast<double>(queue.depth()));
   page.counter("queue_adds_total", "Objects put into the queue.").value(static_cast<double>(queue.metrics().adds));
@@ -185,6 +191,7 @@ std::string metrics_page(const MetricsSources& sources) {
   page.counter("log_lines_dropped_total", "Lines of the log that the sink was too slow for.")
       .value(static_cast<double>(base::dropped_log_lines()));
   if (sources.client != nullptr) add_client(*sources.client, page);
+  if (sources.limiter) add_limiter(*sources.limiter, page);
   if (sources.queue != nullptr) add_queue(*sources.queue, page);
   if (sources.reconciler != nullptr) add_reconciler(sources.reconciler->metrics(), page);
   if (sources.events != nullptr) {

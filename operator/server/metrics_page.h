@@ -7,6 +7,7 @@
 #include "kube/event_recorder.h"
 #include "kube/expectations.h"
 #include "kube/metrics.h"
+#include "kube/rate_limit.h"
 #include "kube/work_queue.h"
 #include "operator/controllers/modeldeployment/reconciler.h"
 #include "operator/observers/gateway_scraper.h"
@@ -24,6 +25,7 @@ struct MetricsSources {
   const kube::WorkQueue* queue = nullptr;
   const kube::Expectations* expectations = nullptr;
   const kube::EventRecorder* events = nullptr;
+  const kube::RateLimiter* limiter = nullptr;
   const Reconciler* reconciler = nullptr;
   const GatewayScraper* scraper = nullptr;
   const TrafficPublisher* publisher = nullptr;

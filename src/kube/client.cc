@@ -16,6 +16,8 @@ namespace tidegate::kube {
 namespace {
 
 constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kMetadataList = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+constexpr std::string_view kMetadata = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 constexpr std::string_view kMergePatch = "application/merge-patch+json";
 // JSON is YAML, so the body needs no other encoding.
 constexpr std::string_view kApplyPatch = "application/apply-patch+yaml";
@@ -108,6 +110,7 @@ struct WatchReader {
   std::string what;
   std::function<void(const WatchEvent&)> on_event;
   LineDecoder lines;
+  base::JsonDocument document;
   absl::Status error;
 
   bool feed(std::string_view bytes) {
@@ -118,7 +121,7 @@ struct WatchReader {
     return accepted;
   }
   bool take(std::string_view line) {
-    absl::StatusOr<WatchEvent> event = parse_watch_event(line, what);
+    absl::StatusOr<WatchEvent> event = parse_watch_event(line, what, document);
     if (event.ok()) {
       on_event(*event);
     } else {
@@ -148,6 +151,7 @@ struct Client::Call {
   std::string body;
   absl::Duration timeout = absl::Seconds(30);
   std::function<bool(std::string_view)> on_chunk;
+  std::string accept = std::string(kJson);
 };
 
 Client::Client(net::HttpClient& http, ClientConfig config, ClientMetrics* metrics)
@@ -161,16 +165,24 @@ base::Task<absl::StatusOr<net::HttpResponse>> Client::send_once(Call call, base:
   net::HttpRequest request;
   request.method = call.method;
   request.url = base::cat(config_.server, call.path);
-  request.headers = {{"accept", std::string(kJson)}, {"user-agent", config_.user_agent}};
+  request.headers = {{"accept", call.accept}, {"user-agent", config_.user_agent}};
   if (!call.body.empty()) request.headers.emplace_back("content-type", call.content_type);
-  if (config_.token) {
+  request.tls = config_.tls;
+  if (config_.credentials) {
+    absl::StatusOr<Credential> credential = co_await config_.credentials->credential(scope);
+    if (!credential.ok()) co_return base::annotate(credential.status(), call.what);
+    if (!credential->token.empty())
+      request.headers.emplace_back("authorization", base::cat("Bearer ", credential->token));
+    if (credential->tls) request.tls = credential->tls;
+  } else if (config_.token) {
     absl::StatusOr<std::string> token = config_.token->token();
     if (!token.ok()) co_return base::annotate(token.status(), call.what);
     request.headers.emplace_back("authorization", base::cat("Bearer ", *token));
   }
   request.body = std::move(call.body);
   request.timeout = call.timeout;
-  request.tls = config_.tls;
+  if (call.on_chunk)
+    request.probe = {base::cat(config_.server, "/version"), config_.probe_after, config_.probe_timeout};
   request.on_chunk = std::move(call.on_chunk);
   absl::StatusOr<net::HttpResponse> response = co_await http_.request(std::move(request), scope);
   count(call.verb, response.ok() ? response->status : 0);
@@ -181,8 +193,10 @@ base::Task<absl::StatusOr<net::HttpResponse>> Client::send_once(Call call, base:
 base::Task<absl::StatusOr<net::HttpResponse>> Client::send(Call call, base::Scope& scope) {
   const std::string what = call.what;
   absl::StatusOr<net::HttpResponse> response = co_await send_once(call, scope);
-  if (!response.ok() || response->status != 401 || !config_.token) co_return checked(std::move(response), what);
-  config_.token->invalidate();
+  const bool can_ask_anew = config_.token || config_.credentials;
+  if (!response.ok() || response->status != 401 || !can_ask_anew) co_return checked(std::move(response), what);
+  if (config_.token) config_.token->invalidate();
+  if (config_.credentials) config_.credentials->invalidate();
   absl::StatusOr<net::HttpResponse> again = co_await send_once(std::move(call), scope);
   co_return checked(std::move(again), what);
 }
@@ -203,8 +217,7 @@ base::Task<absl::StatusOr<Json>> Client::get(GroupVersionResource resource, Obje
   co_return object;
 }
 
-base::Task<absl::StatusOr<ListPage>> Client::list_page(GroupVersionResource resource, ListOptions options,
-                                                       base::Scope& scope) {
+Client::Call Client::list_call(const GroupVersionResource& resource, const ListOptions& options) {
   Query query;
   query.add("labelSelector", options.label_selector).add("fieldSelector", options.field_selector);
   query.add("limit", base::cat(options.limit)).add("continue", options.continue_token);
@@ -215,7 +228,13 @@ base::Task<absl::StatusOr<ListPage>> Client::list_page(GroupVersionResource reso
   if (options.continue_token.empty() && not_older) query.add("resourceVersionMatch", "NotOlderThan");
   Call call{describe("list", resource, {options.ns, ""}), "list", "GET", resource.path(options.ns) + query.text()};
   call.timeout = kListTimeout;
-  absl::StatusOr<Json> list = co_await send_json(std::move(call), scope);
+  if (options.metadata_only) call.accept = kMetadataList;
+  return call;
+}
+
+base::Task<absl::StatusOr<ListPage>> Client::list_page(GroupVersionResource resource, ListOptions options,
+                                                       base::Scope& scope) {
+  absl::StatusOr<Json> list = co_await send_json(list_call(resource, options), scope);
   if (!list.ok()) co_return list.status();
   ListPage page;
   page.resource_version = string_at(*list, {"metadata", "resourceVersion"});
@@ -223,6 +242,21 @@ base::Task<absl::StatusOr<ListPage>> Client::list_page(GroupVersionResource reso
   if (auto items = list->find("items"); items != list->end() && items->is_array()) {
     page.items = std::move(items->get_ref<Json::array_t&>());
   }
+  co_return page;
+}
+
+base::Task<absl::StatusOr<ListDocument>> Client::list_document(GroupVersionResource resource, ListOptions options,
+                                                               base::Scope& scope) {
+  Call call = list_call(resource, options);
+  const std::string what = call.what;
+  absl::StatusOr<net::HttpResponse> response = co_await send(std::move(call), scope);
+  if (!response.ok()) co_return response.status();
+  ListDocument page;
+  const absl::StatusOr<JsonView> list = page.document.parse(response->body);
+  if (!list.ok()) co_return base::annotate(list.status(), what);
+  page.resource_version = string_at(*list, {"metadata", "resourceVersion"});
+  page.continue_token = string_at(*list, {"metadata", "continue"});
+  each_at(*list, {"items"}, [&page](const JsonView& item) { page.items.push_back(item); });
   co_return page;
 }
 
@@ -352,7 +386,8 @@ base::Task<absl::Status> Client::watch(GroupVersionResource resource, WatchOptio
   if (options.send_initial_events) query.add("sendInitialEvents", "true").add("resourceVersionMatch", "NotOlderThan");
   Call call{describe("watch", resource, {options.ns, ""}), "watch", "GET", resource.path(options.ns) + query.text()};
   call.timeout = options.timeout + kWatchGrace;
-  auto reader = std::make_shared<WatchReader>(WatchReader{call.what, std::move(on_event), {}, absl::OkStatus()});
+  if (options.metadata_only) call.accept = kMetadata;
+  auto reader = std::make_shared<WatchReader>(WatchReader{call.what, std::move(on_event), {}, {}, absl::OkStatus()});
   call.on_chunk = [reader](std::string_view bytes) { return reader->feed(bytes); };
   absl::StatusOr<net::HttpResponse> response = co_await send(std::move(call), scope);
   // Our own refusal ends the request as CANCELLED; why we refused says more.

@@ -37,12 +37,22 @@ struct ListOptions {
   std::string resource_version;
   std::string continue_token;
   int limit = kListPageSize;
+  // PartialObjectMetadata instead of whole objects.
+  bool metadata_only = false;
 };
 
 struct ListPage {
   std::vector<Json> items;
   std::string resource_version;
   std::string continue_token;  // empty: this was the last page
+};
+
+// The same, for decoders: the items are views of the document, which moves with them.
+struct ListDocument {
+  base::JsonDocument document;
+  std::vector<JsonView> items;
+  std::string resource_version;
+  std::string continue_token;
 };
 
 struct WatchOptions {
@@ -54,6 +64,8 @@ struct WatchOptions {
   absl::Duration timeout = absl::Minutes(5);
   // WatchList: the stream begins with all objects and then a bookmark that ends_initial_events().
   bool send_initial_events = false;
+  // PartialObjectMetadata instead of whole objects.
+  bool metadata_only = false;
 };
 
 struct ApplyOptions {
@@ -90,6 +102,9 @@ class Client {
   base::Task<absl::StatusOr<ListPage>> list(GroupVersionResource resource, ListOptions options, base::Scope& scope);
   base::Task<absl::StatusOr<ListPage>> list_page(GroupVersionResource resource, ListOptions options,
                                                  base::Scope& scope);
+  // One page.
+  base::Task<absl::StatusOr<ListDocument>> list_document(GroupVersionResource resource, ListOptions options,
+                                                         base::Scope& scope);
 
   // ALREADY_EXISTS when it does. Namespace and name come from the object's metadata, here and below.
   base::Task<absl::StatusOr<Json>> create(GroupVersionResource resource, Json object, base::Scope& scope);
@@ -134,6 +149,7 @@ class Client {
 
  private:
   struct Call;
+  static Call list_call(const GroupVersionResource& resource, const ListOptions& options);
   base::Task<absl::StatusOr<net::HttpResponse>> send(Call call, base::Scope& scope);
   base::Task<absl::StatusOr<net::HttpResponse>> send_once(Call call, base::Scope& scope);
   base::Task<absl::StatusOr<Json>> send_json(Call call, base::Scope& scope);

@@ -9,6 +9,8 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/scope.h"
+#include "base/task.h"
 #include "net/http_client.h"
 
 namespace tidegate::kube {
@@ -28,12 +30,32 @@ std::unique_ptr<TokenSource> make_static_token(std::string token);
 // before, the last token is served on. `clock` must outlive it.
 std::unique_ptr<TokenSource> make_file_token(std::string path, base::Clock& clock);
 
+// Who we are, as another program says (kubeconfig's `exec`).
+struct Credential {
+  std::string token;                           // empty: the certificate says it
+  std::shared_ptr<const net::TlsOptions> tls;  // with the program's certificate; null: ClientConfig::tls
+};
+
+class CredentialSource {
+ public:
+  virtual ~CredentialSource() = default;
+  virtual base::Task<absl::StatusOr<Credential>> credential(base::Scope& scope) = 0;
+  // The server answered 401: do not serve a remembered credential again.
+  virtual void invalidate() = 0;
+};
+
 struct ClientConfig {
   std::string server;  // "https://host:port", no trailing slash
   std::shared_ptr<const net::TlsOptions> tls;
-  std::shared_ptr<TokenSource> token;  // null: the client certificate, or nothing, says who we are
+  std::shared_ptr<TokenSource> token;             // null: the client certificate, or nothing, says who we are
+  std::shared_ptr<CredentialSource> credentials;  // asked instead of `token` when set
   std::string default_namespace = "default";
   std::string user_agent = "tidegate";
+  // When a watch's connection has been silent for `probe_after`, the server is asked for its version on it; without an
+  // answer within `probe_timeout` the connection is given up. Together less than the lease's renew deadline, so that a
+  // leader whose connection died still renews on a new one.
+  absl::Duration probe_after = absl::Seconds(4);
+  absl::Duration probe_timeout = absl::Seconds(4);
 };
 
 // The service account of the pod we run in. NOT_FOUND when this is no pod (no KUBERNETES_SERVICE_HOST or no token);
@@ -42,9 +64,9 @@ absl::StatusOr<ClientConfig> load_in_cluster_config(
     base::Clock& clock, std::string_view directory = "/var/run/secrets/kubernetes.io/serviceaccount");
 
 // A kubeconfig file; `context` empty means its current-context. Certificates, keys and tokens inline or by file
-// (relative to the kubeconfig). NOT_FOUND: no such file or context; INVALID_ARGUMENT names file, entry and field;
-// UNIMPLEMENTED names the credential kinds that are not supported (exec and auth-provider plugins, basic
-// authentication, impersonation, proxy-url).
+// (relative to the kubeconfig), or from a program (exec, see exec_credentials.h). NOT_FOUND: no such file or context;
+// INVALID_ARGUMENT names file, entry and field; UNIMPLEMENTED names the credential kinds that are not supported
+// (auth-provider plugins, basic authentication, impersonation, proxy-url). `clock` must outlive the result.
 absl::StatusOr<ClientConfig> load_kubeconfig(const std::string& path, std::string_view context, base::Clock& clock);
 
 }  // namespace tidegate::kube

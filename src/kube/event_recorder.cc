@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "kube/errors.h"
 
 namespace tidegate::kube {
 namespace {
@@ -89,7 +90,7 @@ base::Task<void> EventRecorder::write(Queued event, base::Scope& scope) {
                                                           {"error", sent}});
       co_return;
     }
-    co_await base::sleep_for(clock_, kRetryPause * attempt, scope);
+    co_await base::sleep_for(clock_, retry_after(sent).value_or(kRetryPause * attempt), scope);
   }
 }
 

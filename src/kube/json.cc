@@ -31,35 +31,62 @@ const Json& array_at(const Json& object, JsonPath path) {
   return value != nullptr && value->is_array() ? *value : kEmpty;
 }
 
-std::string string_at(const Json& object, JsonPath path) {
-  const Json* value = find(object, path);
-  return value != nullptr && value->is_string() ? value->get<std::string>() : "";
-}
+std::string string_at(const Json& object, JsonPath path) { return string_at(JsonView(object), path); }
 
-int64_t int_at(const Json& object, JsonPath path, int64_t fallback) {
-  const Json* value = find(object, path);
-  return value != nullptr && value->is_number_integer() ? value->get<int64_t>() : fallback;
-}
+int64_t int_at(const Json& object, JsonPath path, int64_t fallback) { return int_at(JsonView(object), path, fallback); }
 
-bool bool_at(const Json& object, JsonPath path, bool fallback) {
-  const Json* value = find(object, path);
-  return value != nullptr && value->is_boolean() ? value->get<bool>() : fallback;
-}
+bool bool_at(const Json& object, JsonPath path, bool fallback) { return bool_at(JsonView(object), path, fallback); }
 
 std::map<std::string, std::string> strings_at(const Json& object, JsonPath path) {
+  return strings_at(JsonView(object), path);
+}
+
+std::optional<absl::Time> time_at(const Json& object, JsonPath path) { return time_at(JsonView(object), path); }
+
+std::optional<JsonView> find(const JsonView& object, JsonPath path) {
+  std::optional<JsonView> at = object;
+  for (std::string_view step : path) {
+    at = at->find(step);
+    if (!at) return std::nullopt;
+  }
+  return at;
+}
+
+void each_at(const JsonView& object, JsonPath path, absl::FunctionRef<void(const JsonView&)> visit) {
+  if (const auto list = find(object, path)) list->each_item(visit);
+}
+
+std::string string_at(const JsonView& object, JsonPath path) {
+  const auto value = find(object, path);
+  return value ? std::string(value->as_string().value_or("")) : "";
+}
+
+int64_t int_at(const JsonView& object, JsonPath path, int64_t fallback) {
+  const auto value = find(object, path);
+  return value ? value->as_integer().value_or(fallback) : fallback;
+}
+
+bool bool_at(const JsonView& object, JsonPath path, bool fallback) {
+  const auto value = find(object, path);
+  return value ? value->as_bool().value_or(fallback) : fallback;
+}
+
+std::map<std::string, std::string> strings_at(const JsonView& object, JsonPath path) {
   std::map<std::string, std::string> strings;
-  const Json* value = find(object, path);
-  if (value == nullptr || !value->is_object()) return strings;
-  for (const auto& [key, member] : value->items()) {
-    if (member.is_string()) strings.emplace(key, member.get<std::string>());
+  if (const auto value = find(object, path)) {
+    value->each_member([&](std::string_view name, const JsonView& member) {
+      if (const auto text = member.as_string()) strings.emplace(name, *text);
+    });
   }
   return strings;
 }
 
-std::optional<absl::Time> time_at(const Json& object, JsonPath path) {
+std::optional<absl::Time> time_at(const JsonView& object, JsonPath path) {
+  const auto value = find(object, path);
+  const auto text = value ? value->as_string() : std::nullopt;
   absl::Time time;
   std::string error;
-  if (!absl::ParseTime(absl::RFC3339_full, string_at(object, path), &time, &error)) return std::nullopt;
+  if (!text || !absl::ParseTime(absl::RFC3339_full, base::absl_view(*text), &time, &error)) return std::nullopt;
   return time;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // JSON of the Kubernetes API, read without exceptions: a path that is missing, or of another type, gives the default.
-// Called by the decoders of src/kube and by whoever builds objects for Client::apply.
+// Called by the decoders of src/kube, which read views (base/json_view.h), and by whoever builds objects for
+// Client::apply.
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
 
@@ -13,9 +14,12 @@
 #include <string>
 #include <string_view>
 
+#include "base/json_view.h"
+
 namespace tidegate::kube {
 
 using Json = nlohmann::json;
+using base::JsonView;
 using JsonPath = std::initializer_list<std::string_view>;
 
 // INVALID_ARGUMENT names `what` and the byte where the text stops being JSON.
@@ -35,6 +39,15 @@ bool bool_at(const Json& object, JsonPath path, bool fallback = false);
 std::map<std::string, std::string> strings_at(const Json& object, JsonPath path);
 // RFC 3339, with or without fractions; nullopt when missing or malformed.
 std::optional<absl::Time> time_at(const Json& object, JsonPath path);
+
+// The same of views.
+std::optional<JsonView> find(const JsonView& object, JsonPath path);
+void each_at(const JsonView& object, JsonPath path, absl::FunctionRef<void(const JsonView&)> visit);
+std::string string_at(const JsonView& object, JsonPath path);
+int64_t int_at(const JsonView& object, JsonPath path, int64_t fallback = 0);
+bool bool_at(const JsonView& object, JsonPath path, bool fallback = false);
+std::map<std::string, std::string> strings_at(const JsonView& object, JsonPath path);
+std::optional<absl::Time> time_at(const JsonView& object, JsonPath path);
 
 // metav1.Time (whole seconds) and metav1.MicroTime (six digits), UTC.
 std::string format_time(absl::Time time);

@@ -3,11 +3,13 @@
 #include <yaml-cpp/yaml.h>
 
 #include <filesystem>
+#include <map>
 #include <utility>
 
 #include "base/status.h"
 #include "base/strings.h"
 #include "kube/config.h"
+#include "kube/exec_credentials.h"
 #include "kube/files.h"
 
 namespace tidegate::kube {
@@ -88,10 +90,52 @@ absl::Status read_cluster(const File& file, const YAML::Node& cluster, ClientCon
   return absl::OkStatus();
 }
 
+// Members of a YAML list of {name, value}.
+std::map<std::string, std::string> environment_of(const YAML::Node& exec) {
+  std::map<std::string, std::string> environment;
+  if (const YAML::Node list = exec["env"]; list && list.IsSequence()) {
+    for (const YAML::Node& entry : list) {
+      if (entry.IsMap()) environment[text_of(entry, "name")] = text_of(entry, "value");
+    }
+  }
+  return environment;
+}
+
+absl::Status read_exec(const File& file, const YAML::Node& exec, base::Clock& clock, ClientConfig& config,
+                       std::shared_ptr<const net::TlsOptions> tls) {
+  if (!exec.IsMap() || text_of(exec, "command").empty()) {
+    return absl::InvalidArgumentError(base::cat(file.where, ": exec has no command"));
+  }
+  ExecCredentialOptions options;
+  options.api_version = text_of(exec, "apiVersion");
+  if (options.api_version != "client.authentication.k8s.io/v1" &&
+      options.api_version != "client.authentication.k8s.io/v1beta1") {
+    return absl::InvalidArgumentError(base::cat(file.where, ": exec.apiVersion '", options.api_version,
+                                                "' is neither client.authentication.k8s.io/v1 nor v1beta1"));
+  }
+  if (text_of(exec, "interactiveMode") == "Always") {
+    return absl::InvalidArgumentError(
+        base::cat(file.where, ": exec.interactiveMode is Always, but nobody is there to be asked"));
+  }
+  options.command = text_of(exec, "command");
+  // As a shell would: a bare name is looked up on PATH, a relative path starts at the kubeconfig.
+  if (options.command.find('/') != std::string::npos) options.command = file.directory / options.command;
+  if (const YAML::Node arguments = exec["args"]; arguments && arguments.IsSequence()) {
+    for (const YAML::Node& argument : arguments) options.arguments.push_back(argument.Scalar());
+  }
+  options.environment = environment_of(exec);
+  options.install_hint = text_of(exec, "installHint");
+  options.provide_cluster_info = text_of(exec, "provideClusterInfo") == "true";
+  options.server = config.server;
+  options.tls = std::move(tls);
+  config.credentials = make_exec_credentials(std::move(options), clock);
+  return absl::OkStatus();
+}
+
 absl::Status read_user(const File& file, const YAML::Node& user, base::Clock& clock, ClientConfig& config,
                        net::TlsOptions& tls) {
   TG_RETURN_IF_ERROR(refuse_unsupported(
-      file, user, {"exec", "auth-provider", "username", "password", "as", "as-uid", "as-groups", "as-user-extra"}));
+      file, user, {"auth-provider", "username", "password", "as", "as-uid", "as-groups", "as-user-extra"}));
   TG_ASSIGN_OR_RETURN(tls.certificate_pem, inline_or_file(file, user, "client-certificate"));
   TG_ASSIGN_OR_RETURN(tls.private_key_pem, inline_or_file(file, user, "client-key"));
   if (tls.certificate_pem.empty() != tls.private_key_pem.empty()) {
@@ -122,6 +166,7 @@ absl::StatusOr<ClientConfig> load_kubeconfig(const std::string& path, std::strin
   TG_RETURN_IF_ERROR(read_cluster(file, cluster, config, *tls));
   TG_RETURN_IF_ERROR(read_user(file, user, clock, config, *tls));
   config.tls = std::move(tls);
+  if (const YAML::Node exec = user["exec"]) TG_RETURN_IF_ERROR(read_exec(file, exec, clock, config, config.tls));
   if (std::string ns = text_of(chosen, "namespace"); !ns.empty()) config.default_namespace = std::move(ns);
   return config;
 }

@@ -23,8 +23,8 @@ base::Task<void> Reflector::run(base::Scope& scope) {
   while (!scope.cancelled() && command) {
     ReflectorEvent event = co_await perform(*command, scope);
     if (scope.cancelled()) co_return;
-    command = advance(event, page_);
-    page_.clear();
+    command = advance(event, page_.items);
+    page_ = {};
   }
 }
 
@@ -44,10 +44,11 @@ base::Task<ReflectorEvent> Reflector::perform(ReflectorCommand command, base::Sc
 base::Task<ReflectorEvent> Reflector::request_page(ReflectorRequestPage request, base::Scope& scope) {
   ListOptions options{options_.ns, options_.label_selector, options_.field_selector, request.resource_version,
                       request.continue_token};
-  absl::StatusOr<ListPage> page = co_await client_.list_page(resource_, std::move(options), scope);
+  options.metadata_only = options_.metadata_only;
+  absl::StatusOr<ListDocument> page = co_await client_.list_document(resource_, std::move(options), scope);
   if (!page.ok()) co_return ReflectorFailure{page.status()};
-  page_ = std::move(page->items);
-  co_return ReflectorPage{page->resource_version, page->continue_token};
+  page_ = *std::move(page);
+  co_return ReflectorPage{page_.resource_version, page_.continue_token};
 }
 
 base::Task<ReflectorEvent> Reflector::watch(ReflectorOpenWatch request, base::Scope& scope) {
@@ -56,6 +57,7 @@ base::Task<ReflectorEvent> Reflector::watch(ReflectorOpenWatch request, base::Sc
   }
   WatchOptions options{options_.ns,     options_.label_selector,    options_.field_selector, request.resource_version,
                        watch_timeout(), request.send_initial_events};
+  options.metadata_only = options_.metadata_only;
   const absl::Duration opened = clock_.uptime();
   bool had_events = false;
   auto on_event = [this, &had_events](const WatchEvent& event) {
@@ -80,7 +82,7 @@ absl::Duration Reflector::watch_timeout() {
   return options_.watch_timeout_min + random_.uniform() * (options_.watch_timeout_max - options_.watch_timeout_min);
 }
 
-std::optional<ReflectorCommand> Reflector::advance(const ReflectorEvent& event, std::span<const Json> objects) {
+std::optional<ReflectorCommand> Reflector::advance(const ReflectorEvent& event, std::span<const JsonView> objects) {
   note(event);
   ReflectorStep step = reflector_step(std::move(state_), event);
   state_ = std::move(step.state);
@@ -88,10 +90,10 @@ std::optional<ReflectorCommand> Reflector::advance(const ReflectorEvent& event, 
   return std::move(step.command);
 }
 
-void Reflector::take_effect(ReflectorEffect effect, std::span<const Json> objects) {
+void Reflector::take_effect(ReflectorEffect effect, std::span<const JsonView> objects) {
   switch (effect) {
     case ReflectorEffect::kKeep:
-      for (const Json& object : objects) sink_.keep(object);
+      for (const JsonView& object : objects) sink_.keep(object);
       return;
     case ReflectorEffect::kDiscardKept:
       sink_.discard_kept();

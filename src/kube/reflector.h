@@ -23,12 +23,13 @@ namespace tidegate::kube {
 class ReflectorSink {
  public:
   virtual ~ReflectorSink() = default;
-  virtual void keep(const Json& object) = 0;
+  // Views end with the call.
+  virtual void keep(const JsonView& object) = 0;
   virtual void discard_kept() = 0;
   // What was kept is all there is: what is missing in it has been deleted.
   virtual void commit(const std::string& resource_version) = 0;
-  virtual void upsert(const Json& object) = 0;
-  virtual void erase(const Json& object) = 0;
+  virtual void upsert(const JsonView& object) = 0;
+  virtual void erase(const JsonView& object) = 0;
   virtual void progress(const std::string& resource_version) = 0;
 };
 
@@ -36,6 +37,9 @@ struct ReflectorOptions {
   std::string ns;  // empty: all namespaces
   std::string label_selector;
   std::string field_selector;
+  // Of each object only its metadata is sent, for collections that are only counted or looked up by name and label: the
+  // sink's decoder sees kind PartialObjectMetadata.
+  bool metadata_only = false;
   // WatchList (one streaming request) instead of list and watch; falls back by itself where the server refuses it.
   bool use_watch_list = false;
   // The server is asked to end each watch after a random time between these, so that reconnects spread.
@@ -62,8 +66,8 @@ class Reflector {
   base::Task<ReflectorEvent> watch(ReflectorOpenWatch request, base::Scope& scope);
   base::Task<ReflectorEvent> wait(ReflectorWait request, base::Scope& scope);
   // Feeds the machine, lets `objects` take effect, returns the machine's next command.
-  std::optional<ReflectorCommand> advance(const ReflectorEvent& event, std::span<const Json> objects);
-  void take_effect(ReflectorEffect effect, std::span<const Json> objects);
+  std::optional<ReflectorCommand> advance(const ReflectorEvent& event, std::span<const JsonView> objects);
+  void take_effect(ReflectorEffect effect, std::span<const JsonView> objects);
   void note(const ReflectorEvent& event);
   absl::Duration watch_timeout();
 
@@ -74,7 +78,7 @@ class Reflector {
   base::Clock& clock_;
   base::Random& random_;
   ReflectorState state_;
-  std::vector<Json> page_;  // objects of the page that request_page() got
+  ListDocument page_;  // that request_page() got
   absl::Status last_error_;
   bool watched_before_ = false;
   bool listed_before_ = false;

@@ -16,6 +16,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -41,7 +42,7 @@ template <class T>
 class Store : public ReflectorSink, public StorePosition {
  public:
   using Pointer = std::shared_ptr<const T>;
-  using Decoder = std::function<absl::StatusOr<T>(const Json&)>;
+  using Decoder = std::function<absl::StatusOr<T>(const JsonView&)>;
   // The values under which an object is found; none: not in this index.
   using IndexFunction = std::function<std::vector<std::string>(const ObjectKey&, const T&)>;
   struct Handlers {
@@ -53,8 +54,10 @@ class Store : public ReflectorSink, public StorePosition {
   };
 
   // `name` is for logs and metrics (the plural). `clock` must outlive the store.
-  Store(std::string name, Decoder decode, base::Clock& clock)
-      : name_(std::move(name)), decode_(std::move(decode)), clock_(clock) {}
+  // `decode` takes a JsonView; one that takes a Json works too, at the price of building it.
+  template <class F>
+  Store(std::string name, F decode, base::Clock& clock)
+      : name_(std::move(name)), decode_(decoder(std::move(decode))), clock_(clock) {}
 
   // Indexes and handlers are added before the reflector runs. A handler may read the store: it sees the new state.
   void add_index(const std::string& index, IndexFunction function);
@@ -83,11 +86,11 @@ class Store : public ReflectorSink, public StorePosition {
   bool is_gone_or_leaving(const ObjectKey& key, std::string_view uid) const override;
 
   // For the reflector (and for tests that fill a store by hand).
-  void keep(const Json& object) override;
+  void keep(const JsonView& object) override;
   void discard_kept() override { kept_.clear(); }
   void commit(const std::string& resource_version) override;
-  void upsert(const Json& object) override;
-  void erase(const Json& object) override;
+  void upsert(const JsonView& object) override;
+  void erase(const JsonView& object) override;
   void progress(const std::string& resource_version) override;
 
  private:
@@ -99,8 +102,10 @@ class Store : public ReflectorSink, public StorePosition {
   };
   using Index = absl::flat_hash_map<std::string, std::set<ObjectKey>>;
 
-  static ObjectKey key_of(const Json& object);
-  Entry decode(const ObjectKey& key, const Json& object);
+  template <class F>
+  static Decoder decoder(F decode);
+  static ObjectKey key_of(const JsonView& object);
+  Entry decode(const ObjectKey& key, const JsonView& object);
   void put(const ObjectKey& key, Entry entry);
   void drop(const ObjectKey& key);
   void index_object(const ObjectKey& key, const Pointer& before, const Pointer& after);
@@ -178,14 +183,26 @@ bool Store<T>::is_gone_or_leaving(const ObjectKey& key, std::string_view uid) co
 }
 
 template <class T>
-ObjectKey Store<T>::key_of(const Json& object) {
+template <class F>
+typename Store<T>::Decoder Store<T>::decoder(F decode) {
+  if constexpr (std::is_invocable_v<F, const JsonView&>) {
+    return decode;
+  } else {
+    return [decode = std::move(decode)](const JsonView& object) {
+      return object.tree() != nullptr ? decode(*object.tree()) : decode(object.to_json());
+    };
+  }
+}
+
+template <class T>
+ObjectKey Store<T>::key_of(const JsonView& object) {
   return {string_at(object, {"metadata", "namespace"}), string_at(object, {"metadata", "name"})};
 }
 
 template <class T>
-typename Store<T>::Entry Store<T>::decode(const ObjectKey& key, const Json& object) {
+typename Store<T>::Entry Store<T>::decode(const ObjectKey& key, const JsonView& object) {
   Entry entry{nullptr, string_at(object, {"metadata", "uid"}), string_at(object, {"metadata", "resourceVersion"}),
-              find(object, {"metadata", "deletionTimestamp"}) != nullptr};
+              find(object, {"metadata", "deletionTimestamp"}).has_value()};
   absl::StatusOr<T> decoded = decode_(object);
   if (decoded.ok()) {
     entry.object = std::make_shared<const T>(*std::move(decoded));
@@ -201,7 +218,7 @@ typename Store<T>::Entry Store<T>::decode(const ObjectKey& key, const Json& obje
 }
 
 template <class T>
-void Store<T>::keep(const Json& object) {
+void Store<T>::keep(const JsonView& object) {
   ObjectKey key = key_of(object);
   Entry entry = decode(key, object);
   if (entry.object) kept_.insert_or_assign(std::move(key), std::move(entry));
@@ -223,7 +240,7 @@ void Store<T>::commit(const std::string& resource_version) {
 }
 
 template <class T>
-void Store<T>::upsert(const Json& object) {
+void Store<T>::upsert(const JsonView& object) {
   const ObjectKey key = key_of(object);
   Entry entry = decode(key, object);
   seen(entry.resource_version);
@@ -231,7 +248,7 @@ void Store<T>::upsert(const Json& object) {
 }
 
 template <class T>
-void Store<T>::erase(const Json& object) {
+void Store<T>::erase(const JsonView& object) {
   seen(string_at(object, {"metadata", "resourceVersion"}));
   drop(key_of(object));
 }

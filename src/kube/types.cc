@@ -15,21 +15,21 @@ namespace {
 
 constexpr const char* kLastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
-int32_t count_at(const Json& object, JsonPath path, int32_t fallback = 0) {
+int32_t count_at(const JsonView& object, JsonPath path, int32_t fallback = 0) {
   return static_cast<int32_t>(int_at(object, path, fallback));
 }
 
-absl::Time time_or_past(const Json& object, JsonPath path) {
+absl::Time time_or_past(const JsonView& object, JsonPath path) {
   return time_at(object, path).value_or(absl::InfinitePast());
 }
 
-std::vector<Condition> decode_conditions(const Json& object) {
+std::vector<Condition> decode_conditions(const JsonView& object) {
   std::vector<Condition> conditions;
-  for (const Json& condition : array_at(object, {"status", "conditions"})) {
+  each_at(object, {"status", "conditions"}, [&](const JsonView& condition) {
     conditions.push_back({string_at(condition, {"type"}), string_at(condition, {"status"}),
                           string_at(condition, {"reason"}), string_at(condition, {"message"}),
                           time_or_past(condition, {"lastTransitionTime"})});
-  }
+  });
   return conditions;
 }
 
@@ -43,23 +43,24 @@ bool is_true(const std::vector<Condition>& conditions, std::string_view type) {
   return condition != nullptr && condition->status == "True";
 }
 
-std::optional<OwnerReference> decode_controller(const Json& object) {
-  for (const Json& owner : array_at(object, {"metadata", "ownerReferences"})) {
-    if (!bool_at(owner, {"controller"})) continue;
-    return OwnerReference{string_at(owner, {"apiVersion"}), string_at(owner, {"kind"}), string_at(owner, {"name"}),
-                          string_at(owner, {"uid"})};
-  }
-  return std::nullopt;
+std::optional<OwnerReference> decode_controller(const JsonView& object) {
+  std::optional<OwnerReference> controller;
+  each_at(object, {"metadata", "ownerReferences"}, [&](const JsonView& owner) {
+    if (controller || !bool_at(owner, {"controller"})) return;
+    controller = OwnerReference{string_at(owner, {"apiVersion"}), string_at(owner, {"kind"}),
+                                string_at(owner, {"name"}), string_at(owner, {"uid"})};
+  });
+  return controller;
 }
 
-void decode_state(const Json& status, ContainerStatus& container) {
-  if (const Json* waiting = find(status, {"state", "waiting"})) {
+void decode_state(const JsonView& status, ContainerStatus& container) {
+  if (const auto waiting = find(status, {"state", "waiting"})) {
     container.state = ContainerStatus::State::kWaiting;
     container.reason = string_at(*waiting, {"reason"});
     container.message = string_at(*waiting, {"message"});
-  } else if (find(status, {"state", "running"}) != nullptr) {
+  } else if (find(status, {"state", "running"})) {
     container.state = ContainerStatus::State::kRunning;
-  } else if (const Json* ended = find(status, {"state", "terminated"})) {
+  } else if (const auto ended = find(status, {"state", "terminated"})) {
     container.state = ContainerStatus::State::kTerminated;
     container.reason = string_at(*ended, {"reason"});
     container.message = string_at(*ended, {"message"});
@@ -67,7 +68,7 @@ void decode_state(const Json& status, ContainerStatus& container) {
   }
 }
 
-ContainerStatus decode_container(const Json& status, bool init) {
+ContainerStatus decode_container(const JsonView& status, bool init) {
   ContainerStatus container;
   container.name = string_at(status, {"name"});
   container.container_id = string_at(status, {"containerID"});
@@ -75,7 +76,7 @@ ContainerStatus decode_container(const Json& status, bool init) {
   container.ready = bool_at(status, {"ready"});
   container.restart_count = count_at(status, {"restartCount"});
   decode_state(status, container);
-  if (const Json* last = find(status, {"lastState", "terminated"})) {
+  if (const auto last = find(status, {"lastState", "terminated"})) {
     container.last_termination =
         ContainerStatus::Termination{string_at(*last, {"reason"}), string_at(*last, {"message"}),
                                      count_at(*last, {"exitCode"}), time_or_past(*last, {"finishedAt"})};
@@ -93,7 +94,7 @@ std::string lookup(const StringMap& map, const std::string& name) {
 std::string ObjectMeta::label(const std::string& name) const { return lookup(labels, name); }
 std::string ObjectMeta::annotation(const std::string& name) const { return lookup(annotations, name); }
 
-absl::StatusOr<ObjectMeta> decode_meta(const Json& object) {
+absl::StatusOr<ObjectMeta> decode_meta(const JsonView& object) {
   ObjectMeta meta;
   meta.ns = string_at(object, {"metadata", "namespace"});
   meta.name = string_at(object, {"metadata", "name"});
@@ -127,7 +128,7 @@ bool Pod::has_ended() const {
   return has_main && std::all_of(containers.begin(), containers.end(), ended);
 }
 
-absl::StatusOr<Pod> decode_pod(const Json& object) {
+absl::StatusOr<Pod> decode_pod(const JsonView& object) {
   Pod pod;
   TG_ASSIGN_OR_RETURN(pod.meta, decode_meta(object));
   pod.phase = string_at(object, {"status", "phase"});
@@ -137,16 +138,14 @@ absl::StatusOr<Pod> decode_pod(const Json& object) {
   pod.message = string_at(object, {"status", "message"});
   pod.conditions = decode_conditions(object);
   pod.ready = is_true(pod.conditions, "Ready");
-  for (const Json& status : array_at(object, {"status", "initContainerStatuses"})) {
-    pod.containers.push_back(decode_container(status, true));
-  }
-  for (const Json& status : array_at(object, {"status", "containerStatuses"})) {
-    pod.containers.push_back(decode_container(status, false));
-  }
+  each_at(object, {"status", "initContainerStatuses"},
+          [&](const JsonView& status) { pod.containers.push_back(decode_container(status, true)); });
+  each_at(object, {"status", "containerStatuses"},
+          [&](const JsonView& status) { pod.containers.push_back(decode_container(status, false)); });
   return pod;
 }
 
-absl::StatusOr<Deployment> decode_deployment(const Json& object) {
+absl::StatusOr<Deployment> decode_deployment(const JsonView& object) {
   Deployment deployment;
   TG_ASSIGN_OR_RETURN(deployment.meta, decode_meta(object));
   deployment.spec_replicas = count_at(object, {"spec", "replicas"}, 1);
@@ -160,7 +159,7 @@ absl::StatusOr<Deployment> decode_deployment(const Json& object) {
   return deployment;
 }
 
-absl::StatusOr<Secret> decode_secret(const Json& object) {
+absl::StatusOr<Secret> decode_secret(const JsonView& object) {
   Secret secret;
   TG_ASSIGN_OR_RETURN(secret.meta, decode_meta(object));
   secret.type = string_at(object, {"type"});
@@ -175,26 +174,26 @@ absl::StatusOr<Secret> decode_secret(const Json& object) {
   return secret;
 }
 
-absl::StatusOr<ConfigMap> decode_config_map(const Json& object) {
+absl::StatusOr<ConfigMap> decode_config_map(const JsonView& object) {
   ConfigMap config_map;
   TG_ASSIGN_OR_RETURN(config_map.meta, decode_meta(object));
   config_map.data = strings_at(object, {"data"});
   return config_map;
 }
 
-absl::StatusOr<Node> decode_node(const Json& object) {
+absl::StatusOr<Node> decode_node(const JsonView& object) {
   Node node;
   TG_ASSIGN_OR_RETURN(node.meta, decode_meta(object));
   node.allocatable = strings_at(object, {"status", "allocatable"});
-  for (const Json& taint : array_at(object, {"spec", "taints"})) {
+  each_at(object, {"spec", "taints"}, [&](const JsonView& taint) {
     node.taints.push_back({string_at(taint, {"key"}), string_at(taint, {"value"}), string_at(taint, {"effect"})});
-  }
+  });
   node.unschedulable = bool_at(object, {"spec", "unschedulable"});
   node.ready = is_true(decode_conditions(object), "Ready");
   return node;
 }
 
-absl::StatusOr<Lease> decode_lease(const Json& object) {
+absl::StatusOr<Lease> decode_lease(const JsonView& object) {
   Lease lease;
   TG_ASSIGN_OR_RETURN(lease.meta, decode_meta(object));
   lease.holder = string_at(object, {"spec", "holderIdentity"});

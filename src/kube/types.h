@@ -1,6 +1,7 @@
 #pragma once
-// Slim Kubernetes objects: only the fields that Tidegate reads, so that ten thousand of them stay small. Each has a
-// decoder for Store<T>: INVALID_ARGUMENT names the object and the field that is not what the API promises.
+// Slim Kubernetes objects: only the fields that Tidegate reads, so that ten thousand of them stay small. Each has one
+// decoder, for Store<T> and for whoever has a Json (which is a view): INVALID_ARGUMENT names the object and the field
+// that is not what the API promises.
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
 
@@ -43,7 +44,7 @@ struct ObjectMeta {
   std::string annotation(const std::string& name) const;
 };
 // INVALID_ARGUMENT when there is no metadata.name.
-absl::StatusOr<ObjectMeta> decode_meta(const Json& object);
+absl::StatusOr<ObjectMeta> decode_meta(const JsonView& object);
 
 struct ContainerStatus {
   enum class State { kUnknown, kWaiting, kRunning, kTerminated };
@@ -141,12 +142,12 @@ struct Lease {
   absl::Time renewed = absl::InfinitePast();
 };
 
-absl::StatusOr<Pod> decode_pod(const Json& object);
-absl::StatusOr<Deployment> decode_deployment(const Json& object);
-absl::StatusOr<Secret> decode_secret(const Json& object);
-absl::StatusOr<ConfigMap> decode_config_map(const Json& object);
-absl::StatusOr<Node> decode_node(const Json& object);
-absl::StatusOr<Lease> decode_lease(const Json& object);
+absl::StatusOr<Pod> decode_pod(const JsonView& object);
+absl::StatusOr<Deployment> decode_deployment(const JsonView& object);
+absl::StatusOr<Secret> decode_secret(const JsonView& object);
+absl::StatusOr<ConfigMap> decode_config_map(const JsonView& object);
+absl::StatusOr<Node> decode_node(const JsonView& object);
+absl::StatusOr<Lease> decode_lease(const JsonView& object);
 // The whole object as the API takes it.
 Json encode_lease(const Lease& lease);
 

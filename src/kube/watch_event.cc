@@ -13,23 +13,20 @@ bool WatchEvent::ends_initial_events() const {
          string_at(object, {"metadata", "annotations", "k8s.io/initial-events-end"}) == "true";
 }
 
-absl::StatusOr<WatchEvent> parse_watch_event(std::string_view line, std::string_view what) {
-  TG_ASSIGN_OR_RETURN(Json json, parse_json(line, what));
-  const std::string type = string_at(json, {"type"});
-  const Json* object = find(json, {"object"});
-  if (object == nullptr) return absl::InvalidArgumentError(base::cat(what, ": a watch event without an object"));
-  if (type == "ERROR") return error_from_status_object(*object, what);
-  WatchEvent event{WatchEventType::kBookmark, std::move(json["object"])};
-  if (type == "ADDED") {
-    event.type = WatchEventType::kAdded;
-  } else if (type == "MODIFIED") {
-    event.type = WatchEventType::kModified;
-  } else if (type == "DELETED") {
-    event.type = WatchEventType::kDeleted;
-  } else if (type != "BOOKMARK") {
-    return absl::InvalidArgumentError(base::cat(what, ": a watch event of unknown type '", type, "'"));
-  }
-  return event;
+absl::StatusOr<WatchEvent> parse_watch_event(std::string_view line, std::string_view what,
+                                             base::JsonDocument& document) {
+  const absl::StatusOr<JsonView> json = document.parse(line);
+  if (!json.ok()) return base::annotate(json.status(), what);
+  const auto type = json->find("type");
+  const std::string_view name = type ? type->as_string().value_or("") : "";
+  const auto object = json->find("object");
+  if (!object) return absl::InvalidArgumentError(base::cat(what, ": a watch event without an object"));
+  if (name == "ADDED") return WatchEvent{WatchEventType::kAdded, *object};
+  if (name == "MODIFIED") return WatchEvent{WatchEventType::kModified, *object};
+  if (name == "DELETED") return WatchEvent{WatchEventType::kDeleted, *object};
+  if (name == "BOOKMARK") return WatchEvent{WatchEventType::kBookmark, *object};
+  if (name == "ERROR") return error_from_status_object(object->to_json(), what);
+  return absl::InvalidArgumentError(base::cat(what, ": a watch event of unknown type '", name, "'"));
 }
 
 bool LineDecoder::feed(std::string_view bytes, const std::function<bool(std::string_view)>& on_line) {
@@ -39,9 +36,14 @@ bool LineDecoder::feed(std::string_view bytes, const std::function<bool(std::str
       pending_.append(bytes);
       return pending_.size() <= kMaxLineBytes;
     }
-    pending_.append(bytes.substr(0, end));
+    std::string_view line = bytes.substr(0, end);
     bytes.remove_prefix(end + 1);
-    const std::string line = std::exchange(pending_, {});
+    std::string joined;
+    if (!pending_.empty()) {
+      joined = std::exchange(pending_, {});
+      joined.append(line);
+      line = joined;
+    }
     if (!line.empty() && !on_line(line)) return false;
   }
 }

@@ -14,15 +14,16 @@ enum class WatchEventType { kAdded, kModified, kDeleted, kBookmark };
 
 struct WatchEvent {
   WatchEventType type;
-  Json object;
+  JsonView object;  // valid until the next event of the same stream
 
   std::string resource_version() const;
   // A bookmark that says: what was there at the start has been sent (WatchList).
   bool ends_initial_events() const;
 };
 
-// INVALID_ARGUMENT for a line that is no event; the server's error for an ERROR event.
-absl::StatusOr<WatchEvent> parse_watch_event(std::string_view line, std::string_view what);
+// INVALID_ARGUMENT for a line that is no event; the server's error for an ERROR event. The event looks at `document`.
+absl::StatusOr<WatchEvent> parse_watch_event(std::string_view line, std::string_view what,
+                                             base::JsonDocument& document);
 
 // Bytes in, whole lines out, in order. A line may come in any number of pieces.
 class LineDecoder {

@@ -55,7 +55,7 @@ TEST_F(ConfigTest, ReadsCertificatesInlineAndByFile) {
 }
 
 TEST_F(ConfigTest, NamesTheCredentialThatItDoesNotSupport) {
-  for (const char* field : {"exec", "auth-provider", "username"}) {
+  for (const char* field : {"auth-provider", "username"}) {
     auto config = load("{server: 'https://x'}", base::cat("{", field, ": {command: aws}}"));
     EXPECT_TRUE(absl::IsUnimplemented(config.status()));
     EXPECT_THAT(message(config.status()), HasSubstr(base::cat("'", field, "'")));
