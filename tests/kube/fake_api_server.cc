@@ -1,6 +1,6 @@
 #include "kube/fake_api_server.h"
 
-#include <absl/strings/escaping.h>
+#include <absl/strings/str_split.h>
 
 #include <utility>
 
@@ -8,11 +8,15 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
+#include <set>
 
 #include "base/strings.h"
 
 namespace tidegate::kube {
 namespace {
+
+// Lists whose pages may be read at the same time.
+constexpr size_t kMaxSnapshots = 16;
 
 std::string unescape(std::string_view text) {
   std::string out;
@@ -39,44 +43,70 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return parts;
 }
 
-std::string value(const std::map<std::string, std::string>& map, const std::string& key) {
-  auto found = map.find(key);
-  return found == map.end() ? "" : found->second;
+std::string header(const net::HttpRequest& request, std::string_view name) {
+  for (const auto& [key, value] : request.headers) {
+    if (key == name) return value;
+  }
+  return "";
 }
 
 net::HttpResponse ok(const Json& body, int code = 200) { return {code, {}, body.dump()}; }
 
-std::string version_of(const Json& object) { return string_at(object, {"metadata", "resourceVersion"}); }
-
-// What the real server answers to an apply with the uid of another object.
-net::HttpResponse uid_is_immutable() {
-  net::HttpResponse answer = FakeApiServer::status_answer(422, "Invalid", "metadata.uid: field is immutable");
-  Json status = Json::parse(answer.body);
-  Json cause = {{"reason", "FieldValueInvalid"}, {"field", "metadata.uid"}, {"message", "field is immutable"}};
-  status["details"]["causes"].push_back(std::move(cause));
-  answer.body = status.dump();
-  return answer;
+net::HttpResponse not_modelled(std::string_view what) {
+  return FakeApiServer::status_answer(501, "NotImplemented", base::cat("the model does not know ", what));
 }
 
-bool conflicts(const Json& current, const Json& next) {
-  const std::string expected = version_of(next);
-  return !expected.empty() && expected != version_of(current);
-}
-
-// Takes out of `live` what `before` had and `now` has not.
-void remove_dropped(Json& live, const Json& before, const Json& now) {
-  if (!live.is_object() || !before.is_object()) return;
-  for (const auto& [key, member] : before.items()) {
-    if (!live.contains(key)) continue;
-    if (!now.contains(key)) {
-      live.erase(key);
-    } else if (member.is_object()) {
-      remove_dropped(live[key], member, now[key]);
-    }
+std::optional<std::string> unknown_option(const std::map<std::string, std::string>& query) {
+  static const std::set<std::string> kKnown{"watch",          "allowWatchBookmarks", "labelSelector",
+                                            "fieldSelector",  "resourceVersion",     "resourceVersionMatch",
+                                            "timeoutSeconds", "sendInitialEvents",   "limit",
+                                            "continue",       "fieldManager",        "force"};
+  for (const auto& [name, value] : query) {
+    if (!kKnown.contains(name)) return base::cat("the option ", name);
   }
+  return std::nullopt;
+}
+
+Json metadata_of(const Json& object) {
+  return {{"kind", "PartialObjectMetadata"}, {"apiVersion", "meta.k8s.io/v1"}, {"metadata", object["metadata"]}};
+}
+
+net::HttpResponse too_large_a_version() {
+  Json status = Json::parse(FakeApiServer::status_answer(504, "Timeout", "Too large resource version").body);
+  status["details"]["causes"] = {{{"reason", "ResourceVersionTooLarge"}}};
+  return {504, {}, status.dump()};
+}
+
+Json scale_of(const Json& object) {
+  Json scale = {{"kind", "Scale"}, {"apiVersion", "autoscaling/v1"}, {"spec", Json::object()}};
+  for (const char* field : {"name", "namespace", "uid", "resourceVersion", "creationTimestamp"}) {
+    if (const Json* value = find(object, {"metadata", field})) scale["metadata"][field] = *value;
+  }
+  if (const int64_t replicas = int_at(object, {"spec", "replicas"}); replicas != 0)
+    scale["spec"]["replicas"] = replicas;
+  scale["status"]["replicas"] = int_at(object, {"status", "replicas"});
+  return scale;
 }
 
 }  // namespace
+
+std::string resource_name(const std::string& collection) {
+  const std::vector<std::string> parts = split(collection, '/');
+  return parts[0] == "api" ? parts.back() : base::cat(parts.back(), ".", parts[1]);
+}
+
+std::string FakeApiServer::Target::option(const std::string& name) const {
+  const auto found = query.find(name);
+  return found == query.end() ? "" : found->second;
+}
+
+// As if ns and name stood in one string with '/' between them.
+bool FakeApiServer::StoreOrder::operator()(const ObjectKey& a, const ObjectKey& b) const {
+  if (a.ns == b.ns) return a.name < b.name;
+  const size_t common = std::min(a.ns.size(), b.ns.size());
+  if (const int order = a.ns.compare(0, common, b.ns, 0, common); order != 0) return order < 0;
+  return a.ns.size() < b.ns.size() ? '/' < b.ns[common] : a.ns[common] < '/';
+}
 
 net::HttpResponse FakeApiServer::status_answer(int code, const std::string& reason, const std::string& message) {
   const Json status = {{"kind", "Status"},   {"apiVersion", "v1"}, {"status", "Failure"},
@@ -84,9 +114,9 @@ net::HttpResponse FakeApiServer::status_answer(int code, const std::string& reas
   return {code, {}, status.dump()};
 }
 
-FakeApiServer::Target FakeApiServer::parse(const std::string& url) {
+FakeApiServer::Target FakeApiServer::parse(const net::HttpRequest& request) {
   Target target;
-  std::string_view rest = url;
+  std::string_view rest = request.url;
   rest.remove_prefix(rest.find('/', rest.find("://") + 3));
   const size_t question = rest.find('?');
   if (question != std::string_view::npos) {
@@ -96,6 +126,9 @@ FakeApiServer::Target FakeApiServer::parse(const std::string& url) {
     }
     rest = rest.substr(0, question);
   }
+  target.content_type = header(request, "content-type");
+  target.user_agent = header(request, "user-agent");
+  target.metadata_only = header(request, "accept").find("as=PartialObjectMetadata") != std::string::npos;
   std::vector<std::string> parts = split(rest, '/');
   const size_t prefix = parts.size() > 0 && parts[0] == "api" ? 2 : 3;
   if (parts.size() <= prefix) return target;
@@ -111,6 +144,68 @@ FakeApiServer::Target FakeApiServer::parse(const std::string& url) {
   return target;
 }
 
+FakeApiServer::Kind FakeApiServer::kind_of(const std::string& collection) const {
+  static const MergeSchema kBuiltIn = MergeSchema::built_in();
+  static const std::set<std::string> kPlain{"configmaps", "secrets", "serviceaccounts", "leases", "events"};
+  static const std::set<std::string> kWithoutGeneration{"services", "namespaces", "nodes"};
+  static const std::set<std::string> kBuiltInGroups{"apps", "coordination.k8s.io", "events.k8s.io", "discovery.k8s.io",
+                                                    "policy"};
+  const std::vector<std::string> parts = split(collection, '/');
+  Kind kind;
+  kind.merge = &kBuiltIn;
+  if (const auto crd = crds_.find(collection); crd != crds_.end()) {
+    kind.crd = &crd->second;
+    kind.merge = &crd->second.merge_schema();
+    kind.status = crd->second.has_status();
+    kind.scale = crd->second.has_scale();
+  }
+  const bool built_in = parts[0] == "api" || kBuiltInGroups.contains(parts[1]);
+  if (!built_in) return kind;
+  const std::string& name = parts.back();
+  kind.status = !kPlain.contains(name);
+  kind.generation = kind.status && !kWithoutGeneration.contains(name);
+  kind.scale = name == "deployments" || name == "replicasets" || name == "statefulsets";
+  kind.deployment = name == "deployments";
+  kind.unconditional_update = name != "leases";
+  kind.create_on_update = name == "leases" || name == "events";
+  return kind;
+}
+
+absl::Status FakeApiServer::install_crd(const std::string& yaml) {
+  absl::StatusOr<CrdKind> kind = CrdKind::parse(yaml);
+  if (!kind.ok()) return kind.status();
+  std::string collection = kind->collection();
+  crds_.insert_or_assign(std::move(collection), *std::move(kind));
+  return absl::OkStatus();
+}
+
+bool FakeApiServer::Selection::matches(const Json& object) const {
+  if (!ns.empty() && string_at(object, {"metadata", "namespace"}) != ns) return false;
+  for (const auto& [path, value] : fields) {
+    const size_t dot = path.find('.');
+    const std::string first = path.substr(0, dot);
+    if (string_at(object, {first, path.substr(dot + 1)}) != value) return false;
+  }
+  return labels.matches(strings_at(object, {"metadata", "labels"}));
+}
+
+// INVALID_ARGUMENT: a bad request; UNIMPLEMENTED: a field that is not modelled.
+absl::StatusOr<FakeApiServer::Selection> FakeApiServer::selection_of(const Target& target) {
+  absl::StatusOr<LabelSelector> labels = LabelSelector::parse(target.option("labelSelector"));
+  if (!labels.ok()) return labels.status();
+  Selection selection{target.key.ns, *std::move(labels), {}};
+  for (const std::string& term : split(target.option("fieldSelector"), ',')) {
+    const size_t equals = term.find('=');
+    const std::string path = term.substr(0, equals);
+    const bool of_pods = target.collection.ends_with("/pods") && (path == "spec.nodeName" || path == "status.phase");
+    if (path != "metadata.name" && path != "metadata.namespace" && !of_pods) {
+      return absl::UnimplementedError(base::cat("the field selector '", term, "'"));
+    }
+    selection.fields.emplace_back(path, term.substr(term.find_first_not_of('=', equals)));
+  }
+  return selection;
+}
+
 base::Task<FakeApiServer::Answer> FakeApiServer::request(net::HttpRequest request, base::Scope& scope) {
   auto executor = co_await boost::asio::this_coro::executor;
   co_await boost::asio::post(executor, boost::asio::use_awaitable);
@@ -122,8 +217,8 @@ base::Task<FakeApiServer::Answer> FakeApiServer::request(net::HttpRequest reques
     std::optional<Answer> other = intercept(request);
     if (other) co_return *std::move(other);
   }
-  const Target target = parse(request.url);
-  if (value(target.query, "watch") == "true") {
+  const Target target = parse(request);
+  if (target.option("watch") == "true") {
     Answer ended = co_await watch(std::move(request), target, scope);
     co_return ended;
   }
@@ -136,209 +231,104 @@ base::Task<FakeApiServer::Answer> FakeApiServer::request(net::HttpRequest reques
 
 net::HttpResponse FakeApiServer::answer(const net::HttpRequest& request, const Target& target) {
   if (request.url.ends_with("/version")) return ok({{"major", "1"}, {"minor", "34+"}, {"gitVersion", "v1.34.2"}});
-  Json body;
-  if (!request.body.empty()) body = Json::parse(request.body);
-  if (request.method == "POST") return create(target, std::move(body));
+  if (target.collection.empty()) return not_modelled(request.url);
+  if (const auto unknown = unknown_option(target.query)) return not_modelled(*unknown);
+  const Kind kind = kind_of(target.collection);
+  const bool known = target.subresource.empty() || (target.subresource == "status" && kind.status) ||
+                     (target.subresource == "scale" && kind.scale);
+  if (!known && (target.subresource == "status" || target.subresource == "scale")) {
+    return status_answer(404, "NotFound", "the server could not find the requested resource");
+  }
+  if (!known) return not_modelled(base::cat("the subresource ", target.subresource));
+  if (request.method != "GET") {
+    Json body = request.body.empty() ? Json::object() : Json::parse(request.body, nullptr, false);
+    if (!body.is_object()) return status_answer(400, "BadRequest", "the body of the request is no object");
+    return write_object(request, target, std::move(body));
+  }
   if (target.key.name.empty()) return list(target);
-  const Collection& collection = collections_[target.collection];
-  const auto found = collection.find(target.key);
-  const auto type = std::find_if(request.headers.begin(), request.headers.end(),
-                                 [](const auto& header) { return header.first == "content-type"; });
-  if (type != request.headers.end() && type->second == "application/apply-patch+yaml") {
-    return apply(target, std::move(body));
+  const Object object = find_object(target.collection, target.key);
+  if (!object) {
+    return status_answer(404, "NotFound",
+                         base::cat(resource_name(target.collection), " \"", target.key.name, "\" not found"));
   }
-  if (found == collection.end()) {
-    return status_answer(404, "NotFound", base::cat(target.collection, " \"", target.key.name, "\" not found"));
-  }
-  if (request.method == "GET") return ok(found->second);
-  if (request.method == "PUT") return update(target, std::move(body));
-  if (request.method == "PATCH") return patch(target, body);
-  if (request.method == "DELETE") return remove(target, body);
-  return status_answer(405, "MethodNotAllowed", "method not allowed");
+  return read(target, *object);
 }
 
-net::HttpResponse FakeApiServer::list(const Target& target) const {
-  std::string after = value(target.query, "continue");
-  uint64_t version = version_;
-  if (!after.empty()) {
-    version = std::stoull(after.substr(0, after.find('|')));
-    if (version < oldest_) return status_answer(410, "Expired", "the provided continue parameter is too old");
-    after = after.substr(after.find('|') + 1);
-  } else if (resource_version_number(value(target.query, "resourceVersion")) > version_) {
-    Json status = Json::parse(status_answer(504, "Timeout", "Too large resource version").body);
-    status["details"]["causes"] = {{{"reason", "ResourceVersionTooLarge"}}};
-    return {504, {}, status.dump()};
+net::HttpResponse FakeApiServer::read(const Target& target, const Json& object) const {
+  if (target.subresource == "scale") {
+    if (kind_of(target.collection).crd != nullptr && find(object, {"spec", "replicas"}) == nullptr) {
+      return status_answer(500, "InternalError", "the spec replicas field \".spec.replicas\" does not exist");
+    }
+    return ok(scale_of(object));
   }
-  const std::string limit_text = value(target.query, "limit");
+  return ok(target.metadata_only ? metadata_of(object) : object);
+}
+
+net::HttpResponse FakeApiServer::list(const Target& target) {
+  const absl::StatusOr<Selection> selection = selection_of(target);
+  if (absl::IsUnimplemented(selection.status())) return not_modelled(selection.status().ToString());
+  if (!selection.ok()) return status_answer(400, "BadRequest", selection.status().ToString());
+  const std::string from = target.option("continue");
+  if (!from.empty()) {
+    const uint64_t version = std::stoull(from.substr(0, from.find('|')));
+    const auto snapshot = snapshots_.find({version, target.collection});
+    if (version < oldest_ || snapshot == snapshots_.end()) {
+      return status_answer(410, "Expired", "the provided continue parameter is too old");
+    }
+    return page(target, *selection, snapshot->second, version, from.substr(from.find('|') + 1));
+  }
+  const uint64_t asked = resource_version_number(target.option("resourceVersion"));
+  if (asked > version_) return too_large_a_version();
+  const std::string match = target.option("resourceVersionMatch");
   // A version and a limit without a match mean exactly that version.
-  const uint64_t exactly = resource_version_number(value(target.query, "resourceVersion"));
-  if (!limit_text.empty() && value(target.query, "resourceVersionMatch").empty() && exactly != 0 && exactly < oldest_) {
+  const bool exact = asked != 0 && (match == "Exact" || (match.empty() && !target.option("limit").empty()));
+  if (exact && asked < oldest_) {
     return status_answer(410, "Expired", "the resourceVersion for the provided list is too old");
   }
-  const size_t limit = limit_text.empty() ? SIZE_MAX : std::stoul(limit_text);
+  if (exact && asked < version_) return not_modelled("a list at a version of the past");
+  return page(target, *selection, collections_[target.collection], version_, "");
+}
+
+net::HttpResponse FakeApiServer::page(const Target& target, const Selection& selection, const Collection& objects,
+                                      uint64_t version, const std::string& after) {
+  const std::string limit_text = target.option("limit");
+  // What is served from the cache is served whole.
+  const bool whole = limit_text.empty() || target.option("resourceVersion") == "0";
+  const size_t limit = whole ? SIZE_MAX : std::stoul(limit_text);
+  const size_t slash = after.find('/');
+  const ObjectKey last =
+      slash == std::string::npos ? ObjectKey{"", after} : ObjectKey{after.substr(0, slash), after.substr(slash + 1)};
   Json items = Json::array();
   Json metadata = {{"resourceVersion", base::cat(version)}};
-  std::string last;
-  const auto collection = collections_.find(target.collection);
-  for (const auto& [key, object] : collection == collections_.end() ? Collection{} : collection->second) {
-    if (key.to_string() <= after || !matches(target, object)) continue;
-    if (items.size() == limit) {
-      metadata["continue"] = base::cat(version, "|", last);
+  std::string seen;
+  for (auto at = after.empty() ? objects.begin() : objects.upper_bound(last); at != objects.end(); ++at) {
+    const Json& object = *at->second;
+    // A full page ends at the next key, whether it would match or not.
+    const bool in_range = selection.ns.empty() || at->first.ns == selection.ns;
+    if (in_range && items.size() == limit) {
+      metadata["continue"] = base::cat(version, "|", seen);
+      snapshots_.try_emplace({version, target.collection}, objects);
+      while (snapshots_.size() > kMaxSnapshots) snapshots_.erase(snapshots_.begin());
       break;
     }
-    items.push_back(object);
-    last = key.to_string();
+    if (!selection.matches(object)) continue;
+    items.push_back(target.metadata_only ? metadata_of(object) : object);
+    seen = at->first.to_string();
   }
-  return ok({{"kind", "List"}, {"metadata", metadata}, {"items", items}});
+  const char* kind = target.metadata_only ? "PartialObjectMetadataList" : "List";
+  return ok({{"kind", kind}, {"apiVersion", "v1"}, {"metadata", metadata}, {"items", items}});
 }
 
-net::HttpResponse FakeApiServer::create(const Target& target, Json object) {
-  const ObjectKey key{target.key.ns, string_at(object, {"metadata", "name"})};
-  if (collections_[target.collection].contains(key)) {
-    return status_answer(409, "AlreadyExists", base::cat(target.collection, " \"", key.name, "\" already exists"));
-  }
-  object.erase("status");
-  return ok(store(target.collection, key, std::move(object)), 201);
+FakeApiServer::Object FakeApiServer::find_object(const std::string& collection, const ObjectKey& key) const {
+  const auto objects = collections_.find(collection);
+  if (objects == collections_.end()) return nullptr;
+  const auto found = objects->second.find(key);
+  return found == objects->second.end() ? nullptr : found->second;
 }
-
-net::HttpResponse FakeApiServer::update(const Target& target, Json object) {
-  const Json& current = collections_[target.collection].at(target.key);
-  if (conflicts(current, object)) {
-    return status_answer(409, "Conflict",
-                         "the object has been modified; please apply your changes to the latest version");
-  }
-  Json next = std::move(object);
-  if (target.subresource == "status") {
-    Json with_status = current;
-    with_status["status"] = next["status"];
-    next = std::move(with_status);
-  } else if (current.contains("status")) {
-    next["status"] = current["status"];
-  }
-  return write(target, std::move(next));
-}
-
-net::HttpResponse FakeApiServer::patch(const Target& target, const Json& patch) {
-  const Json& current = collections_[target.collection].at(target.key);
-  if (conflicts(current, patch)) return status_answer(409, "Conflict", "the object has been modified");
-  Json next = current;
-  next.merge_patch(patch);
-  if (target.subresource == "status") {
-    Json status = next["status"];
-    next = current;
-    next["status"] = std::move(status);
-  }
-  if (target.subresource != "scale") return write(target, std::move(next));
-  const Json stored = Json::parse(write(target, std::move(next)).body);
-  return ok(
-      {{"kind", "Scale"}, {"metadata", stored["metadata"]}, {"spec", {{"replicas", stored["spec"]["replicas"]}}}});
-}
-
-net::HttpResponse FakeApiServer::apply(const Target& target, Json object) {
-  Collection& collection = collections_[target.collection];
-  const auto found = collection.find(target.key);
-  if (found == collection.end() && !target.subresource.empty()) {
-    return status_answer(404, "NotFound", base::cat(target.collection, " \"", target.key.name, "\" not found"));
-  }
-  const std::string uid = string_at(object, {"metadata", "uid"});
-  if (!uid.empty() && found == collection.end()) return status_answer(409, "Conflict", "uid mismatch");
-  if (!uid.empty() && uid != string_at(found->second, {"metadata", "uid"})) return uid_is_immutable();
-  Json next = found == collection.end() ? Json::object() : found->second;
-  // As the real one does: a version is no precondition on an object that is not there.
-  if (found != collection.end() && conflicts(next, object)) {
-    return status_answer(409, "Conflict", "the object has been modified");
-  }
-  object["metadata"].erase("resourceVersion");
-  if (target.subresource == "status") {
-    object = {{"status", object["status"]}};
-  } else {
-    object.erase("status");
-  }
-  Json& before = applied_[base::cat(target.collection, "|", target.key.to_string(), "|",
-                                    value(target.query, "fieldManager"), "|", target.subresource)];
-  remove_dropped(next, before, object);
-  next.merge_patch(object);
-  before = std::move(object);
-  const bool created = found == collection.end();
-  net::HttpResponse response = write(target, std::move(next));
-  if (created) response.status = 201;
-  return response;
-}
-
-net::HttpResponse FakeApiServer::remove(const Target& target, const Json& options) {
-  Json current = collections_[target.collection].at(target.key);
-  const std::string uid = string_at(options, {"preconditions", "uid"});
-  const std::string version = string_at(options, {"preconditions", "resourceVersion"});
-  if ((!uid.empty() && uid != string_at(current, {"metadata", "uid"})) ||
-      (!version.empty() && version != version_of(current))) {
-    return status_answer(409, "Conflict", "Precondition failed");
-  }
-  if (!array_at(current, {"metadata", "finalizers"}).empty()) {
-    current["metadata"]["deletionTimestamp"] = format_time(clock_.now());
-    return write(target, std::move(current));
-  }
-  drop(target.collection, target.key);
-  return ok({{"kind", "Status"}, {"status", "Success"}});
-}
-
-net::HttpResponse FakeApiServer::write(const Target& target, Json next) {
-  const bool leaves =
-      find(next, {"metadata", "deletionTimestamp"}) != nullptr && array_at(next, {"metadata", "finalizers"}).empty();
-  Json stored = store(target.collection, target.key, std::move(next));
-  if (leaves) drop(target.collection, target.key);
-  return ok(stored);
-}
-
-Json FakeApiServer::store(const std::string& collection, const ObjectKey& key, Json next) {
-  Collection& objects = collections_[collection];
-  const auto known = objects.find(key);
-  Json& metadata = next["metadata"];
-  const Json before = known == objects.end() ? Json() : known->second;
-  if (before.is_null()) {
-    metadata["uid"] = base::cat("uid-", next_uid_++);
-    metadata["creationTimestamp"] = format_time(clock_.now());
-    metadata["generation"] = 1;
-  } else {
-    for (const char* field : {"uid", "creationTimestamp", "generation", "resourceVersion"}) {
-      metadata[field] = before["metadata"][field];
-    }
-    if (before == next) return before;
-    if (before.value("spec", Json()) != next.value("spec", Json())) {
-      metadata["generation"] = metadata["generation"].get<int64_t>() + 1;
-    }
-  }
-  metadata["resourceVersion"] = base::cat(++version_);
-  objects[key] = next;
-  announce(collection, before.is_null() ? "ADDED" : "MODIFIED", next);
-  return next;
-}
-
-void FakeApiServer::drop(const std::string& collection, const ObjectKey& key) {
-  Collection& objects = collections_[collection];
-  Json last = objects.at(key);
-  objects.erase(key);
-  last["metadata"]["resourceVersion"] = base::cat(++version_);
-  std::erase_if(applied_, [&](const auto& entry) {
-    return entry.first.starts_with(base::cat(collection, "|", key.to_string(), "|"));
-  });
-  announce(collection, "DELETED", last);
-}
-
-Json FakeApiServer::put(const GroupVersionResource& resource, Json object) {
-  if (!object.contains("kind")) object["kind"] = resource.kind;
-  if (!object.contains("apiVersion")) object["apiVersion"] = resource.api_version();
-  const ObjectKey key{string_at(object, {"metadata", "namespace"}), string_at(object, {"metadata", "name"})};
-  return store(resource.path(""), key, std::move(object));
-}
-
-void FakeApiServer::erase(const GroupVersionResource& resource, const ObjectKey& key) { drop(resource.path(""), key); }
 
 std::optional<Json> FakeApiServer::get(const GroupVersionResource& resource, const ObjectKey& key) const {
-  const auto collection = collections_.find(resource.path(""));
-  if (collection == collections_.end()) return std::nullopt;
-  const auto found = collection->second.find(key);
-  if (found == collection->second.end()) return std::nullopt;
-  return found->second;
+  const Object object = find_object(resource.path(""), key);
+  return object ? std::optional<Json>(*object) : std::nullopt;
 }
 
 size_t FakeApiServer::count(const GroupVersionResource& resource) const {
@@ -350,76 +340,111 @@ std::vector<Json> FakeApiServer::all(const GroupVersionResource& resource) const
   std::vector<Json> objects;
   const auto found = collections_.find(resource.path(""));
   if (found == collections_.end()) return objects;
-  for (const auto& [key, object] : found->second) objects.push_back(object);
+  for (const auto& [key, object] : found->second) objects.push_back(*object);
   return objects;
 }
 
-bool FakeApiServer::matches(const Target& target, const Json& object) {
-  if (!target.key.ns.empty() && string_at(object, {"metadata", "namespace"}) != target.key.ns) return false;
-  const auto labels = strings_at(object, {"metadata", "labels"});
-  for (const std::string& term : split(value(target.query, "labelSelector"), ',')) {
-    const size_t equals = term.find('=');
-    const auto label = labels.find(term.substr(0, equals));
-    if (label == labels.end()) return false;
-    if (equals != std::string::npos && label->second != term.substr(equals + 1)) return false;
+FieldOwners FakeApiServer::owners(const GroupVersionResource& resource, const ObjectKey& key) const {
+  const auto found = owners_.find({resource.path(""), key});
+  return found == owners_.end() ? FieldOwners{} : found->second;
+}
+
+void FakeApiServer::compact() {
+  oldest_ = version_;
+  std::erase_if(history_, [this](const Change& change) { return change.version <= oldest_; });
+  std::erase_if(snapshots_, [this](const auto& snapshot) { return snapshot.first.first < oldest_; });
+}
+
+uint64_t FakeApiServer::open_watch(net::HttpRequest& request, const Target& target, Selection selection) {
+  auto watch = std::make_shared<Watch>();
+  watch->id = next_watch_++;
+  watch->collection = target.collection;
+  watch->selection = std::move(selection);
+  watch->metadata_only = target.metadata_only;
+  watch->bookmarks = target.option("allowWatchBookmarks") == "true";
+  watch->on_chunk = std::move(request.on_chunk);
+  watches_.push_back(watch);
+  const bool initial = target.option("sendInitialEvents") == "true";
+  const uint64_t since = resource_version_number(target.option("resourceVersion"));
+  if (initial || since == 0) {
+    for (const auto& [key, object] : collections_[target.collection]) {
+      if (watch->selection.matches(*object)) send(*watch, "ADDED", *object);
+    }
+  } else {
+    for (const Change& change : history_) {
+      if (change.version > since && change.collection == target.collection) deliver(*watch, change);
+    }
   }
-  const std::string field = value(target.query, "fieldSelector");
-  return field.empty() || field == "metadata.name=" + string_at(object, {"metadata", "name"});
+  if (initial) send_bookmark(*watch, true);
+  const std::string seconds = target.option("timeoutSeconds");
+  if (!seconds.empty()) {
+    watch->timeout = clock_.after(absl::Seconds(std::stoll(seconds)),
+                                  [this, id = watch->id] { end(id, Answer(net::HttpResponse{200, {}, ""})); });
+  }
+  return watch->id;
 }
 
 base::Task<FakeApiServer::Answer> FakeApiServer::watch(net::HttpRequest request, Target target, base::Scope& scope) {
-  const bool initial = value(target.query, "sendInitialEvents") == "true";
-  if (initial && !supports_watch_list) {
+  const bool initial = target.option("sendInitialEvents") == "true";
+  if (initial && (!supports_watch_list || target.option("resourceVersionMatch") != "NotOlderThan")) {
     co_return status_answer(422, "Invalid", "sendInitialEvents is forbidden for watch");
   }
-  const uint64_t since = resource_version_number(value(target.query, "resourceVersion"));
-  if (!initial && since != 0 && since < oldest_) co_return status_answer(410, "Expired", "too old resource version");
-  auto watch = std::make_shared<Watch>();
-  watch->id = next_watch_++;
-  watch->target = target;
-  watch->on_chunk = std::move(request.on_chunk);
-  watches_.push_back(watch);
-  const uint64_t id = watch->id;
-  if (initial || since == 0) {
-    for (const auto& [key, object] : collections_[target.collection]) send(*watch, "ADDED", object);
-  } else {
-    for (const Change& change : history_) {
-      if (change.version > since && change.collection == target.collection) send(*watch, change.type, change.object);
-    }
+  absl::StatusOr<Selection> selection = selection_of(target);
+  if (absl::IsUnimplemented(selection.status())) co_return not_modelled(selection.status().ToString());
+  if (!selection.ok()) co_return status_answer(400, "BadRequest", selection.status().ToString());
+  const uint64_t since = resource_version_number(target.option("resourceVersion"));
+  if (!initial && since != 0 && since < oldest_) {
+    // Not an answer's status: the watch has begun by then.
+    const Json status = Json::parse(status_answer(410, "Expired", "too old resource version").body);
+    request.on_chunk(Json({{"type", "ERROR"}, {"object", status}}).dump() + "\n");
+    co_return net::HttpResponse{200, {}, ""};
   }
-  if (initial) {
-    Json mark = {
-        {"metadata",
-         {{"resourceVersion", base::cat(version_)}, {"annotations", {{"k8s.io/initial-events-end", "true"}}}}}};
-    watch->on_chunk(Json({{"type", "BOOKMARK"}, {"object", mark}}).dump() + "\n");
-  }
-  const std::string seconds = value(target.query, "timeoutSeconds");
-  if (!seconds.empty()) {
-    watch->timeout = clock_.after(absl::Seconds(std::stoll(seconds)),
-                                  [this, id] { end(id, Answer(net::HttpResponse{200, {}, ""})); });
-  }
+  const uint64_t id = open_watch(request, target, *std::move(selection));
+  const auto found = std::find_if(watches_.begin(), watches_.end(), [id](const auto& w) { return w->id == id; });
+  if (found == watches_.end()) co_return absl::CancelledError("the receiver refused");
+  base::Promise<Answer> ended = (*found)->ended;
   auto registration = scope.on_cancel([this, id] { end(id, absl::CancelledError("scope ended")); });
-  base::Promise<Answer> ended = watch->ended;
-  watch.reset();
   Answer answer = co_await ended.wait();
   co_return answer;
 }
 
-void FakeApiServer::announce(const std::string& collection, const std::string& type, const Json& object) {
-  history_.push_back({version_, collection, type, object});
+void FakeApiServer::announce(Change change) {
+  history_.push_back(std::move(change));
+  const Change latest = history_.back();
   const auto open = watches_;
   for (const auto& watch : open) {
-    if (watch->target.collection == collection) send(*watch, type, object);
+    if (watch->collection == latest.collection) deliver(*watch, latest);
+  }
+}
+
+// An object that begins or ceases to match is added or deleted for this watch.
+void FakeApiServer::deliver(Watch& watch, const Change& change) {
+  const bool was_in = change.before && watch.selection.matches(*change.before);
+  const bool is_in = change.type != "DELETED" && watch.selection.matches(*change.object);
+  if (is_in) {
+    send(watch, was_in ? "MODIFIED" : "ADDED", *change.object);
+  } else if (was_in) {
+    Json last = *change.before;
+    last["metadata"]["resourceVersion"] = base::cat(change.version);
+    send(watch, "DELETED", last);
   }
 }
 
 void FakeApiServer::send(Watch& watch, const std::string& type, const Json& object) {
-  if (watch.ended.is_set() || !matches(watch.target, object)) return;
-  const std::string line = Json({{"type", type}, {"object", object}}).dump() + "\n";
+  if (watch.ended.is_set()) return;
+  const std::string line =
+      Json({{"type", type}, {"object", watch.metadata_only ? metadata_of(object) : object}}).dump() + "\n";
   // In two pieces, as a network would.
   const size_t half = line.size() / 2;
   const bool taken = watch.on_chunk(line.substr(0, half));
   if (!taken || !watch.on_chunk(line.substr(half))) end(watch.id, absl::CancelledError("the receiver refused"));
+}
+
+void FakeApiServer::send_bookmark(Watch& watch, bool ends_initial_events) {
+  if (!watch.bookmarks || watch.ended.is_set()) return;
+  Json mark = {{"metadata", {{"resourceVersion", base::cat(version_)}}}};
+  if (ends_initial_events) mark["metadata"]["annotations"]["k8s.io/initial-events-end"] = "true";
+  watch.on_chunk(Json({{"type", "BOOKMARK"}, {"object", mark}}).dump() + "\n");
 }
 
 void FakeApiServer::end(uint64_t id, Answer answer) {
@@ -456,10 +481,7 @@ void FakeApiServer::fail_watches(int code, const std::string& reason) {
 
 void FakeApiServer::bookmark() {
   const auto open = watches_;
-  for (const auto& watch : open) {
-    const Json mark = {{"metadata", {{"resourceVersion", base::cat(version_)}}}};
-    watch->on_chunk(Json({{"type", "BOOKMARK"}, {"object", mark}}).dump() + "\n");
-  }
+  for (const auto& watch : open) send_bookmark(*watch, false);
 }
 
 }  // namespace tidegate::kube

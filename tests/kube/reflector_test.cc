@@ -61,6 +61,12 @@ TEST_F(ReflectorTest, MirrorsACollectionAndFollowsIt) {
 
 TEST_F(ReflectorTest, PagesThroughABigCollection) {
   for (int i = 0; i < 1200; ++i) server_.put(kConfigMaps, make_object("demo", base::cat("m", i)));
+  // What the server has cached comes in one piece: have it ask for the most recent state instead.
+  bool refused = false;
+  server_.intercept = [&](const net::HttpRequest&) -> std::optional<FakeApiServer::Answer> {
+    if (std::exchange(refused, true)) return std::nullopt;
+    return FakeApiServer::Answer(FakeApiServer::status_answer(410, "Expired", "too old"));
+  };
   start();
   expect_in_step();
   EXPECT_EQ(metrics_.requests.at({"list", 200}), 3u);
@@ -160,6 +166,21 @@ TEST_F(ReflectorTest, SelectsByLabelAndForgetsWhatNoLongerMatches) {
   start(options);
   EXPECT_EQ(store_.size(), 1u);
   EXPECT_NE(store_.get({"demo", "a"}), nullptr);
+}
+
+TEST_F(ReflectorTest, AsksForMetadataAloneWhereThatIsEnough) {
+  Json object = make_object("demo", "a");
+  object["data"] = {{"big", "text"}};
+  server_.put(kConfigMaps, object);
+  ReflectorOptions options;
+  options.metadata_only = true;
+  start(options);
+  object["metadata"]["name"] = "b";
+  server_.put(kConfigMaps, object);
+  settle();
+  expect_in_step();
+  EXPECT_EQ(store_.size(), 2u);
+  for (const auto& [key, seen] : store_.list()) EXPECT_TRUE(seen->data.empty()) << key;
 }
 
 TEST_F(ReflectorTest, StreamsItsListWhereTheServerCan) {
