@@ -115,21 +115,40 @@ bool ApiServer::ready(World& world) {
   return false;
 }
 
+absl::StatusOr<net::HttpResponse> ApiServer::ask_etcd(World& world, const std::string& path, const kube::Json& body) {
+  net::HttpRequest request;
+  request.method = "POST";
+  request.url = base::cat(local(etcd_port_), path);
+  request.body = body.dump();
+  absl::StatusOr<net::HttpResponse> answer = world.await(world.http.request(std::move(request), world.scope));
+  if (answer.ok() && answer->status != 200) return absl::InternalError(base::cat("etcd: ", answer->body));
+  return answer;
+}
+
 absl::Status ApiServer::compact(World& world) {
-  const auto post = [&](const std::string& path, const kube::Json& body) {
-    net::HttpRequest request;
-    request.method = "POST";
-    request.url = base::cat(local(etcd_port_), path);
-    request.body = body.dump();
-    return world.await(world.http.request(std::move(request), world.scope));
-  };
-  auto range = post("/v3/kv/range", {{"key", "AA=="}});
-  if (!range.ok()) return range.status();
-  TG_ASSIGN_OR_RETURN(const kube::Json header, kube::parse_json(range->body, "etcd"));
+  TG_ASSIGN_OR_RETURN(const net::HttpResponse range, ask_etcd(world, "/v3/kv/range", {{"key", "AA=="}}));
+  TG_ASSIGN_OR_RETURN(const kube::Json header, kube::parse_json(range.body, "etcd"));
   const std::string revision = kube::string_at(header, {"header", "revision"});
-  auto compacted = post("/v3/kv/compaction", {{"revision", revision}, {"physical", true}});
-  if (!compacted.ok()) return compacted.status();
-  return compacted->status == 200 ? absl::OkStatus() : absl::InternalError(compacted->body);
+  return ask_etcd(world, "/v3/kv/compaction", {{"revision", revision}, {"physical", true}}).status();
+}
+
+absl::Status ApiServer::put_in_etcd(World& world, const std::vector<std::pair<std::string, std::string>>& objects) {
+  constexpr size_t kBatch = 100;  // etcd takes 128
+  for (size_t begin = 0; begin < objects.size(); begin += kBatch) {
+    kube::Json transaction;
+    for (size_t i = begin; i < std::min(objects.size(), begin + kBatch); ++i) {
+      kube::Json put = {{"key", absl::Base64Escape(objects[i].first)},
+                        {"value", absl::Base64Escape(objects[i].second)}};
+      transaction["success"].push_back({{"requestPut", std::move(put)}});
+    }
+    TG_RETURN_IF_ERROR(ask_etcd(world, "/v3/kv/txn", transaction).status());
+  }
+  return absl::OkStatus();
+}
+
+void ApiServer::set_second_token(const std::string& token) {
+  write_file(directory_ / "tokens.csv", base::cat(kToken, ",conformance,conformance,\"system:masters\"\n", token,
+                                                  ",second,second,\"system:masters\"\n"));
 }
 
 kube::ClientConfig ApiServer::config() const {

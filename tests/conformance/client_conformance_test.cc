@@ -3,8 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/strings.h"
-#include "conformance/api_server.h"
-#include "kube/client.h"
+#include "conformance/fixture.h"
 #include "kube/errors.h"
 #include "kube/event_recorder.h"
 #include "kube/expectations.h"
@@ -23,98 +22,6 @@ namespace resources = kube::resources;
 
 const kube::GroupVersionResource& kConfigMaps = resources::config_maps();
 const kube::GroupVersionResource& kDeployments = resources::deployments();
-
-// One server for all tests: it takes seconds to start.
-class ServerEnvironment : public ::testing::Environment {
- public:
-  void SetUp() override {
-    world = std::make_unique<World>();
-    server = std::make_unique<ApiServer>();
-    const absl::Status started = server->start(*world);
-    ASSERT_TRUE(started.ok()) << started;
-  }
-  void TearDown() override {
-    server.reset();
-    world.reset();
-  }
-  static inline std::unique_ptr<World> world;
-  static inline std::unique_ptr<ApiServer> server;
-};
-const auto* const kEnvironment = ::testing::AddGlobalTestEnvironment(new ServerEnvironment);
-
-// Lets a test cut the network of one client.
-class Gate : public net::HttpClient {
- public:
-  explicit Gate(net::HttpClient& behind) : behind_(behind) { cuts_.push_back(std::make_unique<base::Scope>()); }
-
-  base::Task<absl::StatusOr<net::HttpResponse>> request(net::HttpRequest request, base::Scope& scope) override {
-    if (shut_) co_return absl::UnavailableError("the test has cut this connection");
-    base::Scope child(scope);
-    auto registration = cuts_.back()->on_cancel([&child] { child.cancel(); });
-    absl::StatusOr<net::HttpResponse> answer = co_await behind_.request(std::move(request), child);
-    if (shut_ && !answer.ok()) co_return absl::UnavailableError("the test has cut this connection");
-    co_return answer;
-  }
-  void shut() {
-    shut_ = true;
-    // Kept: requests that end now still take back their registration.
-    cuts_.push_back(std::make_unique<base::Scope>());
-    cuts_[cuts_.size() - 2]->cancel();
-  }
-  void open() { shut_ = false; }
-
- private:
-  net::HttpClient& behind_;
-  std::vector<std::unique_ptr<base::Scope>> cuts_;
-  bool shut_ = false;
-};
-
-class Conformance : public ::testing::Test {
- protected:
-  void SetUp() override {
-    // A namespace for each test.
-    static int number = 0;
-    ns_ = base::cat("test-", ++number);
-    Json object;
-    object["metadata"]["name"] = ns_;
-    auto created = world_.await(client_.create(resources::namespaces(), object, scope_));
-    ASSERT_TRUE(created.ok()) << created.status();
-  }
-  void TearDown() override {
-    scope_.cancel();
-    world_.until([] { return false; }, absl::Milliseconds(50));
-  }
-
-  Json config_map(const std::string& name, const std::string& value = "x") const {
-    Json object;
-    object["metadata"] = {{"namespace", ns_}, {"name", name}};
-    object["data"] = {{"value", value}};
-    return object;
-  }
-  Json deployment(const std::string& name, int replicas) const {
-    Json object;
-    object["metadata"] = {{"namespace", ns_}, {"name", name}};
-    const Json labels = {{"app", name}};
-    Json& spec = object["spec"];
-    spec["replicas"] = replicas;
-    spec["selector"]["matchLabels"] = labels;
-    spec["template"]["metadata"]["labels"] = labels;
-    Json container = {{"name", "c"}, {"image", "none"}};
-    spec["template"]["spec"]["containers"].push_back(std::move(container));
-    return object;
-  }
-  static std::string version(const Json& object) { return string_at(object, {"metadata", "resourceVersion"}); }
-  static std::string uid(const Json& object) { return string_at(object, {"metadata", "uid"}); }
-
-  World& world_ = *ServerEnvironment::world;
-  ApiServer& server_ = *ServerEnvironment::server;
-  Gate gate_{world_.http};
-  kube::ClientMetrics metrics_;
-  kube::Client client_{world_.http, server_.config()};
-  kube::Client gated_{gate_, server_.config(), &metrics_};
-  base::Scope scope_;
-  std::string ns_;
-};
 
 TEST_F(Conformance, AppliesChangesAndDropsFieldsAsTheirOwner) {
   Json first = config_map("a");

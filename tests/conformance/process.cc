@@ -48,6 +48,9 @@ void Process::kill() {
   pid_ = -1;
 }
 
+void Process::pause() { ::kill(pid_, SIGSTOP); }
+void Process::resume() { ::kill(pid_, SIGCONT); }
+
 bool Process::running() {
   if (pid_ <= 0) return false;
   if (::waitpid(pid_, nullptr, WNOHANG) == 0) return true;

@@ -20,6 +20,9 @@ class Process {
   // SIGKILL, and waits for it. Nothing when it does not run.
   void kill();
   bool running();
+  // SIGSTOP and SIGCONT: it lives, its kernel answers, nobody reads.
+  void pause();
+  void resume();
 
  private:
   int pid_ = -1;
