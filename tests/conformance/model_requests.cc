@@ -189,6 +189,7 @@ ModelRequest RequestGenerator::apply() {
 
 ModelRequest RequestGenerator::write_status() {
   ModelRequest request = of_object("PATCH");
+  request.resource = modelled_resources()[1 + pick(2)];
   request.subresource = "status";
   request.body["status"] = status_of(request);
   request.version = any_reference();
@@ -208,11 +209,13 @@ ModelRequest RequestGenerator::write_status() {
 
 ModelRequest RequestGenerator::scale() {
   ModelRequest request = of_object(chance(30) ? "GET" : "PATCH");
+  request.resource = modelled_resources()[1 + pick(2)];
   request.subresource = "scale";
   if (request.method == "GET") return request;
   request.content_type = kMergePatch;
   request.query = "?fieldManager=scaler";
-  request.body["spec"]["replicas"] = chance(10) ? -1 : static_cast<int>(pick(5));
+  // Never what it is already: see the model's header.
+  request.body["spec"]["replicas"] = chance(10) ? -1 : 10 + ++scales_;
   request.version = any_reference();
   return request;
 }

@@ -63,6 +63,7 @@ class RequestGenerator {
 
   base::SeededRandom random_;
   std::string ns_;
+  int scales_ = 0;
 };
 
 }  // namespace tidegate::conformance

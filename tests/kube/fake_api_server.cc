@@ -160,7 +160,10 @@ FakeApiServer::Kind FakeApiServer::kind_of(const std::string& collection) const 
     kind.scale = crd->second.has_scale();
   }
   const bool built_in = parts[0] == "api" || kBuiltInGroups.contains(parts[1]);
-  if (!built_in) return kind;
+  if (!built_in) {
+    kind.unconditional_update = false;
+    return kind;
+  }
   const std::string& name = parts.back();
   kind.status = !kPlain.contains(name);
   kind.generation = kind.status && !kWithoutGeneration.contains(name);
@@ -304,7 +307,9 @@ net::HttpResponse FakeApiServer::page(const Target& target, const Selection& sel
   for (auto at = after.empty() ? objects.begin() : objects.upper_bound(last); at != objects.end(); ++at) {
     const Json& object = *at->second;
     // A full page ends at the next key, whether it would match or not.
-    const bool in_range = selection.ns.empty() || at->first.ns == selection.ns;
+    const bool one = std::any_of(selection.fields.begin(), selection.fields.end(),
+                                 [](const auto& field) { return field.first == "metadata.name"; });
+    const bool in_range = !one && (selection.ns.empty() || at->first.ns == selection.ns);
     if (in_range && items.size() == limit) {
       metadata["continue"] = base::cat(version, "|", seen);
       snapshots_.try_emplace({version, target.collection}, objects);

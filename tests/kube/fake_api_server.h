@@ -12,9 +12,9 @@
 //
 // Not modelled: namespaces that must exist, authentication and authorization, defaults and validation of the built-in
 // kinds (but for a Deployment's replicas, images and port names), admission, metadata.managedFields in answers, garbage
-// collection (its finalizers are set; nobody takes them off), the grace period of pods (they leave at once), CEL rules.
-// Everything else that is asked of it (other patch types, dry run, generateName, deleting a collection, …) is answered
-// 501, which no caller takes for success.
+// collection (its finalizers are set; nobody takes them off), the grace period of pods (they leave at once), CEL rules,
+// what a scale that changes nothing does to owners. Everything else that is asked of it (other patch types, dry run,
+// generateName, deleting a collection, …) is answered 501, which no caller takes for success.
 //
 // It answers in the next turn of the loop, so that callers meet real interleavings.
 #include <absl/status/statusor.h>
@@ -165,6 +165,7 @@ class FakeApiServer : public net::HttpClient {
   std::optional<net::HttpResponse> refuse(const Target& target, const Json& current, const Json& next) const;
   static FieldOwner writer_of(const Target& target, bool applies);
 
+  Json with_system_fields(const Kind& kind, const Json& before, Json next) const;
   Json store(const std::string& collection, const ObjectKey& key, Json next, FieldOwners owners);
   void drop(const std::string& collection, const ObjectKey& key);
   Object find_object(const std::string& collection, const ObjectKey& key) const;

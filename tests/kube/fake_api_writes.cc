@@ -13,6 +13,7 @@ namespace {
 
 constexpr const char* kForeground = "foregroundDeletion";
 constexpr const char* kOrphan = "orphan";
+constexpr const char* kReplicasField = "f:spec/f:replicas/";
 
 net::HttpResponse ok(const Json& body, int code = 200) { return {code, {}, body.dump()}; }
 
@@ -62,6 +63,18 @@ net::HttpResponse manager_conflict(const std::vector<FieldConflict>& conflicts) 
 std::set<std::string> finalizers_of(const Json& object) {
   std::set<std::string> finalizers;
   for (const Json& finalizer : array_at(object, {"metadata", "finalizers"})) finalizers.insert(finalizer);
+  return finalizers;
+}
+
+// A policy that is named replaces what an earlier deletion asked for.
+Json finalizers_after_deletion(const Json& object, const std::string& policy) {
+  Json finalizers = Json::array();
+  for (const Json& finalizer : array_at(object, {"metadata", "finalizers"})) {
+    const bool of_policy = finalizer == kForeground || finalizer == kOrphan;
+    if (policy.empty() || !of_policy) finalizers.push_back(finalizer);
+  }
+  if (policy == "Foreground") finalizers.push_back(kForeground);
+  if (policy == "Orphan") finalizers.push_back(kOrphan);
   return finalizers;
 }
 
@@ -178,11 +191,11 @@ net::HttpResponse FakeApiServer::update(const Target& target, Json object) {
     return status_answer(400, "BadRequest", "the name of the object does not match the name on the URL");
   }
   const Kind kind = kind_of(target.collection);
-  if (version_of(object).empty() && !kind.unconditional_update) {
-    return invalid(target.collection, target.key.name, "metadata.resourceVersion", "must be specified for an update");
-  }
   if (!uid_of(object).empty() && uid_of(object) != uid_of(current)) {
     return conflict(target.collection, target.key.name, "Precondition failed: UID in precondition");
+  }
+  if (version_of(object).empty() && !kind.unconditional_update) {
+    return invalid(target.collection, target.key.name, "metadata.resourceVersion", "must be specified for an update");
   }
   if (auto refused = refuse(target, current, object)) return *std::move(refused);
   Json next = target.subresource == "status" ? current : object;
@@ -216,16 +229,21 @@ net::HttpResponse FakeApiServer::patch(const Target& target, const Json& patch) 
 
 // `patch`: a merge patch of the Scale, or a whole one.
 net::HttpResponse FakeApiServer::patch_scale(const Target& target, const Json& current, const Json& patch) {
-  if (!version_of(patch).empty() && version_of(patch) != version_of(current)) {
+  const int64_t replicas = int_at(patch, {"spec", "replicas"}, int_at(current, {"spec", "replicas"}));
+  const bool stale = !version_of(patch).empty() && version_of(patch) != version_of(current);
+  // The built-in kinds look at the number first, the others at the version.
+  if (stale && (replicas >= 0 || kind_of(target.collection).crd != nullptr)) {
     return conflict(target.collection, target.key.name, kModified);
   }
-  net::HttpResponse before = read(target, current);
-  if (before.status != 200) return before;
-  const int64_t replicas = int_at(patch, {"spec", "replicas"}, int_at(current, {"spec", "replicas"}));
   if (replicas < 0) return invalid(target.collection, target.key.name, "spec.replicas", "must be at least 0");
   Json next = current;
   next["spec"]["replicas"] = replicas;
-  const net::HttpResponse answer = write(target, std::move(next), writer_of(target, false));
+  FieldOwners owners = owners_[{target.collection, target.key}];
+  // A scaler is tracked only where somebody was before.
+  const bool tracked = std::any_of(owners.begin(), owners.end(),
+                                   [](const FieldOwner& owner) { return owner.fields.contains(kReplicasField); });
+  const net::HttpResponse answer = tracked ? write(target, std::move(next), writer_of(target, false))
+                                           : admit(target, std::move(next), std::move(owners));
   return answer.status == 200 ? read(target, Json::parse(answer.body)) : answer;
 }
 
@@ -262,8 +280,18 @@ net::HttpResponse FakeApiServer::apply(const Target& target, Json object) {
   } else if (kind.status) {
     config.erase("status");
   }
-  absl::StatusOr<Applied> applied = apply_fields(*kind.merge, live, owners_[{target.collection, target.key}], config,
-                                                 who, target.option("force") == "true");
+  FieldOwners owners = owners_[{target.collection, target.key}];
+  if (found && owners.empty()) {
+    Json before = target.subresource == "status" ? Json{{"status", live.value("status", Json::object())}} : live;
+    if (target.subresource.empty() && kind.status) before.erase("status");
+    owners = owners_after_write(*kind.merge, Json::object(), before, {},
+                                {"before-first-apply", false, target.subresource, {}});
+    if (is_leaving(live) && !owners.empty()) {
+      owners.front().fields.insert({"f:metadata/f:deletionTimestamp/", "f:metadata/f:deletionGracePeriodSeconds/"});
+    }
+  }
+  absl::StatusOr<Applied> applied =
+      apply_fields(*kind.merge, live, owners, config, who, target.option("force") == "true");
   if (!applied.ok()) return not_modelled(applied.status().ToString());
   if (!applied->conflicts.empty()) return manager_conflict(applied->conflicts);
   if (other_uid) return invalid(target.collection, target.key.name, "metadata.uid", "field is immutable");
@@ -283,20 +311,16 @@ net::HttpResponse FakeApiServer::remove(const Target& target, const Json& option
   if ((!uid.empty() && uid != uid_of(current)) || (!version.empty() && version != version_of(current))) {
     return conflict(target.collection, target.key.name, "Precondition failed");
   }
-  std::set<std::string> finalizers = finalizers_of(current);
-  const std::string policy = string_at(options, {"propagationPolicy"});
-  if (!policy.empty()) {
-    finalizers.erase(kForeground);
-    finalizers.erase(kOrphan);
-  }
-  if (policy == "Foreground") finalizers.insert(kForeground);
-  if (policy == "Orphan") finalizers.insert(kOrphan);
+  const Json finalizers = finalizers_after_deletion(current, string_at(options, {"propagationPolicy"}));
   if (finalizers.empty()) {
+    // When an earlier deletion had asked for finalizers, the real server no longer knows the version by now.
+    const bool had_some = !finalizers_of(current).empty();
+    if (had_some && !version.empty()) return conflict(target.collection, target.key.name, "Precondition failed");
     drop(target.collection, target.key);
     return ok({{"kind", "Status"}, {"apiVersion", "v1"}, {"status", "Success"}});
   }
   Json& metadata = current["metadata"];
-  if (finalizers != finalizers_of(current)) metadata["finalizers"] = finalizers;
+  metadata["finalizers"] = finalizers;
   if (!is_leaving(current)) {
     metadata["deletionTimestamp"] = format_time(clock_.now());
     metadata["deletionGracePeriodSeconds"] = 0;
@@ -310,8 +334,11 @@ net::HttpResponse FakeApiServer::write(const Target& target, Json next, const Fi
   const Object found = find_object(target.collection, target.key);
   const Kind kind = kind_of(target.collection);
   next = completed(kind, std::move(next));
-  FieldOwners owners = owners_after_write(*kind.merge, found ? *found : Json::object(), next,
-                                          owners_[{target.collection, target.key}], who);
+  FieldOwners owners = owners_[{target.collection, target.key}];
+  // An object that nobody owns anything of stays so until it is applied.
+  if (!found || !owners.empty()) {
+    owners = owners_after_write(*kind.merge, found ? *found : Json::object(), next, std::move(owners), who);
+  }
   return admit(target, std::move(next), std::move(owners));
 }
 
@@ -320,6 +347,9 @@ Json FakeApiServer::completed(const Kind& kind, Json object) {
   if (kind.crd != nullptr) object = kind.crd->completed(std::move(object));
   if (kind.deployment && object.contains("spec") && !object["spec"].contains("replicas"))
     object["spec"]["replicas"] = 1;
+  for (const char* field : {"data", "binaryData"}) {
+    if (kind.crd == nullptr && object.contains(field) && object[field].empty()) object.erase(field);
+  }
   for (const char* field : {"labels", "annotations", "finalizers", "ownerReferences"}) {
     Json& metadata = object["metadata"];
     if (metadata.contains(field) && metadata[field].empty()) metadata.erase(field);
@@ -344,36 +374,47 @@ net::HttpResponse FakeApiServer::admit(const Target& target, Json next, FieldOwn
   if (auto refused = check_valid(target, next)) return *std::move(refused);
   const Object found = find_object(target.collection, target.key);
   if (found && is_leaving(*found) && finalizers_of(next).empty()) {
+    next = with_system_fields(kind_of(target.collection), *found, std::move(next));
     drop(target.collection, target.key);
     return ok(next);
   }
   return ok(store(target.collection, target.key, std::move(next), std::move(owners)));
 }
 
+// `next` with the parts of metadata that only the server writes.
+Json FakeApiServer::with_system_fields(const Kind& kind, const Json& before, Json next) const {
+  Json& metadata = next["metadata"];
+  const Json& known = before["metadata"];
+  metadata.erase("managedFields");
+  for (const char* field : {"uid", "creationTimestamp", "resourceVersion"}) metadata[field] = known[field];
+  // Its deletion counts as one, and has been counted by then.
+  const bool deleted_now = is_leaving(next) && !is_leaving(before);
+  if (!deleted_now) metadata["generation"] = known.value("generation", Json());
+  for (const char* field : {"deletionTimestamp", "deletionGracePeriodSeconds"}) {
+    if (known.contains(field)) metadata[field] = known[field];
+  }
+  if (metadata["generation"].is_null()) {
+    metadata.erase("generation");
+  } else if (counted_part(before, kind.deployment) != counted_part(next, kind.deployment)) {
+    metadata["generation"] = metadata["generation"].get<int64_t>() + 1;
+  }
+  return next;
+}
+
 Json FakeApiServer::store(const std::string& collection, const ObjectKey& key, Json next, FieldOwners owners) {
   const Kind kind = kind_of(collection);
   const Object before = find_object(collection, key);
+  if (before) {
+    next = with_system_fields(kind, *before, std::move(next));
+    if (*before == next && owners_[{collection, key}] == owners) return *before;
+  }
   Json& metadata = next["metadata"];
-  metadata.erase("managedFields");
   if (!before) {
+    metadata.erase("managedFields");
     metadata["uid"] = base::cat("uid-", next_uid_++);
     metadata["creationTimestamp"] = format_time(clock_.now());
     metadata.erase("generation");
     if (kind.generation) metadata["generation"] = 1;
-  } else {
-    const Json& known = (*before)["metadata"];
-    for (const char* field : {"uid", "creationTimestamp", "resourceVersion"}) metadata[field] = known[field];
-    if (!is_leaving(next)) metadata["generation"] = known.value("generation", Json());
-    for (const char* field : {"deletionTimestamp", "deletionGracePeriodSeconds"}) {
-      if (known.contains(field)) metadata[field] = known[field];
-    }
-    if (is_leaving(*before)) metadata["generation"] = known.value("generation", Json());
-    if (metadata["generation"].is_null()) metadata.erase("generation");
-    if (*before == next && owners_[{collection, key}] == owners) return *before;
-    if (metadata.contains("generation") &&
-        counted_part(*before, kind.deployment) != counted_part(next, kind.deployment)) {
-      metadata["generation"] = metadata["generation"].get<int64_t>() + 1;
-    }
   }
   metadata["resourceVersion"] = base::cat(++version_);
   const auto object = std::make_shared<const Json>(next);

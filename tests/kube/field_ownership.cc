@@ -271,12 +271,9 @@ FieldOwner& entry_of(FieldOwners& owners, const FieldOwner& who) {
   return owners.back();
 }
 
-// What an applier leaves out stays only if another applier has it: ordinary writers do not hold fields back.
-FieldSet applied_by_any(const FieldOwners& owners) {
+FieldSet all_owned(const FieldOwners& owners) {
   FieldSet all;
-  for (const FieldOwner& owner : owners) {
-    if (owner.applies) all.insert(owner.fields.begin(), owner.fields.end());
-  }
+  for (const FieldOwner& owner : owners) all.insert(owner.fields.begin(), owner.fields.end());
   return all;
 }
 
@@ -297,7 +294,7 @@ absl::StatusOr<Applied> apply_fields(const MergeSchema& schema, const Json& live
   Applied applied{merge(schema, live, config, ""), owners, {}};
   FieldOwner& own = entry_of(applied.owners, who);
   const FieldSet last = std::exchange(own.fields, fields_of(leaves_of(schema, config, Containers::kNo)));
-  FieldSet gone = without(with_ancestors(last), with_ancestors(applied_by_any(applied.owners)));
+  FieldSet gone = without(with_ancestors(last), with_ancestors(all_owned(applied.owners)));
   gone.erase(kMetadata);
   applied.object = prune(schema, applied.object, "", "", gone);
 

@@ -70,11 +70,11 @@ TEST_F(FieldOwnershipTest, AWriterTakesWhatItChanges) {
   EXPECT_EQ(live_, json(R"({"data": {"x": "2", "y": "1"}})"));
 }
 
-TEST_F(FieldOwnershipTest, AWriterHoldsNothingBackThatItsApplierLeavesOut) {
+TEST_F(FieldOwnershipTest, WhatAWriterOwnsToStaysWhenAnApplierLeavesItOut) {
   write("w", R"({"data": {"x": "1"}})");
   apply("a", R"({"data": {"x": "1", "y": "1"}})");
-  apply("a", R"({"data": {"y": "1"}})");
-  EXPECT_EQ(live_, json(R"({"data": {"y": "1"}})"));
+  apply("a", R"({})");
+  EXPECT_EQ(live_, json(R"({"data": {"x": "1"}})"));
 }
 
 TEST_F(FieldOwnershipTest, ListsAreMergedByTheirKeysAndKeepTheirOrder) {
