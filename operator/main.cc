@@ -78,9 +78,9 @@ int run(const Options& options) {
   net::CurlHttpClient api_server_http(loop.context(), clock);
   net::ThreadedHttpClient other_http(loop);
   const std::string identity = identity_of(options, random);
-  Process process(
-      {loop, clock, random, api_server_http, other_http, *std::move(api_server), identity, servers_on(webhook_thread)},
-      options);
+  Process process({loop, clock, random, api_server_http, other_http, *std::move(api_server), identity,
+                   xds::Server::start, servers_on(webhook_thread)},
+                  options);
 
   net::RestServerOptions management;
   management.address = options.listen_address;

@@ -276,7 +276,7 @@ void Process::new_identity(const net::TlsIdentity& identity) {
   server.client_identity = kGatewayIdentity;
   // On one of gRPC's threads.
   server.on_change = [this] { environment_.loop.post([this] { gateways_changed(); }); };
-  absl::StatusOr<std::unique_ptr<xds::Server>> started = xds::Server::start(std::move(server), identity);
+  absl::StatusOr<std::unique_ptr<xds::Server>> started = environment_.make_xds_server(std::move(server), identity);
   if (started.ok()) {
     xds_ = *std::move(started);
   } else {

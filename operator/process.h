@@ -8,6 +8,7 @@
 //   every replica:  stores · publisher (xDS) · webhook · own certificate · events · management pages
 //   the leader:     resolver · scraper · reconciler · the gateways' certificate · the webhook's caBundle
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
 #include <functional>
 #include <list>
@@ -46,6 +47,9 @@
 
 namespace tidegate::operator_ {
 
+using MakeXdsServer =
+    std::function<absl::StatusOr<std::unique_ptr<xds::Server>>(xds::ServerOptions, const net::TlsIdentity&)>;
+
 // What touches the world. Everything must outlive the Process.
 struct Environment {
   base::Loop& loop;
@@ -54,8 +58,9 @@ struct Environment {
   net::HttpClient& api_server_http;
   net::HttpClient& other_http;  // stores that users name, and gateways
   kube::ClientConfig api_server;
-  std::string identity;       // unique among the replicas and their lives
-  ServerFactory listen = {};  // for the webhook; empty: there is none
+  std::string identity;           // unique among the replicas and their lives
+  MakeXdsServer make_xds_server;  // xds::Server::start, or what stands in for it
+  ServerFactory listen = {};      // for the webhook; empty: there is none
 };
 
 class Process {

@@ -181,10 +181,10 @@ void OperatorWorld::start_operator() {
   auto replica = std::make_unique<Replica>();
   replica->line = std::make_unique<ApiServerLine>(api_server);
   replica->scope = std::make_unique<base::Scope>();
-  replica->process =
-      std::make_unique<Process>(Environment{loop, clock, random, *replica->line, network, config,
-                                            base::cat("life-", ++lives_), webhook_servers(replica->webhook)},
-                                options);
+  replica->process = std::make_unique<Process>(
+      Environment{loop, clock, random, *replica->line, network, config, base::cat("life-", ++lives_),
+                  xds::Server::start, webhook_servers(replica->webhook)},
+      options);
   replica->running = true;
   loop.spawn(run_to_its_end(*replica->process, *replica->scope, replica->running));
   replicas_.push_back(std::move(replica));
