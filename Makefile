@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build build-release images cluster cluster-down kubeconfig demo demo-down test test-unit test-tools \
-  test-lint test-e2e lint lint-tidy format bench clean purge
+  test-lint test-e2e sim mutants lint lint-tidy format bench clean purge
 
 CACHE := $(or $(TIDEGATE_CACHE),$(HOME)/.cache/tidegate)
 JOBS := $(shell nproc)
@@ -54,6 +54,13 @@ test-unit: setup ## GoogleTest and the model server's clients, in build/release
 
 test-e2e: setup ## pytest on the cluster, which is started and stopped when it is not up already
 	@tools/run-tests e2e
+
+sim: setup ## simulate the operator in a made-up cluster: SEED=7 repeats one, SEEDS=1..1000 runs many, HOURS=8 goes on
+	@tools/compile release sim
+	@build/release/tests/sim/sim $(if $(SEED),--seed $(SEED),$(if $(SEEDS),--seeds $(SEEDS))) $(if $(HOURS),--hours $(HOURS)) $(SIM_FLAGS)
+
+mutants: setup ## put known bugs into a copy of the operator, one at a time; the simulation has to find each
+	@tests/sim/mutants/run $(MUTANTS)
 
 lint: test-lint ## the same as test-lint
 

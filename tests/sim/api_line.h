@@ -1,0 +1,132 @@
+#pragma once
+// One replica's way to the API server. Requests and answers take time, may get lost, may arrive long after the replica
+// has given them up; a watch brings its events in order, late, or not for a while.
+//
+//   replica's loop ── request ──► latency, faults ──► FakeApiServer (the world's loop) ── answer ──► replica's loop
+#include <absl/time/time.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/loop.h"
+#include "kube/fake_api_server.h"
+#include "sim/context.h"
+
+namespace tidegate::sim {
+
+class ApiLine;
+
+// The oldest state of the world that a request may rest on. Requests that a replica sends for one object at the very
+// instant at which its last one for that object was answered belong to the same round: they rest on what the first did.
+struct Round {
+  absl::Time pods;      // its view of serving pods
+  absl::Time gateways;  // of gateway pods
+};
+
+enum class CrashPoint { kNone, kBeforeWrite, kAfterWrite };
+
+// One request on its way.
+struct Exchange {
+  uint64_t id = 0;
+  ApiLine* line = nullptr;  // null: the replica has given it up, or is no more
+  std::string replica;      // its identity in the lease
+  net::HttpRequest request;
+  std::string object;  // "<namespace>/<name>" of the ModelDeployment it is about; empty: none
+  bool is_write = false;
+  bool is_watch = false;
+  absl::Time sent;
+  std::string holder_when_sent;  // of the lease
+  Round round;
+  CrashPoint crash = CrashPoint::kNone;
+
+  base::Promise<kube::FakeApiServer::Answer> done;
+  base::Scope server_scope;
+  std::function<bool(std::string_view)> forward;  // of a watch: what the server calls
+  // Of a watch: sent by the server and not there yet.
+  std::deque<absl::Time> under_way;
+  absl::Time last_arrival;
+  bool dead = false;    // its connection is gone; the replica will notice
+  bool closed = false;  // the server has ended it; what was sent before still arrives
+};
+
+// What the server has at hand at this moment, by the id that the request carries.
+struct Exchanges {
+  uint64_t next_id = 1;
+  std::map<uint64_t, std::shared_ptr<Exchange>> at_server;
+
+  // Null: the request is none of a replica's.
+  std::shared_ptr<Exchange> find(const net::HttpRequest& request) const;
+};
+
+// What the network does to this replica at present.
+struct LineFaults {
+  bool cut = false;
+  double lose_request = 0;
+  double lose_answer = 0;
+  double delay_long = 0;                           // a request is under way for up to 40 s
+  absl::Time frozen_until = absl::InfinitePast();  // watches bring nothing
+  std::string frozen;                              // of this collection; empty: of all
+};
+
+class ApiLine : public net::HttpClient {
+ public:
+  struct Server {
+    kube::FakeApiServer& api;
+    base::Loop& loop;
+    Exchanges& exchanges;
+    std::function<std::string()> lease_holder;
+  };
+  ApiLine(Context& context, Server server, base::Loop& loop, base::Clock& clock, std::string replica)
+      : context_(context), server_(std::move(server)), loop_(loop), clock_(clock), replica_(std::move(replica)) {}
+
+  base::Task<absl::StatusOr<net::HttpResponse>> request(net::HttpRequest request, base::Scope& scope) override;
+
+  const std::string& replica() const { return replica_; }
+  LineFaults faults;
+  // The next write of the replica ends its process, before or after it takes effect.
+  CrashPoint crash_at_next_write = CrashPoint::kNone;
+  // The connections of all watches break, or the server ends them with an ERROR event of this code.
+  void break_watches();
+  void fail_watches(int code, const std::string& reason);
+  void cut(bool cut);
+  // The process is no more: everything that it still asks for fails at once. What is on the wire may still arrive.
+  void die();
+
+ private:
+  using Pointer = std::shared_ptr<Exchange>;
+  Pointer begin(net::HttpRequest request);
+  void send(const Pointer& exchange);
+  void arrive(const Pointer& exchange);
+  void answer(const Pointer& exchange, kube::FakeApiServer::Answer answer);
+  void deliver_chunk(const Pointer& exchange, std::string bytes);
+  void fail_after(const Pointer& exchange, absl::Duration delay, const std::string& why);
+  void finish(const Pointer& exchange);
+  absl::Duration latency();
+  absl::Time view_of(const std::string& collection) const;
+  Round round_of(const Exchange& exchange) const;
+
+  static base::Task<void> serve(kube::FakeApiServer& api, Exchanges& exchanges, Pointer exchange);
+
+  Context& context_;
+  Server server_;
+  base::Loop& loop_;
+  base::Clock& clock_;
+  const std::string replica_;
+  bool dead_ = false;
+  std::vector<Pointer> open_;
+  std::map<std::string, absl::Time> watch_ended_;  // by collection
+  struct Ended {
+    absl::Time at;
+    Round round;
+  };
+  std::map<std::string, Ended> last_ended_;  // by object
+};
+
+}  // namespace tidegate::sim

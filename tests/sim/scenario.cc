@@ -1,0 +1,483 @@
+#include "sim/scenario.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "api/fields.h"
+#include "api/json_visitors.h"
+#include "base/strings.h"
+#include "operator/stores.h"
+
+namespace tidegate::sim {
+namespace {
+
+using base::cat;
+using kube::Json;
+
+WorldOptions draw_world(base::Random& random) {
+  WorldOptions options;
+  options.replicas = 2 + static_cast<int>(random.next() % 2);
+  options.gateways = 2 + static_cast<int>(random.next() % 2);
+  options.largest_skew = random.next() % 2 == 0 ? absl::ZeroDuration() : absl::Seconds(2);
+  options.watch_list = random.next() % 4 != 0;
+  return options;
+}
+
+FaultLevel draw_level(base::Random& random) {
+  const double draw = random.uniform();
+  return draw < 0.15 ? FaultLevel::kNone : draw < 0.5 ? FaultLevel::kSome : FaultLevel::kMany;
+}
+
+Json step(int weight) { return {{"weight", weight}}; }
+
+std::string condition_reason(const api::ModelDeployment& model, const char* type) {
+  for (const api::Condition& condition : model.status.conditions) {
+    if (condition.type == type) return condition.reason;
+  }
+  return "";
+}
+
+}  // namespace
+
+Scenario::Scenario(uint64_t seed) {
+  base::SeededRandom draw(seed * 2 + 1);
+  level_ = draw_level(draw);
+  WorldOptions options = draw_world(draw);
+  options.calm = level_ == FaultLevel::kNone;
+  world_ = std::make_unique<World>(seed, options);
+  make_versions();
+  make_object("digits");
+  if (world_->context.chance(0.4)) make_object("letters");
+}
+
+void Scenario::make_versions() {
+  world_->kubelet->behaviours = {{"1", {}},
+                                 {"2", {}},
+                                 {"3", {.errors = 0.3}},
+                                 {"4", {.milliseconds = 40}},
+                                 {"5", {.fails_to_load = true}},
+                                 {"6", {.crashes = true}},
+                                 {"7", {.milliseconds = 6}},
+                                 {"8", {.load = absl::Seconds(40)}}};
+}
+
+void Scenario::make_object(const std::string& name) {
+  Object object;
+  object.key = {"demo", name};
+  for (const auto& [version, behaviour] : world_->kubelet->behaviours) world_->bucket.put_version(name, version, "e");
+  object.spec = first_spec(name);
+  object.asked = {"1"};
+  objects_.push_back(std::move(object));
+  world_->users->requests_per_second[cat("demo/", name)] = 40 + world_->context.pick(260);
+  const size_t at = objects_.size() - 1;
+  world_->context.schedule.after(world_->context.between(absl::Seconds(1), absl::Seconds(20)),
+                                 [this, at] { apply(objects_[at]); });
+}
+
+Json Scenario::first_spec(const std::string& name) {
+  Context& context = world_->context;
+  Json steps = Json::array();
+  switch (context.pick(4)) {
+    case 0:
+      steps = {step(10), step(50)};
+      break;
+    case 1:
+      steps = {step(5), step(25), step(50)};
+      break;
+    case 2:
+      steps = {step(25)};
+      break;
+    default:
+      steps = {step(20), step(60)};
+      steps[0]["hold"] = "20s";
+  }
+  if (context.chance(0.15)) steps[0]["pause"] = Json::object();
+  const char* inconclusive[] = {"Hold", "Promote", "Rollback"};
+  Json rollout = {{"steps", steps},
+                  {"scaleDownDelay", context.chance(0.5) ? "5s" : "40s"},
+                  {"progressDeadline", context.chance(0.5) ? "3m" : "6m"},
+                  {"analysis", {{"maxDuration", "6m"}, {"onInconclusive", inconclusive[context.pick(3)]}}}};
+  if (context.chance(0.1)) rollout["onFailure"] = "Pause";
+  Json spec = {{"model",
+                {{"uri", cat("s3://models/", name)},
+                 {"version", "1"},
+                 {"pollInterval", "20s"},
+                 {"credentials", {{"secretName", "minio-credentials"}}}}},
+               {"replicas", 1 + context.pick(4)},
+               {"traffic", {{"timeout", context.chance(0.5) ? "2s" : "20s"}}},
+               {"rollout", rollout}};
+  if (context.chance(0.2)) spec["accelerator"] = {{"type", "gpu"}};
+  return spec;
+}
+
+void Scenario::apply(Object& object) {
+  if (object.deleted) return;
+  world_->apply(object.key, object.spec);
+}
+
+// ---------------------------------------------------------------- people
+
+void Scenario::plan_people(absl::Duration busy) {
+  Context& context = world_->context;
+  const int count = 3 + context.pick(5);
+  for (int i = 0; i < count; ++i) {
+    context.schedule.after(context.between(absl::Minutes(1), busy), [this] {
+      act(objects_[static_cast<size_t>(world_->context.pick(static_cast<int>(objects_.size())))]);
+    });
+  }
+}
+
+void Scenario::act(Object& object) {
+  Context& context = world_->context;
+  const int draw = context.pick(20);
+  if (draw < 10) {
+    const std::string versions[] = {"2", "2", "7", "7", "1", "3", "4", "5", "6", "8"};
+    return ask_for_version(object, versions[context.pick(10)]);
+  }
+  if (draw < 12) {
+    const size_t count = object.asked.size();
+    return ask_for_version(object, object.asked[count < 2 ? 0 : count - 2]);
+  }
+  if (draw < 14) {
+    object.spec["replicas"] = context.chance(0.1) ? 0 : 1 + context.pick(5);
+    context.note("person", cat("wants ", object.spec["replicas"].get<int>(), " replicas of ", object.key.name));
+    return apply(object);
+  }
+  if (draw < 16) {
+    object.spec["paused"] = true;
+    context.note("person", cat("pauses ", object.key.name));
+    apply(object);
+    const size_t at = static_cast<size_t>(&object - objects_.data());
+    return context.schedule.after(context.between(absl::Seconds(20), absl::Minutes(9)), [this, at] {
+      objects_[at].spec["paused"] = false;
+      world_->context.note("person", cat("resumes ", objects_[at].key.name));
+      apply(objects_[at]);
+    });
+  }
+  if (draw < 19) return command(object);
+  recreate(object);
+}
+
+void Scenario::ask_for_version(Object& object, std::string version) {
+  object.spec["model"]["version"] = version;
+  object.asked.push_back(version);
+  world_->context.note("person", cat("wants version ", version, " of ", object.key.name));
+  apply(object);
+}
+
+void Scenario::command(Object& object) {
+  Context& context = world_->context;
+  const api::ModelDeployment* model = world_->referee->object(object.key.to_string());
+  if (model == nullptr) return;
+  const auto say = [&](const char* annotation, const std::string& argument) {
+    context.note("person", cat("says ", annotation, "=", argument, " on ", object.key.name));
+    world_->annotate(object.key, annotation, argument);
+  };
+  if (model->status.canary) {
+    return say(context.chance(0.5) ? api::kAbortAnnotation : api::kPromoteAnnotation, model->status.canary->revision);
+  }
+  if (!model->status.quarantined.empty()) say(api::kRetryAnnotation, model->status.quarantined.back().revision);
+}
+
+void Scenario::recreate(Object& object) {
+  Context& context = world_->context;
+  context.note("person", cat("deletes ", object.key.name));
+  object.deleted = true;
+  world_->erase(object.key);
+  const size_t at = static_cast<size_t>(&object - objects_.data());
+  context.schedule.after(context.between(absl::Milliseconds(100), absl::Seconds(60)), [this, at] {
+    objects_[at].deleted = false;
+    world_->context.note("person", cat("makes ", objects_[at].key.name, " again"));
+    apply(objects_[at]);
+  });
+}
+
+// ---------------------------------------------------------------- faults
+
+void Scenario::plan_faults(absl::Duration busy) {
+  Context& context = world_->context;
+  if (level_ == FaultLevel::kNone) return;
+  const int count = level_ == FaultLevel::kSome ? 3 + context.pick(5) : 10 + context.pick(20);
+  for (int i = 0; i < count; ++i) {
+    const absl::Duration at = context.between(absl::Seconds(5), busy);
+    context.schedule.after(at, [this, left = busy - at] { break_something(left); });
+  }
+}
+
+void Scenario::until(absl::Duration left, absl::Duration low, absl::Duration high, std::function<void()> undo) {
+  world_->context.schedule.after(std::min(left, world_->context.between(low, high)), std::move(undo));
+}
+
+void Scenario::break_something(absl::Duration left) {
+  const int draw = world_->context.pick(20);
+  if (draw < 5) return break_replica(left);
+  if (draw < 10) return break_line(left);
+  if (draw < 12) return break_api(left);
+  if (draw < 16) return break_gateway(left);
+  if (draw < 19) return break_pods(left);
+  break_store(left);
+}
+
+void Scenario::break_replica(absl::Duration left) {
+  Context& context = world_->context;
+  Replica& replica = world_->pick_replica();
+  const absl::Duration down = std::min(left, context.between(absl::Seconds(1), absl::Seconds(45)));
+  switch (context.pick(5)) {
+    case 0:
+      return world_->kill(replica, down);
+    case 1:
+      return world_->terminate(replica, absl::Seconds(1));
+    case 2:
+      return world_->stop(replica, std::min(left, context.between(absl::Seconds(3), absl::Seconds(90))));
+    case 3:
+      if (replica.api() != nullptr) replica.api()->crash_at_next_write = CrashPoint::kBeforeWrite;
+      return;
+    default:
+      if (replica.api() != nullptr) replica.api()->crash_at_next_write = CrashPoint::kAfterWrite;
+  }
+}
+
+void Scenario::break_line(absl::Duration left) {
+  Context& context = world_->context;
+  Replica& replica = world_->pick_replica();
+  ApiLine* line = replica.api();
+  if (line == nullptr) return;
+  const int life = replica.lives();
+  const auto same = [&replica, life] { return replica.exists() && replica.lives() == life; };
+  switch (context.pick(5)) {
+    case 0:
+      context.note("fault", cat(line->replica(), " is cut off from the API server"));
+      line->cut(true);
+      return until(left, absl::Seconds(3), absl::Minutes(2), [this, &replica, same] {
+        if (!same()) return;
+        // What happened meanwhile may be history by now.
+        if (world_->context.chance(0.5)) world_->api().compact();
+        replica.api()->cut(false);
+        world_->context.note("world", cat(replica.api()->replica(), " reaches the API server again"));
+      });
+    case 1: {
+      context.note("fault", cat(line->replica(), " has a bad connection to the API server"));
+      line->faults.lose_request = 0.05;
+      line->faults.lose_answer = 0.1;
+      line->faults.delay_long = 0.05;
+      return until(left, absl::Seconds(20), absl::Minutes(3), [&replica, same] {
+        if (same()) replica.api()->faults = {};
+      });
+    }
+    case 2: {
+      const absl::Duration frozen = std::min(left, context.between(absl::Seconds(2), absl::Seconds(80)));
+      const int which = context.pick(4);
+      const std::string collections[] = {"", "", kube::resources::pods().path(""),
+                                         kube::resources::pods().path("tidegate-system")};
+      context.note("fault", cat(line->replica(), " sees nothing new ", which < 2 ? "" : "of ", collections[which],
+                                " for ", absl::FormatDuration(absl::Trunc(frozen, absl::Seconds(1)))));
+      line->faults.frozen = collections[which];
+      line->faults.frozen_until = context.now() + frozen;
+      return;
+    }
+    case 3:
+      context.note("fault", cat("the watches of ", line->replica(), " break"));
+      return line->break_watches();
+    default:
+      context.note("fault", cat(line->replica(), " reaches no gateway and no store"));
+      replica.outside()->cut = true;
+      until(left, absl::Seconds(5), absl::Seconds(90), [&replica, same] {
+        if (same()) replica.outside()->cut = false;
+      });
+  }
+}
+
+void Scenario::for_each_line(const std::function<void(ApiLine&)>& what) {
+  for (const auto& replica : world_->replicas) {
+    if (replica->api() != nullptr) what(*replica->api());
+  }
+}
+
+void Scenario::break_api(absl::Duration left) {
+  Context& context = world_->context;
+  switch (context.pick(4)) {
+    case 0:
+      context.note("fault", "the API server forgets its history, and all watches end");
+      world_->api().compact();
+      return for_each_line([](ApiLine& line) { line.break_watches(); });
+    case 1:
+      context.note("fault", "the API server fails many requests");
+      world_->api_errors = 0.3;
+      return until(left, absl::Seconds(5), absl::Seconds(90), [this] { world_->api_errors = 0; });
+    case 2:
+      context.note("fault", "every watch ends with 410");
+      return for_each_line([](ApiLine& line) { line.fail_watches(410, "Expired"); });
+    default:
+      context.note("fault", "the API server is down");
+      world_->api_errors = 1;
+      for_each_line([](ApiLine& line) { line.break_watches(); });
+      until(left, absl::Seconds(10), absl::Minutes(5), [this] {
+        world_->api_errors = 0;
+        world_->context.note("world", "the API server is back");
+      });
+  }
+}
+
+void Scenario::break_gateway(absl::Duration left) {
+  Context& context = world_->context;
+  Envoy* envoy = world_->gateways->pick();
+  if (envoy == nullptr) return;
+  switch (context.pick(6)) {
+    case 0:
+      return world_->gateways->restart(*envoy);
+    case 1:
+      return world_->gateways->replace(*envoy);
+    case 2:
+      context.note("fault", cat(envoy->pod(), " is slow"));
+      envoy->slowness = context.between(absl::Milliseconds(500), absl::Seconds(12));
+      return until(left, absl::Seconds(10), absl::Minutes(2), [envoy] { envoy->slowness = absl::ZeroDuration(); });
+    case 3:
+      context.note("fault", cat(envoy->pod(), " rejects what it is sent"));
+      envoy->rejects = true;
+      return until(left, absl::Seconds(5), absl::Seconds(90), [envoy] {
+        envoy->rejects = false;
+        envoy->reconnect();
+      });
+    case 4:
+      context.note("fault", cat(envoy->pod(), " loses its connection"));
+      return envoy->reconnect();
+    default:
+      context.note("fault", cat(envoy->pod(), " is cut off from the operator"));
+      envoy->reachable = false;
+      envoy->reconnect();
+      until(left, absl::Seconds(5), absl::Minutes(3), [envoy] { envoy->reachable = true; });
+  }
+}
+
+void Scenario::break_pods(absl::Duration left) {
+  Context& context = world_->context;
+  switch (context.pick(4)) {
+    case 0:
+      return world_->kubelet->evict_one();
+    case 1:
+      return world_->kubelet->crash_one();
+    case 2:
+      return world_->kubelet->lose_node(std::min(left, context.between(absl::Seconds(20), absl::Minutes(6))));
+    default:
+      context.note("fault", "there is no room for another pod");
+      world_->kubelet->pods_per_node = 1;
+      until(left, absl::Seconds(30), absl::Minutes(6), [this] {
+        world_->context.note("world", "there is room for pods again");
+        world_->kubelet->pods_per_node = 100;
+      });
+  }
+}
+
+void Scenario::break_store(absl::Duration left) {
+  Context& context = world_->context;
+  const Object& object = objects_[static_cast<size_t>(context.pick(static_cast<int>(objects_.size())))];
+  switch (context.pick(3)) {
+    case 0:
+      context.note("fault", "the store answers 503");
+      world_->bucket.fault = {503, "SlowDown"};
+      return until(left, absl::Seconds(10), absl::Minutes(3), [this] { world_->bucket.fault.reset(); });
+    case 1:
+      context.note("fault", "the store is slow");
+      world_->bucket.slowness = context.between(absl::Seconds(1), absl::Seconds(20));
+      return until(left, absl::Seconds(10), absl::Minutes(3), [this] { world_->bucket.slowness = {}; });
+    default: {
+      const std::string version = context.chance(0.5) ? "2" : "7";
+      context.note("fault", cat("version ", version, " of ", object.key.name, " is not in the store"));
+      world_->bucket.remove_version(object.key.name, version);
+      until(left, absl::Seconds(10), absl::Minutes(4),
+            [this, name = object.key.name, version] { world_->bucket.put_version(name, version, "e"); });
+    }
+  }
+}
+
+void Scenario::mend_all() {
+  Context& context = world_->context;
+  context.note("world", "is left alone from now on");
+  for (const auto& replica : world_->replicas) {
+    if (replica->api() != nullptr) replica->api()->crash_at_next_write = CrashPoint::kNone;
+  }
+  for (Object& object : objects_) {
+    if (!object.spec.value("paused", false)) continue;
+    object.spec["paused"] = false;
+    apply(object);
+  }
+}
+
+// ---------------------------------------------------------------- coming to rest
+
+void Scenario::run(const ScenarioOptions& options) {
+  plan_people(options.busy);
+  plan_faults(options.busy);
+  world_->run(options.busy);
+  if (world_->context.trace.failed()) return;
+  mend_all();
+  constexpr absl::Duration kAtRest = absl::Minutes(6);  // longer than a resync
+  world_->run(options.quiet - kAtRest);
+  if (world_->context.trace.failed()) return;
+  check_rest();
+  const uint64_t writes = world_->referee->status_writes();
+  const bool all_settled = std::all_of(objects_.begin(), objects_.end(), [&](const Object& object) {
+    const api::ModelDeployment* model = world_->referee->object(object.key.to_string());
+    return model != nullptr && !model->status.canary && model->status.draining.empty();
+  });
+  world_->run(kAtRest);
+  if (world_->context.trace.failed() || !all_settled) return;
+  const uint64_t more = world_->referee->status_writes() - writes;
+  if (more > 0) {
+    world_->context.trace.violate(world_->context.now(), "L2 fixed point",
+                                  cat(more, " status writes while nothing happened"));
+  }
+}
+
+void Scenario::check_rest() {
+  for (const Object& object : objects_) check_object(object);
+}
+
+void Scenario::check_object(const Object& object) {
+  const api::ModelDeployment* model = world_->referee->object(object.key.to_string());
+  Context& context = world_->context;
+  if (object.deleted) return;
+  const std::string why = model == nullptr ? "the object is gone" : why_not_at_rest(object, *model);
+  if (!why.empty()) context.trace.violate(context.now(), "L1 coming to rest", cat(object.key.name, ": ", why));
+}
+
+std::string Scenario::why_not_at_rest(const Object& object, const api::ModelDeployment& model) {
+  const auto& status = model.status;
+  const std::string text = cat(api::enum_name(status.phase), ": ", status.summary);
+  const Behaviour& wanted = world_->kubelet->behaviours.at(object.asked.back());
+  switch (status.phase) {
+    case api::Phase::kHealthy:
+      return why_not_healthy(object, model);
+    case api::Phase::kRolledBack:
+      return "";
+    case api::Phase::kPaused: {
+      const bool step_pause = object.spec["rollout"]["steps"][0].contains("pause");
+      return step_pause || object.spec["rollout"].contains("onFailure") ? "" : text;
+    }
+    case api::Phase::kDegraded:
+      // Never anything that runs, or nothing that can be gone back to.
+      return wanted.crashes || wanted.fails_to_load || model.spec.desired_replicas() == 0 ? "" : text;
+    case api::Phase::kProgressing:
+    case api::Phase::kPending: {
+      const bool holds = condition_reason(model, api::kAnalysisPassing) == "Inconclusive";
+      return holds || model.spec.desired_replicas() == 0 ? "" : text;
+    }
+  }
+  return text;
+}
+
+std::string Scenario::why_not_healthy(const Object& object, const api::ModelDeployment& model) {
+  const auto& stable = *model.status.stable;
+  if (stable.version != object.asked.back()) return cat("Healthy with version ", stable.version);
+  const int serving = world_->kubelet->serving(stable.revision);
+  if (serving < model.spec.desired_replicas()) return cat("Healthy with ", serving, " pods that serve");
+  for (const Envoy* envoy : world_->gateways->running()) {
+    const uint32_t share = envoy->share(cat(object.key.to_string(), "/", stable.revision));
+    if (model.spec.desired_replicas() > 0 && share != 10'000) {
+      return cat("Healthy, and ", envoy->pod(), " sends ", share, " of 10,000 to ", stable.revision);
+    }
+  }
+  return "";
+}
+
+}  // namespace tidegate::sim
