@@ -32,7 +32,7 @@ base::Task<void> TrafficPublisher::run(base::Scope& scope) {
   while (!scope.cancelled()) {
     const absl::Status woken = co_await signal_.wait(clock_, serving_ ? kTick : kStartTick, scope);
     if (scope.cancelled()) co_return;
-    if (woken.ok()) co_await base::sleep_for(clock_, kDebounce, scope);
+    if (woken.ok()) co_await base::sleep_for(clock_, debounce(), scope);
     if (!stores_.synced()) continue;
     if (stale()) {
       if (serving_) {
@@ -47,6 +47,9 @@ base::Task<void> TrafficPublisher::run(base::Scope& scope) {
     if (woken.ok() || unfinished_ || !serving_ || wants_another_try(server_.status())) publish();
   }
 }
+
+// With many objects a build takes long, and the loop has other work: it may have a fifth of the time.
+absl::Duration TrafficPublisher::debounce() const { return std::max(kDebounce, 4 * metrics_.last_build); }
 
 bool TrafficPublisher::stale() const {
   return std::max(stores_.models.age(), stores_.serving_pods.age()) > kStaleAfter;

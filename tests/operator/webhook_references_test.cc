@@ -67,8 +67,9 @@ TEST_F(WebhookReferences, KnowWhoseOwnNameAHostIs) {
 TEST_F(WebhookReferences, KnowTheRuntimeOrWhyThereIsNone) {
   EXPECT_EQ(asking({}).runtime, nullptr);
   EXPECT_THAT(asking({}).no_runtime_because, HasSubstr("ClusterServingRuntime"));
-  stores_.cluster_runtimes.upsert({{"metadata", {{"name", "tensorflow"}, {"resourceVersion", "1"}, {"uid", "u"}}},
-                                   {"spec", api::to_json(sample_runtime().spec)}});
+  const kube::Json runtime = {{"metadata", {{"name", "tensorflow"}, {"resourceVersion", "1"}, {"uid", "u"}}},
+                              {"spec", api::to_json(sample_runtime().spec)}};
+  stores_.cluster_runtimes.upsert(runtime);
   ASSERT_NE(asking({}).runtime, nullptr);
   EXPECT_EQ(asking({}).runtime->metadata.name, "tensorflow");
   EXPECT_EQ(asking({}, "triton").runtime, nullptr);
