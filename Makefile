@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build build-release images cluster cluster-down kubeconfig demo demo-down test test-unit test-tools \
-  test-lint test-e2e sim mutants lint lint-tidy format bench clean purge
+  test-lint test-e2e sim mutants lint lint-tidy format bench bench-scale clean purge
 
 CACHE := $(or $(TIDEGATE_CACHE),$(HOME)/.cache/tidegate)
 JOBS := $(shell nproc)
@@ -72,6 +72,11 @@ format: setup ## rewrite our sources as clang-format wants them
 
 bench: build-release ## run the benchmarks
 	@tools/run-benchmarks
+
+bench-scale: setup ## the operator beside others with many objects: OPTIONS="--objects=1000 --peers=tidegate,argo"
+	@tools/setup kwok argo flagger kserve
+	@tools/compile release tidegate-operator
+	@"$(CACHE)/venv/bin/python" bench/scale/measure $(OPTIONS)
 
 clean: ## remove build/
 	@rm -rf build

@@ -1,0 +1,200 @@
+"""One controller's run: a fresh cluster, the controller as a process, and the phases create, update, idle and react.
+
+A phase's numbers are differences between its begin and its end. It ends when every object is at rest and the controller
+has used at most 2 % of a core for 3 s, so that the tail of its work is in them; times are to the last object ready.
+"""
+import os
+import time
+
+from . import audit
+from .api import Watch
+from .cluster import CONTROLLER, Cluster
+from .processes import CannotRun, bytes_exchanged, cpu_seconds, reset_peak, resident_mib, say, wait_until
+from .progress import Progress
+
+PHASE_SECONDS = 900       # the most that a phase may take
+QUIET_SHARE = 0.02        # of a core
+QUIET_SECONDS = 3
+REACT_SAMPLES = 20
+REACT_PAUSE = 1.0         # s between two samples: the first writes of one are over when the next begins
+IDLE_PAUSE = 5            # s from the end of the updates to the begin of idling
+
+
+class Snapshot:
+    """What has been counted of the controller, and of the cluster's own processes, up to now."""
+
+    def __init__(self, run):
+        self.when = time.time()
+        self.controller = cpu_seconds(run.pid)
+        self.others = {name: cpu_seconds(child.pid) for name, child in run.cluster.processes.children.items()
+                       if name != CONTROLLER}
+        self.bytes = bytes_exchanged(run.pid, run.cluster.port)
+
+
+class Run:
+    def __init__(self, cluster, peer, options):
+        self.cluster, self.peer, self.options = cluster, peer, options
+        self.names = [f"m{number:05d}" for number in range(options.objects)]
+        self.progress = Progress(peer)
+        self.audit = cluster.new_audit_reader()
+        self.revision, self.causes = 1, {}
+        self.result = {"peer": peer.name, "title": peer.title, "objects": options.objects, "phases": {}}
+
+    def all_phases(self):
+        self._start_controller()
+        self._measure("create", self._create)
+        for number in range(1, self.options.updates + 1):
+            self._measure(f"update {number}" if self.options.updates > 1 else "update", self._update)
+            self._check()
+        if self.options.idle_seconds:
+            time.sleep(IDLE_PAUSE)
+            self._measure("idle", self._idle)
+        if self.options.react:
+            self._measure("react", self._react)
+        self.result["memory"] = memory_growth(self.result["phases"], self.options.objects)
+
+    def _start_controller(self):
+        self.peer.prepare()
+        self.pid = self.cluster.processes.start(CONTROLLER, self.peer.command(), self.peer.environment())
+        wait_until(self._is_up, f"{self.peer.title} works", 90)
+        self.peer.started()
+        self.watches = [Watch(self.cluster.api, path, self.progress.saw)
+                        for path in (self.peer.collection, *self.peer.also_watched)]
+        self._settle(10)
+        self.result["empty"] = {"rssMiB": resident_mib(self.pid)[0], "cpuSeconds": cpu_seconds(self.pid)}
+        say(f"{self.peer.title} is up with {self.result['empty']['rssMiB']} MiB")
+
+    def _is_up(self):
+        self.cluster.processes.check_alive()
+        return self.peer.is_up()
+
+    def _measure(self, phase, act):
+        """Runs a phase and writes its numbers down."""
+        say(f"{self.peer.title}, {phase}: begins")
+        self.audit.read()
+        reset_peak(self.pid)
+        self.causes = {}
+        before = Snapshot(self)
+        numbers = act(before) or {}
+        after = Snapshot(self)
+        now, peak = resident_mib(self.pid)
+        requests = self.audit.read()
+        own = [request for request in requests if request.user == CONTROLLER]
+        numbers |= {
+            "seconds": round(after.when - before.when, 2),
+            "cpuSeconds": round(after.controller - before.controller, 2),
+            "rssPeakMiB": peak, "rssAfterMiB": now,
+            "bytesSent": after.bytes[0] - before.bytes[0], "bytesReceived": after.bytes[1] - before.bytes[1],
+            "api": audit.count(own, self.options.objects),
+            "othersCpuSeconds": {name: round(after.others[name] - before.others.get(name, 0), 2) for name in after.others},
+        }
+        if self.causes:
+            numbers["reactionMs"] = reaction_summary(
+                audit.reactions(requests, self.causes, CONTROLLER, self.peer.key_of_name), len(self.causes))
+        self.result["phases"][phase] = numbers
+        say(f"{self.peer.title}, {phase}: {summary(numbers)}")
+
+    def _create(self, before):
+        def job(name):
+            return lambda: [self.cluster.api.create(path, body) for path, body in self.peer.objects(name)]
+        self.progress.begin(self.peer.is_created, self.peer.is_created)
+        return self._send_and_wait({name: job(name) for name in self.names}, before)
+
+    def _update(self, before):
+        return self._send_and_wait(self._next_revision(self.names), before)
+
+    def _next_revision(self, names):
+        """Jobs that ask for another revision of these."""
+        def job(name, revision):
+            return lambda: self.cluster.api.patch(*self.peer.update(name, revision))
+        self.revision += 1
+        revision = self.revision
+        self.peer.update_begins()
+        self.progress.begin(lambda found: self.peer.is_updated(found, revision),
+                            lambda found: self.peer.is_at_rest(found, revision))
+        return {name: job(name, revision) for name in names}
+
+    def _send_and_wait(self, jobs, before):
+        self.causes = self.cluster.api.send_all(jobs)
+        sent = time.time()
+        self.progress.wait(jobs, PHASE_SECONDS, self.cluster.processes.check_alive)
+        each = [self.progress.ready_at[name] - self.causes[name][0] for name in jobs]
+        settled = self._settle(self.peer.quiet_within)
+        return {"sentSeconds": round(sent - before.when, 2),
+                "allReadySeconds": round(max(self.progress.ready_at.values()) - before.when, 2),
+                "objectP50Seconds": round(audit.percentile(each, 0.5), 2),
+                "objectP99Seconds": round(audit.percentile(each, 0.99), 2), "fellQuiet": settled}
+
+    def _settle(self, seconds):
+        """Whether the controller fell quiet within so many seconds."""
+        deadline, quiet, last = time.monotonic() + seconds, 0, cpu_seconds(self.pid)
+        while quiet < QUIET_SECONDS and time.monotonic() < deadline:
+            time.sleep(1)
+            now = cpu_seconds(self.pid)
+            quiet = quiet + 1 if now - last <= QUIET_SHARE else 0
+            last = now
+        return quiet >= QUIET_SECONDS
+
+    def _idle(self, _):
+        end = time.monotonic() + self.options.idle_seconds
+        while time.monotonic() < end:
+            time.sleep(min(10, max(0, end - time.monotonic())))
+            self.cluster.processes.check_alive()
+
+    def _react(self, _):
+        """Changes some objects, one at a time, among the idle ones."""
+        stride = max(1, len(self.names) // REACT_SAMPLES)
+        for name, job in self._next_revision(self.names[::stride][:REACT_SAMPLES]).items():
+            self.causes |= self.cluster.api.send_all({name: job})
+            time.sleep(REACT_PAUSE)
+
+    def _check(self):
+        faults = self.peer.faults(self.revision)
+        if faults:
+            say(f"  WRONG after the update: {faults}")
+        self.result.setdefault("faults", []).append(faults)
+
+    def close(self):
+        for watch in getattr(self, "watches", []):
+            watch.close()
+        self.peer.close()
+
+
+def reaction_summary(reactions, causes):
+    """Milliseconds, and how many of the causes had a reaction that could be told."""
+    ms = [1000 * seconds for seconds in reactions.values()]
+    return {"samples": len(ms), "of": causes} | {
+        name: round(audit.percentile(ms, share), 1) if ms else None for name, share in (("p50", 0.5), ("p99", 0.99))}
+
+
+def memory_growth(phases, objects):
+    """The slope of the resident memory over the rounds of updates, by least squares over what was resident after each:
+    KiB a thousand updates of an object. None with fewer than two rounds."""
+    after = [numbers["rssAfterMiB"] for phase, numbers in phases.items() if phase.startswith("update")]
+    if len(after) < 2:
+        return {"kibPerThousandUpdates": None, "rssAfterMiB": after}
+    middle, mean = (len(after) - 1) / 2, sum(after) / len(after)
+    slope = (sum((n - middle) * (mib - mean) for n, mib in enumerate(after))
+             / sum((n - middle) ** 2 for n in range(len(after))))
+    return {"kibPerThousandUpdates": round(slope * 1024 * 1000 / objects, 1), "rssAfterMiB": after}
+
+
+def summary(numbers):
+    """One line about a phase, for a person who waits."""
+    ready = f"all ready after {numbers['allReadySeconds']} s, " if "allReadySeconds" in numbers else ""
+    api = numbers["api"]
+    return (f"{ready}{numbers['cpuSeconds']} CPU-s, peak {numbers['rssPeakMiB']} MiB, {api['requests']} requests "
+            f"({api['writes']} writes, {api['events']} events)")
+
+
+def measure(peer_class, paths, folder, options):
+    """The result of one controller, with what was measured before it failed, if it did; `folder` keeps the logs."""
+    with Cluster(paths, folder, options.nodes) as cluster:
+        run = Run(cluster, peer_class(cluster, paths), options)
+        try:
+            run.all_phases()
+        except CannotRun as error:
+            run.result["error"] = str(error)
+        finally:
+            run.close()
+        return run.result | {"loadAverageAtEnd": os.getloadavg()}

@@ -1,0 +1,106 @@
+"""What the harness has to know about a controller: how it is started, what an object of it is, how it is updated, and
+when it is done. Everything that is peculiar to a controller is in its own file beside this one."""
+import abc
+import pathlib
+import urllib.request
+
+import yaml
+
+from ..cluster import NAMESPACE
+
+REPLICAS = 2           # pods of each object, whoever manages it
+STEPS = (20, 50)       # per cent for the canary before it gets everything
+STEP_SECONDS = 10      # how long each of them is held
+
+
+class Peer(abc.ABC):
+    name = ""            # in --peers and the table
+    title = ""           # in the table
+    program = ""         # of the cache; empty: our own build
+    pinned = ""          # its version's name in tools/versions.env
+    collection = ""      # path of the watched objects
+    also_watched = ()    # paths of further objects that tell about progress
+    quiet_within = 20    # s after the last object is ready in which the controller falls quiet
+
+    def __init__(self, cluster, paths):
+        """`paths`: see run.Paths."""
+        self.cluster, self.api, self.paths = cluster, cluster.api, paths
+
+    def prepare(self):
+        """What must be in the cluster before the controller starts."""
+
+    @abc.abstractmethod
+    def command(self):
+        """Program and arguments. The controller's user is the one of cluster.kubeconfig(CONTROLLER)."""
+
+    def environment(self):
+        return {}
+
+    @abc.abstractmethod
+    def is_up(self):
+        """Whether the controller has begun to work."""
+
+    def started(self):
+        """After is_up: what needs the running controller."""
+
+    @abc.abstractmethod
+    def objects(self, name):
+        """What makes the object: [(path of the collection, body)]."""
+
+    @abc.abstractmethod
+    def update(self, name, revision):
+        """What asks for another revision: (path, merge patch). The first revision is 1."""
+
+    @abc.abstractmethod
+    def is_created(self, found):
+        """Whether a watched object says that what objects() asked for serves."""
+
+    @abc.abstractmethod
+    def is_updated(self, found, revision):
+        """Whether it says that `revision` serves everything."""
+
+    def is_at_rest(self, found, revision):
+        """Whether nothing is left to be done for it; may be later than is_updated, when an old version drains."""
+        return self.is_updated(found, revision)
+
+    def update_begins(self):
+        """A new round of updates: whatever is_updated remembers is void."""
+
+    def key(self, found):
+        """The name of the object that a watched object belongs to."""
+        return found["metadata"]["name"]
+
+    def key_of_name(self, name):
+        """The same for the name of anything that a controller makes for it: objects' names have no hyphen."""
+        return name.split("-")[0]
+
+    def faults(self, revision):
+        """What is wrong with the cluster after all are at rest at `revision`: {what: how often}; empty: nothing."""
+        return {}
+
+    def close(self):
+        """Ends what this started beside the controller."""
+
+
+def image(revision):
+    return f"bench.local/model:v{revision}"
+
+
+def container(revision):
+    return {"name": "model", "image": image(revision), "ports": [{"containerPort": 8080}]}
+
+
+def answers(url):
+    with urllib.request.urlopen(url, timeout=2) as response:
+        return response.status == 200
+
+
+def documents(path):
+    """All YAML documents of a file."""
+    return list(yaml.load_all(pathlib.Path(path).read_text(), yaml.CSafeLoader))
+
+
+def collection(group_version, plural):
+    """The path of a namespaced kind's objects."""
+    root = "/api/v1" if group_version == "v1" else f"/apis/{group_version}"
+    return f"{root}/namespaces/{NAMESPACE}/{plural}"

@@ -1,0 +1,104 @@
+"""KServe in its raw mode (a Deployment an InferenceService, no ingress, no autoscaler), with its webhooks. It has no
+gradual rollout in this mode: an update replaces the pods, so its update is not comparable step by step and the column
+is there for what it costs."""
+import base64
+import json
+import subprocess
+
+import yaml
+
+from ..cluster import CONTROLLER, free_ports
+from .base import REPLICAS, Peer, answers, collection, documents, image
+
+GROUP_VERSION = "serving.kserve.io/v1beta1"
+DEPLOYMENTS = collection("apps/v1", "deployments")
+SYSTEM = "kserve"
+
+
+class KServe(Peer):
+    name = "kserve"
+    title = "KServe"
+    program, pinned = "kserve", "KSERVE"
+    collection = collection(GROUP_VERSION, "inferenceservices")
+    also_watched = (DEPLOYMENTS,)
+    quiet_within = 200
+
+    def prepare(self):
+        self.config = self.paths.kept(self.program, self.pinned) / "config"
+        for file in sorted((self.config / "crd/full").rglob("*.yaml")):
+            if "kustomiz" not in file.name and "patch" not in str(file):
+                self.cluster.created_definitions(documents(file))
+        self.api.create("/api/v1/namespaces", {"metadata": {"name": SYSTEM}})
+        self.api.create(f"/api/v1/namespaces/{SYSTEM}/configmaps",
+                        {"metadata": {"name": "inferenceservice-config"}, "data": self._configuration()})
+        self.metrics_port, self.health_port, self.webhook_port = free_ports(3)
+        self._make_certificate()
+
+    def _configuration(self):
+        """The shipped one, for raw deployments without ingress."""
+        data = documents(self.config / "configmap/inferenceservice.yaml")[0]["data"]
+        data.pop("_example", None)
+        ingress = json.loads(data["ingress"]) | {"disableIstioVirtualHost": True, "disableIngressCreation": True}
+        return data | {"deploy": json.dumps({"defaultDeploymentMode": "Standard"}), "ingress": json.dumps(ingress)}
+
+    def _make_certificate(self):
+        # Where the controller looks for it, below TMPDIR.
+        folder = self.cluster.folder / "tmp/k8s-webhook-server/serving-certs"
+        folder.mkdir(parents=True)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-days", "2", "-keyout", "tls.key", "-out", "tls.crt", "-subj", "/CN=127.0.0.1",
+                        "-addext", "subjectAltName=IP:127.0.0.1"], cwd=folder, check=True, capture_output=True)
+        self.authority = base64.b64encode(folder.joinpath("tls.crt").read_bytes()).decode()
+
+    def command(self):
+        return [self.paths.program(self.program, self.pinned), "--kubeconfig", self.cluster.kubeconfig(CONTROLLER),
+                "--metrics-addr", f"127.0.0.1:{self.metrics_port}", "--health-probe-addr", f"127.0.0.1:{self.health_port}",
+                "--webhook-port", self.webhook_port]
+
+    def environment(self):
+        return {"POD_NAMESPACE": SYSTEM, "TMPDIR": str(self.cluster.folder / "tmp"),
+                "SECRET_NAME": "kserve-webhook-server-cert"}
+
+    def is_up(self):
+        return answers(f"http://127.0.0.1:{self.health_port}/readyz")
+
+    def started(self):
+        """The webhooks are called by URL: there is no Service network here."""
+        for document in yaml.load_all((self.config / "webhook/manifests.yaml").read_text(), yaml.CSafeLoader):
+            if not document:
+                continue
+            document["metadata"].pop("creationTimestamp", None)
+            for hook in document["webhooks"]:
+                path = hook["clientConfig"]["service"]["path"]
+                hook["clientConfig"] = {"url": f"https://127.0.0.1:{self.webhook_port}{path}", "caBundle": self.authority}
+            self.api.create(f"/apis/admissionregistration.k8s.io/v1/{document['kind'].lower()}s", document)
+
+    def _predictor(self, revision):
+        return [{"name": "kserve-container", "image": image(revision), "ports": [{"containerPort": 8080, "protocol": "TCP"}]}]
+
+    def objects(self, name):
+        return [(self.collection, {
+            "apiVersion": GROUP_VERSION, "kind": "InferenceService",
+            "metadata": {"name": name, "annotations": {"serving.kserve.io/deploymentMode": "Standard",
+                                                       "serving.kserve.io/autoscalerClass": "none"}},
+            "spec": {"predictor": {"minReplicas": REPLICAS, "maxReplicas": REPLICAS, "containers": self._predictor(1)}}})]
+
+    def update(self, name, revision):
+        return f"{self.collection}/{name}", {"spec": {"predictor": {"containers": self._predictor(revision)}}}
+
+    def key(self, found):
+        return self.key_of_name(found["metadata"]["name"])
+
+    def is_created(self, found):
+        conditions = found.get("status", {}).get("conditions") or []
+        return found["kind"] == "InferenceService" and any(
+            condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+    def is_updated(self, found, revision):
+        """Its own status says Ready all the time; the Deployment tells."""
+        if found["kind"] != "Deployment":
+            return False
+        status, wanted = found.get("status", {}), found["spec"]["replicas"]
+        return (any(each["image"] == image(revision) for each in found["spec"]["template"]["spec"]["containers"])
+                and status.get("observedGeneration") == found["metadata"]["generation"]
+                and status.get("updatedReplicas") == wanted == status.get("availableReplicas") == status.get("replicas"))

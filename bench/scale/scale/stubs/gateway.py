@@ -1,0 +1,105 @@
+"""One gateway as the operator sees it: a proxy that subscribes to its configuration over mutual TLS and applies it at
+once, and a page of statistics over mutual TLS on port 8082, in the text format of Envoy's administration interface.
+
+Every revision that the gateway knows has been sent REQUESTS_PER_SECOND good requests since it became known, whatever
+its weight: the operator's arithmetic is exercised, and nothing is ever rolled back.
+"""
+import asyncio
+import re
+import ssl
+import time
+
+import grpc
+from aiohttp import web
+
+from . import discovery
+
+STATISTICS_PORT = 8082
+REQUESTS_PER_SECOND = 50
+ENVOYS_LIMIT = 60 * 1024   # bytes of a request's head; more is answered 431
+# Shares of the requests by duration, in microseconds; buckets as Envoy's histograms have them.
+DURATIONS = {1000 * n: share for n, share in zip(range(5, 21), (1, 2, 4, 8, 12, 15, 15, 12, 9, 7, 5, 4, 3, 1, 1, 1))}
+
+
+class Gateway:
+    def __init__(self, name, address, xds_port, tls):
+        self.name, self.address, self.xds_port, self.tls = name, address, xds_port, tls
+        self.started = time.time()
+        self.known_since = {}   # "<namespace>/<object>/<revision>" → when
+        self.subscriptions = discovery.Subscriptions(name)
+
+    async def listen(self):
+        application = web.Application()
+        application.router.add_get("/stats", self._statistics)
+        runner = web.AppRunner(application, access_log=None, max_line_size=ENVOYS_LIMIT, max_field_size=ENVOYS_LIMIT)
+        await runner.setup()
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self.tls / "ca.crt")
+        context.load_cert_chain(self.tls / "tls.crt", self.tls / "tls.key")
+        context.verify_mode = ssl.CERT_REQUIRED
+        await web.TCPSite(runner, self.address, STATISTICS_PORT, ssl_context=context).start()
+
+    async def follow(self):
+        """Stays subscribed; a stream that ends is opened again a second later."""
+        read = lambda file: (self.tls / file).read_bytes()
+        credentials = grpc.ssl_channel_credentials(read("ca.crt"), read("tls.key"), read("tls.crt"))
+        options = [("grpc.ssl_target_name_override", "tidegate-xds.tidegate-system.svc"),
+                   ("grpc.max_receive_message_length", -1)]
+        async with grpc.aio.secure_channel(f"127.0.0.1:{self.xds_port}", credentials, options) as channel:
+            while True:
+                try:
+                    await self._follow_stream(channel)
+                except grpc.aio.AioRpcError as error:
+                    print(f"{self.name}: the stream ended: {error.code()} {error.details()}", flush=True)
+                await asyncio.sleep(1)
+
+    async def _follow_stream(self, channel):
+        open_stream = channel.stream_stream(discovery.METHOD, request_serializer=discovery.Request.SerializeToString,
+                                            response_deserializer=discovery.Response.FromString)
+        stream = open_stream()
+        self.subscriptions.restart()
+        for request in self.subscriptions.first():
+            await stream.write(request)
+        while True:
+            response = await stream.read()
+            if response is grpc.aio.EOF:
+                return
+            for request in self.subscriptions.answer(response):
+                await stream.write(request)
+            if response.type_url == discovery.CLUSTERS:
+                self._note_revisions()
+
+    def _note_revisions(self):
+        now = time.time()
+        revisions = {name for name in self.subscriptions.clusters if name.count("/") == 2}
+        self.known_since = {name: self.known_since.get(name, now) for name in revisions}
+
+    async def _statistics(self, request):
+        routes = self.subscriptions.applied.get(discovery.ROUTES, "")
+        query = request.query.get("filter", "")
+        lines = [f'http.gateway.rds.{discovery.ROUTES_NAME}.version_text: "{routes}"',
+                 f"server.uptime: {int(time.time() - self.started)}"]
+        lines += statistics(self.known_since, wanted_objects(query), "latency" in query, time.time())
+        return web.Response(text="\n".join(lines) + "\n")
+
+
+def wanted_objects(expression):
+    """The objects that the operator's regular expression names; None: it names none, so all. Running it over all lines
+    would be the faithful thing and is too slow in Python."""
+    named = re.search(r"cluster\\\.\)\(([^)]*)\)/", expression)
+    return set(named[1].split("|")) if named else None
+
+
+def statistics(known_since, wanted, with_durations, now):
+    """The lines of the wanted objects' revisions."""
+    lines = []
+    for revision, since in known_since.items():
+        if wanted is not None and revision.rsplit("/", 1)[0] not in wanted:
+            continue
+        requests = int((now - since) * REQUESTS_PER_SECOND)
+        lines.append(f"tidegate.requests.cluster.{revision}: {requests}")
+        lines.append(f"cluster.{revision}.upstream_rq_active: 0")
+        if with_durations and requests:
+            totals = ", ".join(f"{lower},1000:{requests * share // 100}" for lower, share in DURATIONS.items()
+                               if requests * share // 100)
+            lines += [f"tidegate.latency.cluster.{revision}:", f"  totals={totals}", "  intervals=", "  summary="]
+    return lines
