@@ -40,8 +40,8 @@ class Gateway:
 
     async def follow(self):
         """Stays subscribed; a stream that ends is opened again a second later."""
-        read = lambda file: (self.tls / file).read_bytes()
-        credentials = grpc.ssl_channel_credentials(read("ca.crt"), read("tls.key"), read("tls.crt"))
+        authority, key, certificate = ((self.tls / file).read_bytes() for file in ("ca.crt", "tls.key", "tls.crt"))
+        credentials = grpc.ssl_channel_credentials(authority, key, certificate)
         options = [("grpc.ssl_target_name_override", "tidegate-xds.tidegate-system.svc"),
                    ("grpc.max_receive_message_length", -1)]
         async with grpc.aio.secure_channel(f"127.0.0.1:{self.xds_port}", credentials, options) as channel:
