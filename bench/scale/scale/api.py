@@ -7,13 +7,13 @@ import ssl
 import threading
 import time
 
-from .processes import CannotRun, say
+from .processes import say
 
 MERGE_PATCH = "application/merge-patch+json"
 SENDERS = 8   # threads; enough that the controller and not the client is what a phase waits for
 
 
-class Refused(CannotRun):
+class Refused(Exception):
     """The API server's answer was no success."""
 
     def __init__(self, method, path, status, body):

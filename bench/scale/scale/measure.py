@@ -7,7 +7,7 @@ import os
 import time
 
 from . import audit
-from .api import Watch
+from .api import Refused, Watch
 from .cluster import CONTROLLER, Cluster
 from .processes import CannotRun, bytes_exchanged, cpu_seconds, reset_peak, resident_mib, say, wait_until
 from .progress import Progress
@@ -193,7 +193,7 @@ def measure(peer_class, paths, folder, options):
         run = Run(cluster, peer_class(cluster, paths), options)
         try:
             run.all_phases()
-        except CannotRun as error:
+        except (CannotRun, Refused) as error:
             run.result["error"] = str(error)
         finally:
             run.close()

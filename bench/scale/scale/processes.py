@@ -18,13 +18,16 @@ class CannotRun(Exception):
 
 
 def wait_until(holds, what, seconds=60, pause=0.1):
-    """Polls until `holds()` is true; an exception in it counts as no. CannotRun with the last exception past `seconds`."""
+    """Polls until `holds()` is true. What fails in it is not there yet; a CannotRun is final, and one with the last failure
+    is raised past `seconds`."""
     deadline, last = time.monotonic() + seconds, None
     while time.monotonic() < deadline:
         try:
             if holds():
                 return
-        except Exception as error:  # whatever is not there yet fails in its own way
+        except CannotRun:
+            raise
+        except Exception as error:
             last = error
         time.sleep(pause)
     raise CannotRun(f"not within {seconds} s: {what}" + (f" (last: {last})" if last else ""))
