@@ -29,6 +29,7 @@ class Snapshot:
         self.others = {name: cpu_seconds(child.pid) for name, child in run.cluster.processes.children.items()
                        if name != CONTROLLER}
         self.bytes = bytes_exchanged(run.pid, run.cluster.port)
+        self.counters = run.peer.counters()
 
 
 class Run:
@@ -86,6 +87,7 @@ class Run:
             "rssPeakMiB": peak, "rssAfterMiB": now,
             "bytesSent": after.bytes[0] - before.bytes[0], "bytesReceived": after.bytes[1] - before.bytes[1],
             "api": audit.count(own, self.options.objects),
+            "counters": {name: after.counters[name] - before.counters.get(name, 0) for name in after.counters},
             "othersCpuSeconds": {name: round(after.others[name] - before.others.get(name, 0), 2) for name in after.others},
         }
         if self.causes:

@@ -1,6 +1,7 @@
 """What the harness has to know about a controller: how it is started, what an object of it is, how it is updated, and
 when it is done. Everything that is peculiar to a controller is in its own file beside this one."""
 import abc
+import json
 import pathlib
 import urllib.request
 
@@ -74,6 +75,10 @@ class Peer(abc.ABC):
         """The same for the name of anything that a controller makes for it: objects' names have no hyphen."""
         return name.split("-")[0]
 
+    def counters(self):
+        """Running totals of its surroundings, {name: number}: a phase has the differences."""
+        return {}
+
     def faults(self, revision):
         """What is wrong with the cluster after all are at rest at `revision`: {what: how often}; empty: nothing."""
         return {}
@@ -93,6 +98,11 @@ def container(revision):
 def answers(url):
     with urllib.request.urlopen(url, timeout=2) as response:
         return response.status == 200
+
+
+def json_of(url):
+    with urllib.request.urlopen(url, timeout=10) as response:
+        return json.load(response)
 
 
 def documents(path):

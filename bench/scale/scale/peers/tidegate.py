@@ -10,7 +10,7 @@ import sys
 
 from ..cluster import CONTROLLER, NAMESPACE, free_ports
 from ..processes import wait_until
-from .base import REPLICAS, STEP_SECONDS, STEPS, Peer, answers, collection, documents
+from .base import REPLICAS, STEP_SECONDS, STEPS, Peer, answers, collection, documents, json_of
 
 GROUP_VERSION = "tidegate.dev/v1alpha1"
 SYSTEM = "tidegate-system"
@@ -73,6 +73,10 @@ class Tidegate(Peer):
             sys.executable, "-m", "scale.stubs", "--store-port", self.store_port, "--xds-port", self.xds_port,
             "--tls", folder, *gateways], {"PYTHONPATH": str(self.paths.bench)})
         wait_until(lambda: answers(f"http://127.0.0.1:{self.store_port}/ready"), "the gateways' stubs")
+
+    def counters(self):
+        """Of the stubs: what the gateways were sent and asked for, what the store was asked for."""
+        return json_of(f"http://127.0.0.1:{self.store_port}/counters")
 
     def objects(self, name):
         steps = [{"weight": weight, "hold": f"{STEP_SECONDS}s"} for weight in STEPS]

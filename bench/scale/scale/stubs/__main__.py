@@ -2,6 +2,7 @@
 subscribe to the operator and answer for their statistics; until it is terminated."""
 import argparse
 import asyncio
+import collections
 import pathlib
 
 from aiohttp import web
@@ -10,12 +11,24 @@ from . import object_store
 from .gateway import Gateway
 
 
+def add_own_routes(application, counters):
+    async def ready(_):
+        return web.Response(text="ok\n")
+
+    async def count(_):
+        return web.json_response(counters)
+
+    application.router.add_get("/ready", ready)
+    application.router.add_get("/counters", count)
+
+
 async def serve(options):
-    application = web.Application()
-    object_store.add_routes(application)
+    application, counters = web.Application(), collections.Counter()
+    add_own_routes(application, counters)
+    object_store.add_routes(application, counters)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
-    gateways = [Gateway(*gateway.split("="), options.xds_port, options.tls) for gateway in options.gateway]
+    gateways = [Gateway(*gateway.split("="), options.xds_port, options.tls, counters) for gateway in options.gateway]
     for gateway in gateways:
         await gateway.listen()
     await web.TCPSite(runner, "127.0.0.1", options.store_port).start()

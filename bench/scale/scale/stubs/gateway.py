@@ -22,8 +22,9 @@ DURATIONS = {1000 * n: share for n, share in zip(range(5, 21), (1, 2, 4, 8, 12, 
 
 
 class Gateway:
-    def __init__(self, name, address, xds_port, tls):
-        self.name, self.address, self.xds_port, self.tls = name, address, xds_port, tls
+    def __init__(self, name, address, xds_port, tls, counters):
+        """`counters`: what it is sent ("xdsResponses", "xdsBytes") and asked for ("statisticsRequests", "…Bytes")."""
+        self.name, self.address, self.xds_port, self.tls, self.counters = name, address, xds_port, tls, counters
         self.started = time.time()
         self.known_since = {}   # "<namespace>/<object>/<revision>" → when
         self.subscriptions = discovery.Subscriptions(name)
@@ -54,7 +55,7 @@ class Gateway:
 
     async def _follow_stream(self, channel):
         open_stream = channel.stream_stream(discovery.METHOD, request_serializer=discovery.Request.SerializeToString,
-                                            response_deserializer=discovery.Response.FromString)
+                                            response_deserializer=self._read)
         stream = open_stream()
         self.subscriptions.restart()
         for request in self.subscriptions.first():
@@ -68,6 +69,11 @@ class Gateway:
             if response.type_url == discovery.CLUSTERS:
                 self._note_revisions()
 
+    def _read(self, message):
+        self.counters["xdsResponses"] += 1
+        self.counters["xdsBytes"] += len(message)
+        return discovery.Response.FromString(message)
+
     def _note_revisions(self):
         now = time.time()
         revisions = {name for name in self.subscriptions.clusters if name.count("/") == 2}
@@ -79,7 +85,10 @@ class Gateway:
         lines = [f'http.gateway.rds.{discovery.ROUTES_NAME}.version_text: "{routes}"',
                  f"server.uptime: {int(time.time() - self.started)}"]
         lines += statistics(self.known_since, wanted_objects(query), "latency" in query, time.time())
-        return web.Response(text="\n".join(lines) + "\n")
+        text = "\n".join(lines) + "\n"
+        self.counters["statisticsRequests"] += 1
+        self.counters["statisticsBytes"] += len(text)
+        return web.Response(text=text)
 
 
 def wanted_objects(expression):

@@ -8,19 +8,15 @@ VERSIONS = range(1, 100)
 FILES = {"saved_model.pb": 40_000, "variables/variables.index": 900, "variables/variables.data-00000-of-00001": 1_200_000}
 
 
-def add_routes(application):
-    application.router.add_get("/ready", _ready)
-    application.router.add_get("/{bucket}", _list)
-    application.router.add_get("/{bucket}/", _list)
+def add_routes(application, counters):
+    """`counters["storeRequests"]` counts the listings."""
+    async def answer(request):
+        counters["storeRequests"] += 1
+        text = listing(request.match_info["bucket"], request.query.get("prefix", ""), request.query.get("delimiter", ""))
+        return web.Response(text=text, content_type="application/xml")
 
-
-async def _ready(_):
-    return web.Response(text="ok\n")
-
-
-async def _list(request):
-    text = listing(request.match_info["bucket"], request.query.get("prefix", ""), request.query.get("delimiter", ""))
-    return web.Response(text=text, content_type="application/xml")
+    application.router.add_get("/{bucket}", answer)
+    application.router.add_get("/{bucket}/", answer)
 
 
 def listing(bucket, prefix, delimiter):
