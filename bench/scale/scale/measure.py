@@ -7,9 +7,9 @@ import os
 import time
 
 from . import audit
-from .api import Refused, Watch
+from .api import Watch
 from .cluster import CONTROLLER, Cluster
-from .processes import CannotRun, bytes_exchanged, cpu_seconds, reset_peak, resident_mib, say, wait_until
+from .processes import bytes_exchanged, cpu_seconds, reset_peak, resident_mib, say, wait_until
 from .progress import Progress
 
 PHASE_SECONDS = 900       # the most that a phase may take
@@ -33,13 +33,12 @@ class Snapshot:
 
 
 class Run:
-    def __init__(self, cluster, peer, options):
-        self.cluster, self.peer, self.options = cluster, peer, options
+    def __init__(self, cluster, peer, options, result):
+        self.cluster, self.peer, self.options, self.result = cluster, peer, options, result
         self.names = [f"m{number:05d}" for number in range(options.objects)]
         self.progress = Progress(peer)
         self.audit = cluster.new_audit_reader()
         self.revision, self.causes = 1, {}
-        self.result = {"peer": peer.name, "title": peer.title, "objects": options.objects, "phases": {}}
 
     def all_phases(self):
         self._start_controller()
@@ -189,14 +188,14 @@ def summary(numbers):
             f"({api['writes']} writes, {api['events']} events)")
 
 
-def measure(peer_class, paths, folder, options):
-    """The result of one controller, with what was measured before it failed, if it did; `folder` keeps the logs."""
+def measure(peer_class, paths, folder, options, result):
+    """Fills `result` phase by phase; `folder` keeps the logs. CannotRun or Refused when it cannot go on."""
+    title = f"{peer_class.title} {paths.version(peer_class.pinned)}" if peer_class.pinned else peer_class.title
+    result |= {"peer": peer_class.name, "title": title, "objects": options.objects, "phases": {}}
     with Cluster(paths, folder, options.nodes) as cluster:
-        run = Run(cluster, peer_class(cluster, paths), options)
+        run = Run(cluster, peer_class(cluster, paths), options, result)
         try:
             run.all_phases()
-        except (CannotRun, Refused) as error:
-            run.result["error"] = str(error)
         finally:
             run.close()
-        return run.result | {"loadAverageAtEnd": os.getloadavg()}
+        result["loadAverageAtEnd"] = os.getloadavg()

@@ -25,9 +25,9 @@ class KServe(Peer):
 
     def prepare(self):
         self.config = self.paths.kept(self.program, self.pinned) / "config"
-        for file in sorted((self.config / "crd/full").rglob("*.yaml")):
-            if "kustomiz" not in file.name and "patch" not in str(file):
-                self.cluster.created_definitions(documents(file))
+        definitions = self.config / "crd/full"
+        for file in sorted([*definitions.glob("serving.*"), *definitions.glob("clusterstoragecontainer/serving.*")]):
+            self.cluster.created_definitions(documents(file))
         self.api.create("/api/v1/namespaces", {"metadata": {"name": SYSTEM}})
         self.api.create(f"/api/v1/namespaces/{SYSTEM}/configmaps",
                         {"metadata": {"name": "inferenceservice-config"}, "data": self._configuration()})
