@@ -74,9 +74,8 @@ bench: build-release ## run the benchmarks
 	@tools/run-benchmarks
 
 bench-scale: setup ## the operator beside others with many objects: OPTIONS="--objects=1000 --peers=tidegate,argo"
-	@tools/setup kwok argo flagger kserve
 	@tools/compile release tidegate-operator
-	@"$(CACHE)/venv/bin/python" bench/scale/measure $(OPTIONS)
+	@"$(CACHE)/venv/bin/python" bench/scale/measure --setup $(OPTIONS)
 
 clean: ## remove build/
 	@rm -rf build
