@@ -1,12 +1,15 @@
 """The pure parts of bench/scale: the audit log, what a proxy asks for, the stubs' answers, the table."""
+import http.client
+import http.server
 import json
 import pathlib
 import sys
+import threading
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench/scale"))
-from scale import audit, measure, processes, report  # noqa: E402
+from scale import api, audit, measure, processes, report  # noqa: E402
 from scale.peers import PEERS  # noqa: E402
 from scale.stubs import discovery, gateway, object_store  # noqa: E402
 
@@ -185,3 +188,31 @@ def test_two_versions_of_a_model_are_different_files():
 
 def test_every_peer_says_what_it_is():
     assert all(name == peer.name and peer.title and peer.collection for name, peer in PEERS.items())
+
+
+class OneAnswerServer(http.server.BaseHTTPRequestHandler):
+    """Closes each connection after one answer without saying so, as a server does with an idle one."""
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+        self.close_connection = True
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_request_that_meets_a_closed_connection_is_sent_again():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), OneAnswerServer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    client = api.Api.__new__(api.Api)
+    client.token, client.local = "", threading.local()
+    client.connect = lambda: http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    try:
+        assert [client.get("/a"), client.get("/b")] == [{}, {}]
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -42,6 +42,16 @@ class Api:
         return json.loads(answer) if answer[:1] in (b"{", b"[") else answer.decode()
 
     def _exchange(self, method, path, data, content_type):
+        """A server closes a connection that was idle for long; what meets such an end was not read, and is sent again."""
+        used_before = getattr(self.local, "connection", None) is not None
+        try:
+            return self._send(method, path, data, content_type)
+        except (http.client.RemoteDisconnected, ConnectionError):
+            if not used_before:
+                raise
+        return self._send(method, path, data, content_type)
+
+    def _send(self, method, path, data, content_type):
         if getattr(self.local, "connection", None) is None:
             self.local.connection = self.connect()
         try:
