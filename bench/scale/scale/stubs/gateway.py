@@ -16,7 +16,7 @@ from . import discovery
 
 STATISTICS_PORT = 8082
 REQUESTS_PER_SECOND = 50
-ENVOYS_LIMIT = 60 * 1024   # bytes of a request's head; more is answered 431
+ENVOYS_LIMIT = 60 * 1024   # bytes of a request's head; a longer request line is refused here, too
 # Shares of the requests by duration, in microseconds; buckets as Envoy's histograms have them.
 DURATIONS = {1000 * n: share for n, share in zip(range(5, 21), (1, 2, 4, 8, 12, 15, 15, 12, 9, 7, 5, 4, 3, 1, 1, 1))}
 
