@@ -168,7 +168,7 @@ class Cluster:
                 "name": name, "labels": {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux"}}})
         wait_until(lambda: all(map(_is_ready, self.api.get("/api/v1/nodes")["items"])), "the nodes are ready")
 
-    def created_definitions(self, documents):
+    def create_definitions(self, documents):
         """Creates CustomResourceDefinitions and waits until they are served."""
         path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
         names = []

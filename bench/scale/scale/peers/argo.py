@@ -15,7 +15,7 @@ class Argo(Peer):
 
     def prepare(self):
         for file in sorted((self.paths.kept(self.program, self.pinned) / "manifests/crds").glob("*-crd.yaml")):
-            self.cluster.created_definitions(documents(file))
+            self.cluster.create_definitions(documents(file))
         self.api.create("/api/v1/namespaces", {"metadata": {"name": "argo-rollouts"}})
         self.metrics_port, self.health_port = free_ports(2)
 

@@ -17,10 +17,10 @@ class Flagger(Peer):
     collection = collection(GROUP_VERSION, "canaries")
 
     def prepare(self):
-        self.cluster.created_definitions(documents(self.paths.kept(self.program, self.pinned) / "artifacts/flagger/crd.yaml"))
+        self.cluster.create_definitions(documents(self.paths.kept(self.program, self.pinned) / "artifacts/flagger/crd.yaml"))
         gateway_api = self.paths.kept("gateway-api", "GATEWAY_API") / "standard"
         for kind in ("gatewayclasses", "gateways", "httproutes", "referencegrants", "grpcroutes"):
-            self.cluster.created_definitions(documents(gateway_api / f"gateway.networking.k8s.io_{kind}.yaml"))
+            self.cluster.create_definitions(documents(gateway_api / f"gateway.networking.k8s.io_{kind}.yaml"))
         self.prometheus = Prometheus()
         self.port, = free_ports(1)
         self.under_way = set()   # an object is Succeeded before an update, too

@@ -27,7 +27,7 @@ class KServe(Peer):
         self.config = self.paths.kept(self.program, self.pinned) / "config"
         definitions = self.config / "crd/full"
         for file in sorted([*definitions.glob("serving.*"), *definitions.glob("clusterstoragecontainer/serving.*")]):
-            self.cluster.created_definitions(documents(file))
+            self.cluster.create_definitions(documents(file))
         self.api.create("/api/v1/namespaces", {"metadata": {"name": SYSTEM}})
         self.api.create(f"/api/v1/namespaces/{SYSTEM}/configmaps",
                         {"metadata": {"name": "inferenceservice-config"}, "data": self._configuration()})

@@ -29,7 +29,7 @@ class Tidegate(Peer):
 
     def prepare(self):
         for file in sorted((self.paths.root / "crds").glob("*s.yaml")):
-            self.cluster.created_definitions(documents(file))
+            self.cluster.create_definitions(documents(file))
         runtimes = documents(self.paths.root / "manifests/runtimes.yaml")
         self.api.create_all(lambda _: f"/apis/{GROUP_VERSION}/clusterservingruntimes", runtimes)
         self.api.create("/api/v1/namespaces", {"metadata": {"name": SYSTEM}})
