@@ -92,9 +92,8 @@ Process::Process(Environment environment, Options options)
           stores_.gateway_pods, environment_.other_http, ledger_, environment_.clock, environment_.loop,
           [this](const std::string& pod) { return unconfirmed(pod); },
           [this](const std::vector<std::string>& objects) { look_at_counts(objects); }, [this] { gateways_changed(); }),
-      evidence_(client_, ledger_, environment_.clock, [this] { return elector_ && elector_->is_leader(); }),
-      executor_(client_, stores_, expectations_, events_, environment_.clock,
-                [this] { return elector_ && elector_->is_leader(); },
+      evidence_(client_, ledger_, environment_.clock, [this] { return leads(); }),
+      executor_(client_, stores_, expectations_, events_, environment_.clock, [this] { return leads(); },
                 {base::cat(options_.gateway_service, ".", options_.ns, ".svc.", options_.cluster_domain)}),
       reconciler_({{stores_, resolver_, ledger_, traffic_versions_, [this] { return current_proxies(); },
                     [this] { return current_measurement_error(); },
@@ -236,6 +235,8 @@ base::Task<void> Process::stop() {
   election_scope_.cancel();
 }
 
+bool Process::leads() const { return elector_ && elector_->is_leader(); }
+
 void Process::lead() {
   resolver_.forget_all();
   scraper_.forget_readings();
@@ -369,7 +370,7 @@ std::string Process::metrics() const {
   sources.confirmation = &confirmation_;
   if (xds_) sources.xds = xds_->status();
   if (webhook_) sources.webhook = &webhook_->metrics();
-  sources.leader = elector_ && elector_->is_leader();
+  sources.leader = leads();
   sources.now = environment_.clock.now();
   return metrics_page(sources);
 }

@@ -84,6 +84,7 @@ class Process {
   absl::Status start_webhook();
   base::Task<void> stop();
 
+  bool leads() const;
   void lead();
   void stop_leading();
 

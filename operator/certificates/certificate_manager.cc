@@ -1,5 +1,7 @@
 #include "operator/certificates/certificate_manager.h"
 
+#include <absl/strings/escaping.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -14,20 +16,9 @@ namespace {
 constexpr absl::Duration kCheckPeriod = absl::Hours(1);
 constexpr absl::Duration kRetry = absl::Seconds(10);
 
-std::string base64(std::string_view bytes) {
-  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t group = 0;
-    for (size_t j = 0; j < 3; ++j) group = group << 8 | (i + j < bytes.size() ? static_cast<uint8_t>(bytes[i + j]) : 0);
-    for (size_t j = 0; j < 4; ++j) text += i + j <= bytes.size() ? kDigits[group >> (18 - 6 * j) & 63] : '=';
-  }
-  return text;
-}
-
 kube::Json secret(const kube::ObjectKey& key, std::string type, const std::map<std::string, std::string>& data) {
   kube::Json encoded = kube::Json::object();
-  for (const auto& [name, bytes] : data) encoded[name] = base64(bytes);
+  for (const auto& [name, bytes] : data) encoded[name] = absl::Base64Escape(bytes);
   return {{"metadata", {{"name", key.name}, {"namespace", key.ns}, {"labels", {{kManagedByLabel, kManagedByValue}}}}},
           {"type", std::move(type)},
           {"data", encoded}};
