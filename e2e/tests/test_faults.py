@@ -17,15 +17,6 @@ RECORD = ROOT / "build/e2e/faults.json"
 
 
 @pytest.fixture(scope="module")
-def record():
-    """Facts of each fault by name; written down when the module is done, whatever the tests said."""
-    facts = {}
-    yield facts
-    RECORD.parent.mkdir(parents=True, exist_ok=True)
-    RECORD.write_text(json.dumps(facts, indent=2) + "\n")
-
-
-@pytest.fixture(scope="module")
 def digits(deploy):
     deployment = deploy(replicas=2, rollout={"steps": [{"weight": 20}, {"weight": 50}]})
     deployment.apply("1")

@@ -3,7 +3,6 @@
 Each time in the middle of a rollout, under users who never stop. What it cost them and how long it took is written to
 build/e2e/high-availability.json.
 """
-import json
 import os
 import time
 
@@ -20,14 +19,6 @@ SLEEP = 25
 PARTITION = 40
 OUTAGE = int(os.environ.get("TIDEGATE_API_OUTAGE", "60"))   # the figures in the docs come from 300
 WHOLE_ROLLOUT = [{"1": 100}, {"1": 80, "2": 20}, {"1": 50, "2": 50}, {"2": 100}]
-
-
-@pytest.fixture(scope="module")
-def record():
-    facts = {}
-    yield facts
-    RECORD.parent.mkdir(parents=True, exist_ok=True)
-    RECORD.write_text(json.dumps(facts, indent=2) + "\n")
 
 
 @pytest.fixture

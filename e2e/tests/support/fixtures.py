@@ -77,3 +77,13 @@ def users(tidegate, models):
     def make(deployment, name="users"):
         return TestUsers(tidegate, deployment, models / "requests.jsonl", name)
     return make
+
+
+@pytest.fixture(scope="module")
+def record(request):
+    """Facts of each fault by name; written to the module's RECORD when it is done, whatever the tests said."""
+    facts = {}
+    yield facts
+    path = request.module.RECORD
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(facts, indent=2) + "\n")
