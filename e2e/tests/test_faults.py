@@ -4,10 +4,14 @@ Killed with SIGKILL from the host: no preStop, no drain, no farewell. What it co
 build/e2e/faults.json, each failed request with its time, phase, revision and Envoy's response flags.
 """
 import json
+import pathlib
+import subprocess
+import sys
 import time
 
 import pytest
 
+from conftest import eventually
 from kube import ROOT, SYSTEM
 from support import node
 from support.node import kill_container, leader, system_pods
@@ -71,6 +75,18 @@ def test_a_process_that_ends_while_it_is_looked_at_is_dead(monkeypatch):
 
     monkeypatch.setattr(node, "open", lambda *_, **__: Vanishing(), raising=False)
     assert node.is_dead(1)
+
+
+def test_a_process_is_not_dead_while_one_of_its_threads_lives():
+    only_the_first_thread_ends = ("import ctypes, threading, time; threading.Thread(target=time.sleep, args=(60,)).start(); "
+                                  "ctypes.CDLL(None).syscall(60, 0)")   # exit, not exit_group
+    process = subprocess.Popen([sys.executable, "-c", only_the_first_thread_ends])
+    stat = pathlib.Path(f"/proc/{process.pid}/stat")
+    eventually(lambda: stat.read_text().rpartition(")")[2].split()[0], lambda state: state == "Z", 10)
+    assert not node.is_dead(process.pid)
+    process.kill()
+    process.wait()
+    assert node.is_dead(process.pid)
 
 
 def test_killing_the_leader_in_the_middle_of_a_rollout_costs_no_request_and_no_step(tidegate, digits, users, record):

@@ -21,10 +21,12 @@ def container_pid(pod, container):
 
 
 def is_dead(pid):
-    """Whether a process has ended, whoever has yet to hear of it."""
+    """Whether a process has ended, whoever has yet to hear of it. Its sockets are open until its last thread has ended;
+    the first one may be a zombie before."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
-            return stat.read().rpartition(")")[2].split()[0] in "ZX"
+            first_has_ended = stat.read().rpartition(")")[2].split()[0] in "ZX"
+        return first_has_ended and os.listdir(f"/proc/{pid}/task") == [str(pid)]
     except (FileNotFoundError, ProcessLookupError):   # gone before we opened it, or while we read it
         return True
 
