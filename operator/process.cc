@@ -34,9 +34,14 @@ std::vector<std::shared_ptr<const kube::Pod>> all_pods(const kube::Store<kube::P
   return pods;
 }
 
-bool same(const rollout::Proxy& a, const rollout::Proxy& b) {
-  return a.name == b.name && a.ready == b.ready && a.applied_resource_version == b.applied_resource_version &&
-         a.unreachable_since == b.unreachable_since && a.excluded == b.excluded && a.rejection == b.rejection;
+// Whether they differ in nothing but that some have applied more.
+bool has_only_advanced(const std::vector<GatewayState>& before, const std::vector<GatewayState>& now) {
+  return std::equal(before.begin(), before.end(), now.begin(), now.end(),
+                    [](GatewayState last, const GatewayState& present) {
+                      if (last.applied.resource_version > present.applied.resource_version) return false;
+                      last.applied.resource_version = present.applied.resource_version;
+                      return last == present;
+                    });
 }
 
 // Whether the object waits for the gateways, or says something about them.
@@ -95,7 +100,8 @@ Process::Process(Environment environment, Options options)
       evidence_(client_, ledger_, environment_.clock, [this] { return leads(); }),
       executor_(client_, stores_, expectations_, events_, environment_.clock, [this] { return leads(); },
                 {base::cat(options_.gateway_service, ".", options_.ns, ".svc.", options_.cluster_domain)}),
-      reconciler_({{stores_, resolver_, ledger_, traffic_versions_, [this] { return current_proxies(); },
+      reconciler_({{stores_, resolver_, ledger_, traffic_versions_,
+                    [this](const kube::ObjectKey& key) { return proxies_for(key.to_string(), current_gateways()); },
                     [this] { return current_measurement_error(); },
                     [this](const kube::ObjectKey& key) { return traffic_error(key); }},
                    queue_,
@@ -105,7 +111,7 @@ Process::Process(Environment environment, Options options)
                    executor_,
                    environment_.clock,
                    [this] { return elector_ ? elector_->epoch() : 0; },
-                   [this] { scraper_.wake(true); },
+                   [this] { scraper_.wake(); },
                    options_.cluster_domain}),
       pages_({[this] { return not_ready_because(); }, [this] { return metrics(); },
               [this](const kube::ObjectKey& key) { return reconciler_.describe(key); }}) {
@@ -119,18 +125,18 @@ void Process::connect_stores() {
                                  traffic_versions_.saw(key, *object, environment_.clock.uptime());
                                  resolver_.look(key);
                                  queue_.add(key);
-                                 if (publisher_) publisher_->changed();
+                                 if (publisher_) publisher_->changed(key);
                                },
                                [this](const kube::ObjectKey& key, const auto& before, const auto& after) {
-                                 traffic_versions_.saw(key, *after, environment_.clock.uptime());
+                                 saw_update(key, *after);
                                  if (before->spec.model != after->spec.model) resolver_.look(key);
                                  if (asks_for_a_look(*before, *after)) queue_.add(key);
-                                 if (publisher_) publisher_->changed();
+                                 if (publisher_) publisher_->changed(key);
                                },
                                [this](const kube::ObjectKey& key, const auto&) {
                                  traffic_versions_.forget(key);
                                  queue_.add(key);
-                                 if (publisher_) publisher_->changed();
+                                 if (publisher_) publisher_->changed(key);
                                }});
   stores_.deployments.add_handlers(
       {[this](const kube::ObjectKey&, const auto& added) { enqueue_owner(added->meta); },
@@ -138,7 +144,7 @@ void Process::connect_stores() {
        [this](const kube::ObjectKey&, const auto& last) { enqueue_owner(last->meta); }});
   auto serving_pod = [this](const std::shared_ptr<const kube::Pod>& pod) {
     enqueue_owner(pod->meta);
-    if (publisher_) publisher_->changed();
+    if (publisher_) publisher_->changed({pod->meta.ns, pod->meta.label(kDeploymentLabel)});
   };
   stores_.serving_pods.add_handlers(
       {[serving_pod](const kube::ObjectKey&, const auto& added) { serving_pod(added); },
@@ -155,6 +161,14 @@ void Process::connect_stores() {
                             [this](const kube::ObjectKey&, const auto&, const auto&) { enqueue_all(); },
                             [this](const kube::ObjectKey&, const auto&) { enqueue_all(); }});
   }
+}
+
+void Process::saw_update(const kube::ObjectKey& key, const api::ModelDeployment& object) {
+  const uint64_t before = traffic_versions_.of(key);
+  traffic_versions_.saw(key, object, environment_.clock.uptime());
+  const uint64_t now = traffic_versions_.of(key);
+  // Another replica may have known of it sooner, and the gateways that it serves have it already.
+  if (now != before && now <= applied_by_all(last_gateways_).value_or(0)) queue_.add(key);
 }
 
 base::Task<absl::Status> Process::run(base::Scope& scope) {
@@ -286,27 +300,32 @@ void Process::new_identity(const net::TlsIdentity& identity) {
 }
 
 void Process::gateways_changed() {
-  std::vector<rollout::Proxy> proxies = current_proxies();
-  const bool changed = !std::equal(proxies.begin(), proxies.end(), last_proxies_.begin(), last_proxies_.end(), same);
-  if (!changed) return;
-  last_proxies_ = std::move(proxies);
-  note_confirmations();
-  scraper_.wake(false);
+  std::vector<GatewayState> gateways = current_gateways();
+  if (gateways == last_gateways_) return;
+  const bool only_advanced = has_only_advanced(last_gateways_, gateways);
+  const uint64_t before = applied_by_all(last_gateways_).value_or(0);
+  last_gateways_ = std::move(gateways);
+  const uint64_t now = applied_by_all(last_gateways_).value_or(0);
+  for (const absl::Duration took : traffic_versions_.confirmed(now, environment_.clock.uptime())) {
+    confirmation_.observe(took);
+  }
+  scraper_.wake();
+  if (only_advanced && now == before) return;
   for (const auto& [key, object] : stores_.models.list()) {
-    if (minds_gateways(object->status)) queue_.add(key);
+    if (only_advanced ? waits_for_version(key, object->status, before, now) : minds_gateways(object->status)) {
+      queue_.add(key);
+    }
   }
 }
 
-void Process::note_confirmations() {
-  std::optional<uint64_t> applied_by_all;
-  for (const rollout::Proxy& proxy : last_proxies_) {
-    if (proxy.excluded) continue;
-    applied_by_all = std::min(applied_by_all.value_or(proxy.applied_resource_version), proxy.applied_resource_version);
-  }
-  if (!applied_by_all) return;
-  for (const absl::Duration took : traffic_versions_.confirmed(*applied_by_all, environment_.clock.uptime())) {
-    confirmation_.observe(took);
-  }
+// Whether the object waits for something that was written after `before`, and not after `now`.
+bool Process::waits_for_version(const kube::ObjectKey& key, const api::ModelDeploymentStatus& status, uint64_t before,
+                                uint64_t now) const {
+  const auto is_between = [&](uint64_t version) { return before < version && version <= now; };
+  if (is_between(traffic_versions_.of(key))) return true;
+  return std::any_of(status.draining.begin(), status.draining.end(), [&](const api::DrainingStatus& draining) {
+    return is_between(kube::resource_version_number(draining.verified_resource_version));
+  });
 }
 
 void Process::look_at_counts(const std::vector<std::string>& objects) {
@@ -325,13 +344,13 @@ void Process::enqueue_all() {
   for (const auto& [key, object] : stores_.models.list()) queue_.add(key);
 }
 
-std::vector<rollout::Proxy> Process::current_proxies() const {
+std::vector<GatewayState> Process::current_gateways() const {
   const xds::ServerStatus status = xds_ ? xds_->status() : xds::ServerStatus{};
-  return proxies(all_pods(stores_.gateway_pods), scraper_.readings(), status, environment_.clock.now());
+  return gateway_states(all_pods(stores_.gateway_pods), scraper_.readings(), status, environment_.clock.now());
 }
 
 std::optional<rollout::MeasurementError> Process::current_measurement_error() const {
-  return measurement_error(current_proxies(), scraper_.readings());
+  return measurement_error(current_gateways(), scraper_.readings());
 }
 
 std::optional<rollout::TrafficError> Process::traffic_error(const kube::ObjectKey& key) const {
@@ -342,10 +361,10 @@ std::optional<rollout::TrafficError> Process::traffic_error(const kube::ObjectKe
 
 bool Process::unconfirmed(const std::string& pod) const {
   const uint64_t wanted = traffic_versions_.highest();
-  for (const rollout::Proxy& proxy : current_proxies()) {
-    if (proxy.name == pod) return proxy.applied_resource_version < wanted;
-  }
-  return false;
+  const std::vector<GatewayState> gateways = current_gateways();
+  return std::any_of(gateways.begin(), gateways.end(), [&](const GatewayState& gateway) {
+    return gateway.name == pod && gateway.applied.resource_version < wanted;
+  });
 }
 
 std::string Process::not_ready_because() const {

@@ -90,11 +90,13 @@ class Process {
 
   void new_identity(const net::TlsIdentity& identity);
   void gateways_changed();
-  void note_confirmations();
+  bool waits_for_version(const kube::ObjectKey& key, const api::ModelDeploymentStatus& status, uint64_t before,
+                         uint64_t now) const;
+  void saw_update(const kube::ObjectKey& key, const api::ModelDeployment& object);
   void look_at_counts(const std::vector<std::string>& objects);
   void enqueue_owner(const kube::ObjectMeta& meta);
   void enqueue_all();
-  std::vector<rollout::Proxy> current_proxies() const;
+  std::vector<GatewayState> current_gateways() const;
   std::optional<rollout::MeasurementError> current_measurement_error() const;
   std::optional<rollout::TrafficError> traffic_error(const kube::ObjectKey& key) const;
   bool unconfirmed(const std::string& pod) const;
@@ -131,7 +133,7 @@ class Process {
   std::unique_ptr<xds::Server> xds_;        // from the first identity on
   absl::Status xds_error_;
   std::unique_ptr<TrafficPublisher> publisher_;
-  std::vector<rollout::Proxy> last_proxies_;
+  std::vector<GatewayState> last_gateways_;
   kube::DurationHistogram confirmation_;  // from seeing new shares to the last gateway's having them
 
   base::Scope replica_scope_;  // everything but the election

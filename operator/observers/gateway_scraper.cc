@@ -5,13 +5,14 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "operator/rendering/names.h"
-#include "traffic/snapshot.h"
 
 namespace tidegate::operator_ {
 namespace {
 
 constexpr absl::Duration kTick = absl::Milliseconds(500);
 constexpr absl::Duration kCountsPeriod = absl::Seconds(5);
+// Of many windows that open at about the same time, one request takes the base lines.
+constexpr absl::Duration kBaseLinesTogether = absl::Milliseconds(100);
 constexpr absl::Duration kUnconfirmedPeriod = absl::Seconds(1);
 constexpr absl::Duration kIdlePeriod = absl::Seconds(30);
 constexpr absl::Duration kTimeout = absl::Seconds(4);
@@ -37,7 +38,8 @@ bool is_gone_for_good(const kube::Pod& pod) {
 }
 
 ScrapeKind next_scrape(const ScrapeState& state) {
-  if (state.measuring && (state.base_line_wanted || state.since_counts >= kCountsPeriod)) return ScrapeKind::kCounts;
+  if (state.measuring && state.since_counts >= kCountsPeriod) return ScrapeKind::kCounts;
+  if (state.base_line_wanted && state.since_versions >= kBaseLinesTogether) return ScrapeKind::kBaseLines;
   if (state.unconfirmed && state.since_versions >= kUnconfirmedPeriod) return ScrapeKind::kVersions;
   if (state.since_versions >= kIdlePeriod) return ScrapeKind::kVersions;
   return ScrapeKind::kNone;
@@ -65,15 +67,10 @@ void GatewayScraper::set_identity(const net::TlsIdentity& identity) {
   tls_ = std::move(tls);
 }
 
-void GatewayScraper::wake(bool base_line) {
-  if (base_line) base_line_wanted_at_ = clock_.uptime();
-  signal_.notify();
-}
-
 base::Task<void> GatewayScraper::run(base::Scope& scope) {
   while (!scope.cancelled()) {
-    tick(scope);
-    co_await signal_.wait(clock_, kTick, scope);
+    const bool soon = tick(scope);
+    co_await signal_.wait(clock_, soon ? kBaseLinesTogether : kTick, scope);
   }
 }
 
@@ -91,9 +88,10 @@ void GatewayScraper::forget_readings() {
   }
 }
 
-void GatewayScraper::tick(base::Scope& scope) {
+bool GatewayScraper::tick(base::Scope& scope) {
   forget_gone_pods();
-  if (!tls_) return;
+  if (!tls_) return false;
+  bool soon = false;
   const bool measuring = !ledger_.objects().empty();
   for (const auto& [key, pod] : pods_.list()) {
     if (pod->ip.empty() || is_gone_for_good(*pod)) continue;
@@ -102,14 +100,22 @@ void GatewayScraper::tick(base::Scope& scope) {
     const absl::Duration now = clock_.uptime();
     // Another process: what the last one had applied says nothing about it.
     if (target.reading.read_at && target.reading.instance != container_id(*pod)) target = Target{};
-    const ScrapeKind kind = next_scrape({now - target.asked_at, now - target.asked_counts_at, measuring,
-                                         base_line_wanted_at_ > target.asked_counts_at, unconfirmed_(key.name)});
+    const bool base_line_wanted = measuring && ledger_.lacks_base_line(key.name);
+    const ScrapeKind kind = next_scrape(
+        {now - target.asked_at, now - target.asked_counts_at, measuring, base_line_wanted, unconfirmed_(key.name)});
+    soon = soon || base_line_wanted;
     if (kind == ScrapeKind::kNone) continue;
     target.in_flight = true;
     target.asked_at = now;
     if (kind == ScrapeKind::kCounts) target.asked_counts_at = now;
     loop_.spawn(scrape(key.name, kind, scope));
   }
+  return soon;
+}
+
+std::vector<std::string> GatewayScraper::objects_for(const std::string& pod, ScrapeKind kind) const {
+  if (kind == ScrapeKind::kVersions) return no_objects();
+  return kind == ScrapeKind::kCounts ? ledger_.objects() : ledger_.objects_without_base_line(pod);
 }
 
 void GatewayScraper::forget_gone_pods() {
@@ -128,8 +134,8 @@ base::Task<void> GatewayScraper::scrape(std::string name, ScrapeKind kind, base:
     targets_[name].in_flight = false;
     co_return;
   }
-  const bool counts = kind == ScrapeKind::kCounts;
-  const std::vector<std::string> objects = counts ? ledger_.objects() : no_objects();
+  const bool counts = kind != ScrapeKind::kVersions;
+  const std::vector<std::string> objects = objects_for(name, kind);
   const absl::Time begun = clock_.now();
   net::HttpRequest request = request_to(*pod, objects, counts);
   absl::StatusOr<net::HttpResponse> response = co_await http_.request(std::move(request), scope);
@@ -168,7 +174,7 @@ void GatewayScraper::succeeded(const std::string& pod, absl::Time begun, const s
   GatewayReading& reading = targets_[pod].reading;
   if (reading.unreachable_since) base::log_info("gateway answers again", {{"pod", pod}});
   reading.read_at = begun;
-  reading.applied_resource_version = traffic::resource_version_of(scrape.routes_version);
+  reading.applied = traffic::parse_applied_version(scrape.applied_version);
   reading.instance = scrape.instance;
   reading.unreachable_since.reset();
   reading.error.clear();

@@ -3,9 +3,9 @@
 //
 //   each tick, for each gateway pod:  what is due? ──► GET https://<pod>:8082/stats… (mutual TLS) ──► reading, ledger
 //
-// With histograms each 5 s while something is measured; without, each second while a weight waits for confirmation that
-// the proxies' own acknowledgements to this replica have not brought; and each 30 s in any case, so that an
-// unreachable gateway is known.
+// With histograms each 5 s of everything that is measured, and in between of what has just begun to be; without, each
+// second while a weight waits for confirmation that the proxies' own acknowledgements to this replica have not brought;
+// and each 30 s in any case, so that an unreachable gateway is known.
 #include <absl/time/time.h>
 
 #include <functional>
@@ -24,13 +24,14 @@
 #include "net/certificate.h"
 #include "net/http_client.h"
 #include "operator/observers/measurement_ledger.h"
+#include "traffic/applied_version.h"
 
 namespace tidegate::operator_ {
 
 // What is known about one gateway pod from asking it.
 struct GatewayReading {
   std::optional<absl::Time> read_at;  // the last answer
-  uint64_t applied_resource_version = 0;
+  traffic::AppliedVersion applied;
   std::optional<absl::Time> unreachable_since;  // the first of the failures since the last answer
   std::string error;
   std::string instance;  // the container that answered last
@@ -41,14 +42,19 @@ std::string container_id(const kube::Pod& pod);
 // Whether it can never send a request again. A container that ended is restarted unless the pod goes, too.
 bool is_gone_for_good(const kube::Pod& pod);
 
-enum class ScrapeKind { kNone, kVersions, kCounts };
+enum class ScrapeKind {
+  kNone,
+  kVersions,   // nothing but what it has applied
+  kBaseLines,  // counts of the objects that have none of this pod yet
+  kCounts,     // counts of all that are measured
+};
 
 // What the next request to a pod should be. Pure.
 struct ScrapeState {
   absl::Duration since_versions = absl::InfiniteDuration();  // since the last request of any kind
-  absl::Duration since_counts = absl::InfiniteDuration();    // since the last with histograms
+  absl::Duration since_counts = absl::InfiniteDuration();    // since the last for all that are measured
   bool measuring = false;                                    // some window is open
-  bool base_line_wanted = false;                             // one was opened since the last request with histograms
+  bool base_line_wanted = false;                             // of one of them this pod has not been asked yet
   bool unconfirmed = false;                                  // this pod has yet to confirm a weight
 };
 ScrapeKind next_scrape(const ScrapeState& state);
@@ -69,8 +75,8 @@ class GatewayScraper {
 
   // The operator's own certificate; before the first, nothing is asked.
   void set_identity(const net::TlsIdentity& identity);
-  // A window was opened: take its base line now.
-  void wake(bool base_line);
+  // A window was opened, or a weight waits: see now what is due.
+  void wake() { signal_.notify(); }
   base::Task<void> run(base::Scope& scope);
   // What an earlier leadership read is no truth about the present.
   void forget_readings();
@@ -85,9 +91,11 @@ class GatewayScraper {
     absl::Duration asked_at = -absl::InfiniteDuration();         // uptime
     absl::Duration asked_counts_at = -absl::InfiniteDuration();  // uptime
   };
-  void tick(base::Scope& scope);
+  // Whether another look is wanted soon.
+  bool tick(base::Scope& scope);
   void forget_gone_pods();
   base::Task<void> scrape(std::string pod, ScrapeKind kind, base::Scope& scope);
+  std::vector<std::string> objects_for(const std::string& pod, ScrapeKind kind) const;
   net::HttpRequest request_to(const kube::Pod& pod, const std::vector<std::string>& objects, bool counts) const;
   void succeeded(const std::string& pod, absl::Time begun, const std::vector<std::string>& objects, bool counts,
                  const metrics::GatewayScrape& scrape);
@@ -103,7 +111,6 @@ class GatewayScraper {
   std::function<void()> on_reading_;
   std::shared_ptr<const net::TlsOptions> tls_;
   base::Signal signal_;
-  absl::Duration base_line_wanted_at_ = -absl::InfiniteDuration();
   std::map<std::string, Target> targets_;
 };
 

@@ -9,51 +9,92 @@ namespace {
 
 // What the proxy itself told this replica. A pod may have two streams for a moment while it reconnects; one of them may
 // be that of a process that is no more, so the lower one counts.
-void add_acknowledgements(const xds::ServerStatus& xds, rollout::Proxy& proxy) {
-  std::optional<uint64_t> acknowledged;
+void add_acknowledgements(const xds::ServerStatus& xds, GatewayState& gateway) {
+  const traffic::AppliedVersion* acknowledged = nullptr;
   for (const xds::NodeStatus& node : xds.nodes) {
-    if (node.node_id != proxy.name) continue;
-    const uint64_t applied = node.applied_resource_version();
-    acknowledged = std::min(acknowledged.value_or(applied), applied);
-    for (const xds::TypeStatus& type : node.types) {
-      if (type.rejection) proxy.rejection = type.rejection->message;
+    if (node.node_id != gateway.name) continue;
+    if (acknowledged == nullptr || node.applied.resource_version < acknowledged->resource_version) {
+      acknowledged = &node.applied;
     }
+    gateway.rejections.insert(gateway.rejections.end(), node.rejections.begin(), node.rejections.end());
   }
-  proxy.applied_resource_version = std::max(proxy.applied_resource_version, acknowledged.value_or(0));
+  if (acknowledged != nullptr && acknowledged->resource_version >= gateway.applied.resource_version) {
+    gateway.applied = *acknowledged;
+  }
+}
+
+std::string rejection_of(const std::string& object, const GatewayState& gateway) {
+  for (const xds::Rejection& rejection : gateway.rejections) {
+    if (rejection.object == object || rejection.object.empty()) return rejection.message;
+  }
+  return "it refused what it was sent; the reason is in the status of the replica that serves it";
+}
+
+bool refuses(const std::string& object, const GatewayState& gateway) {
+  const std::vector<std::string>& without = gateway.applied.without;
+  return std::find(without.begin(), without.end(), object) != without.end() ||
+         std::any_of(gateway.rejections.begin(), gateway.rejections.end(), [&](const xds::Rejection& rejection) {
+           return rejection.object == object || rejection.object.empty();
+         });
 }
 
 }  // namespace
 
-std::vector<rollout::Proxy> proxies(const std::vector<std::shared_ptr<const kube::Pod>>& pods,
-                                    const std::map<std::string, GatewayReading>& readings, const xds::ServerStatus& xds,
-                                    absl::Time now) {
-  std::vector<rollout::Proxy> proxies;
+std::vector<GatewayState> gateway_states(const std::vector<std::shared_ptr<const kube::Pod>>& pods,
+                                         const std::map<std::string, GatewayReading>& readings,
+                                         const xds::ServerStatus& xds, absl::Time now) {
+  std::vector<GatewayState> gateways;
   for (const auto& pod : pods) {
     if (is_gone_for_good(*pod)) continue;
-    rollout::Proxy proxy;
-    proxy.name = pod->meta.name;
-    proxy.ready = pod->ready && !pod->meta.deleted;
-    if (auto reading = readings.find(proxy.name); reading != readings.end()) {
+    GatewayState gateway;
+    gateway.name = pod->meta.name;
+    gateway.ready = pod->ready && !pod->meta.deleted;
+    if (auto reading = readings.find(gateway.name); reading != readings.end()) {
       const bool same_process = reading->second.instance == container_id(*pod);
-      if (same_process) proxy.applied_resource_version = reading->second.applied_resource_version;
-      proxy.unreachable_since = reading->second.unreachable_since;
+      if (same_process) gateway.applied = reading->second.applied;
+      gateway.unreachable_since = reading->second.unreachable_since;
     }
-    add_acknowledgements(xds, proxy);
-    proxy.excluded = !proxy.ready && proxy.unreachable_since && now - *proxy.unreachable_since >= kGatewayGivenUpAfter;
+    add_acknowledgements(xds, gateway);
+    gateway.excluded =
+        !gateway.ready && gateway.unreachable_since && now - *gateway.unreachable_since >= kGatewayGivenUpAfter;
+    gateways.push_back(std::move(gateway));
+  }
+  return gateways;
+}
+
+std::vector<rollout::Proxy> proxies_for(const std::string& object, const std::vector<GatewayState>& gateways) {
+  std::vector<rollout::Proxy> proxies;
+  for (const GatewayState& gateway : gateways) {
+    rollout::Proxy proxy{
+        gateway.name, gateway.ready, gateway.applied.resource_version, gateway.unreachable_since, gateway.excluded, ""};
+    if (refuses(object, gateway)) {
+      proxy.applied_resource_version = 0;
+      proxy.rejection = rejection_of(object, gateway);
+    }
     proxies.push_back(std::move(proxy));
   }
   return proxies;
 }
 
-std::optional<rollout::MeasurementError> measurement_error(const std::vector<rollout::Proxy>& proxies,
+std::optional<uint64_t> applied_by_all(const std::vector<GatewayState>& gateways) {
+  std::optional<uint64_t> lowest;
+  for (const GatewayState& gateway : gateways) {
+    if (gateway.excluded) continue;
+    lowest = std::min(lowest.value_or(gateway.applied.resource_version), gateway.applied.resource_version);
+  }
+  return lowest;
+}
+
+std::optional<rollout::MeasurementError> measurement_error(const std::vector<GatewayState>& gateways,
                                                            const std::map<std::string, GatewayReading>& readings) {
   std::optional<rollout::MeasurementError> error;
-  for (const rollout::Proxy& proxy : proxies) {
-    if (!proxy.ready || !proxy.unreachable_since) continue;
-    if (error && error->since <= *proxy.unreachable_since) continue;
-    auto reading = readings.find(proxy.name);
+  for (const GatewayState& gateway : gateways) {
+    if (!gateway.ready || !gateway.unreachable_since) continue;
+    if (error && error->since <= *gateway.unreachable_since) continue;
+    auto reading = readings.find(gateway.name);
     const std::string why = reading == readings.end() ? "" : reading->second.error;
-    error = {base::cat("the statistics of gateway ", proxy.name, " cannot be read: ", why), *proxy.unreachable_since};
+    error = {base::cat("the statistics of gateway ", gateway.name, " cannot be read: ", why),
+             *gateway.unreachable_since};
   }
   return error;
 }

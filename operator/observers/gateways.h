@@ -20,13 +20,31 @@ namespace tidegate::operator_ {
 // waited for.
 inline constexpr absl::Duration kGatewayGivenUpAfter = absl::Minutes(5);
 
+struct GatewayState {
+  std::string name;  // the pod's
+  bool ready = false;
+  traffic::AppliedVersion applied;
+  std::optional<absl::Time> unreachable_since;  // its statistics cannot be read
+  bool excluded = false;                        // given up: named, not waited for
+  std::vector<xds::Rejection> rejections;       // as far as this replica serves it
+
+  friend bool operator==(const GatewayState&, const GatewayState&) = default;
+};
+
 // `readings` by pod name; those without one have not been asked yet.
-std::vector<rollout::Proxy> proxies(const std::vector<std::shared_ptr<const kube::Pod>>& pods,
-                                    const std::map<std::string, GatewayReading>& readings, const xds::ServerStatus& xds,
-                                    absl::Time now);
+std::vector<GatewayState> gateway_states(const std::vector<std::shared_ptr<const kube::Pod>>& pods,
+                                         const std::map<std::string, GatewayReading>& readings,
+                                         const xds::ServerStatus& xds, absl::Time now);
+
+// The same as they matter to one object, "<namespace>/<name>": a gateway that refused what it was sent for the object
+// has applied nothing of it.
+std::vector<rollout::Proxy> proxies_for(const std::string& object, const std::vector<GatewayState>& gateways);
+
+// What all of them that are waited for have applied, of objects that none refuses; nullopt: there is none.
+std::optional<uint64_t> applied_by_all(const std::vector<GatewayState>& gateways);
 
 // Set while the counts of some Ready gateway cannot be read.
-std::optional<rollout::MeasurementError> measurement_error(const std::vector<rollout::Proxy>& proxies,
+std::optional<rollout::MeasurementError> measurement_error(const std::vector<GatewayState>& gateways,
                                                            const std::map<std::string, GatewayReading>& readings);
 
 }  // namespace tidegate::operator_

@@ -18,7 +18,7 @@ using metrics::Counters;
 using metrics::GatewayScrape;
 
 GatewayScrape only(const GatewayScrape& scrape, const std::string& stable, const std::string& canary) {
-  GatewayScrape trimmed{scrape.instance, scrape.asked_at, scrape.uptime, scrape.routes_version, {}};
+  GatewayScrape trimmed{scrape.instance, scrape.asked_at, scrape.uptime, scrape.applied_version, {}};
   for (const std::string& cluster : {stable, canary}) {
     auto found = scrape.clusters.find(cluster);
     // A cluster that has had no request is not in the answer: it has counted nothing.
@@ -106,13 +106,27 @@ std::vector<std::string> MeasurementLedger::objects() const {
   return objects;
 }
 
+std::vector<std::string> MeasurementLedger::objects_without_base_line(const std::string& pod) const {
+  std::vector<std::string> objects;
+  for (const auto& [key, entry] : entries_) {
+    if (!entry.gateways.contains(pod)) objects.push_back(key.to_string());
+  }
+  return objects;
+}
+
+bool MeasurementLedger::lacks_base_line(const std::string& pod) const {
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [&](const auto& entry) { return !entry.second.gateways.contains(pod); });
+}
+
 void MeasurementLedger::absorb(const std::string& pod, const std::vector<std::string>& objects,
                                const metrics::GatewayScrape& scrape) {
-  for (auto& [key, entry] : entries_) {
-    // A window that was opened after the scrape was asked for is not in the answer.
-    if (std::find(objects.begin(), objects.end(), key.to_string()) == objects.end()) continue;
-    if (scrape.asked_at < entry.window.from) continue;
-    absorb_into(key, entry, pod, scrape);
+  // A window that was opened after the scrape was asked for is not in the answer.
+  for (const std::string& object : objects) {
+    const size_t slash = object.find('/');
+    const auto found = entries_.find({object.substr(0, slash), object.substr(slash + 1)});
+    if (found == entries_.end() || scrape.asked_at < found->second.window.from) continue;
+    absorb_into(found->first, found->second, pod, scrape);
   }
 }
 

@@ -39,8 +39,11 @@ class MeasurementLedger {
 
   // "<namespace>/<name>" of all objects with an open window: what a scrape must ask for.
   std::vector<std::string> objects() const;
+  // Those of them of which nothing has been read from this gateway pod yet.
+  std::vector<std::string> objects_without_base_line(const std::string& pod) const;
+  bool lacks_base_line(const std::string& pod) const;
 
-  // A reading of one gateway pod, which covers `objects` (as objects() gave them when it was asked for).
+  // A reading of one gateway pod, which covers `objects` (as the above gave them when it was asked for).
   void absorb(const std::string& pod, const std::vector<std::string>& objects, const metrics::GatewayScrape& scrape);
 
   // nullopt before the first difference.

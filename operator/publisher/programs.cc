@@ -63,10 +63,10 @@ traffic::Program program_of(const Stores& stores, const kube::ObjectKey& key, co
 
 }  // namespace
 
-std::vector<traffic::Program> programs(const Stores& stores) {
-  std::vector<traffic::Program> programs;
-  for (const auto& [key, object] : stores.models.list()) programs.push_back(program_of(stores, key, *object));
-  return programs;
+std::shared_ptr<const traffic::Program> make_program(const Stores& stores, const kube::ObjectKey& key) {
+  const auto object = stores.models.get(key);
+  if (object == nullptr) return nullptr;
+  return std::make_shared<const traffic::Program>(program_of(stores, key, *object));
 }
 
 }  // namespace tidegate::operator_

@@ -28,6 +28,11 @@ TrafficPublisher::TrafficPublisher(const Stores& stores, xds::Server& server, ba
   settings_.cluster_domain = std::move(cluster_domain);
 }
 
+void TrafficPublisher::changed(const kube::ObjectKey& key) {
+  changed_.insert(key);
+  signal_.notify();
+}
+
 base::Task<void> TrafficPublisher::run(base::Scope& scope) {
   while (!scope.cancelled()) {
     const absl::Status woken = co_await signal_.wait(clock_, serving_ ? kTick : kStartTick, scope);
@@ -44,7 +49,8 @@ base::Task<void> TrafficPublisher::run(base::Scope& scope) {
       continue;
     }
     // After a tick without changes, what was left unfinished has reached the proxies.
-    if (woken.ok() || unfinished_ || !serving_ || wants_another_try(server_.status())) publish();
+    const bool unfinished = built_ && built_->unfinished;
+    if (woken.ok() || unfinished || !serving_ || wants_another_try(server_.status())) publish();
   }
 }
 
@@ -55,19 +61,34 @@ bool TrafficPublisher::stale() const {
   return std::max(stores_.models.age(), stores_.serving_pods.age()) > kStaleAfter;
 }
 
+void TrafficPublisher::update_programs() {
+  for (const kube::ObjectKey& key : std::exchange(changed_, {})) {
+    std::shared_ptr<const traffic::Program> program = make_program(stores_, key);
+    if (program == nullptr) {
+      programs_.erase(key);
+      continue;
+    }
+    std::shared_ptr<const traffic::Program>& known = programs_[key];
+    if (known == nullptr || *known != *program) known = std::move(program);
+  }
+}
+
 void TrafficPublisher::publish() {
   const absl::Duration begun = clock_.uptime();
+  update_programs();
   settings_.store_resource_version = stores_.models.resource_version();
-  traffic::BuildResult built = traffic::build(programs(stores_), settings_, snapshot_.get());
-  unfinished_ = built.unfinished;
-  snapshot_ = std::move(built.snapshot);
-  server_.publish(snapshot_);
+  traffic::Programs programs;
+  programs.reserve(programs_.size());
+  for (const auto& [key, program] : programs_) programs.push_back(program);
+  built_ = traffic::build(std::move(programs), settings_, built_ ? &*built_ : nullptr);
+  server_.publish(built_->snapshot);
   const bool serves = server_.status().listening;
-  if (serves && !serving_) base::log_info("serving xDS", {{"resourceVersion", snapshot_->resource_version}});
+  if (serves && !serving_) base::log_info("serving xDS", {{"resourceVersion", built_->snapshot->resource_version}});
   serving_ = serves;
   ++metrics_.builds;
+  metrics_.rebuilt += built_->rebuilt;
   metrics_.last_build = clock_.uptime() - begun;
-  note_errors(built.errors);
+  note_errors(built_->errors);
 }
 
 void TrafficPublisher::note_errors(const std::vector<traffic::ProgramError>& errors) {

@@ -1,7 +1,8 @@
 #pragma once
 // Turns the stores into the snapshot that this replica's xDS server hands out. Runs on every replica, leader or not.
 //
-//   store event ─► changed() ─► a moment's wait for more ─► programs() ─► traffic::build ─► xds::Server::publish
+//   store event ─► changed(object) ─► a moment's wait for more ─► make_program() of those ─► traffic::build
+//                                                                                       ─► xds::Server::publish
 //
 // Nothing is published before all stores are synced. A store that has been silent for too long may be wrong, so then
 // the server is told to withdraw: proxies keep what they have and go to another replica.
@@ -11,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "base/clock.h"
 #include "base/scope.h"
@@ -24,13 +26,13 @@ namespace tidegate::operator_ {
 struct PublisherMetrics {
   uint64_t builds = 0;
   uint64_t withdrawals = 0;
+  uint64_t rebuilt = 0;       // objects whose resources were made anew
   absl::Duration last_build;  // how long the last traffic::build took
 };
 
 class TrafficPublisher {
  public:
-  // A change waits so long for others, or four times as long as the last build took; with the build itself well below
-  // 50 ms for some hundred objects.
+  // A change waits so long for others, or four times as long as the last build took.
   static constexpr absl::Duration kDebounce = absl::Milliseconds(20);
   // Bookmarks come about every minute. A watch that breaks just before one, is opened again after a backoff and waits
   // for the next has been silent for up to two of them, and is not stale.
@@ -40,7 +42,8 @@ class TrafficPublisher {
   TrafficPublisher(const Stores& stores, xds::Server& server, base::Clock& clock, std::string cluster_domain,
                    std::function<void(const kube::ObjectKey&)> on_errors);
 
-  void changed() { signal_.notify(); }
+  // The object, or one of its serving pods, came, changed or went.
+  void changed(const kube::ObjectKey& key);
   base::Task<void> run(base::Scope& scope);
 
   // Whether proxies are being answered.
@@ -52,6 +55,7 @@ class TrafficPublisher {
  private:
   absl::Duration debounce() const;
   bool stale() const;
+  void update_programs();
   void publish();
   void note_errors(const std::vector<traffic::ProgramError>& errors);
 
@@ -61,10 +65,11 @@ class TrafficPublisher {
   traffic::Settings settings_;
   std::function<void(const kube::ObjectKey&)> on_errors_;
   base::Signal signal_;
-  std::shared_ptr<const traffic::Snapshot> snapshot_;
+  std::set<kube::ObjectKey> changed_;  // since the last build
+  std::map<kube::ObjectKey, std::shared_ptr<const traffic::Program>> programs_;
+  std::optional<traffic::BuildResult> built_;
   std::map<kube::ObjectKey, traffic::ProgramError> errors_;
   bool serving_ = false;
-  bool unfinished_ = false;  // the last snapshot keeps endpoints that the next one drops
   PublisherMetrics metrics_;
 };
 

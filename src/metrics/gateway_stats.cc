@@ -17,12 +17,13 @@ constexpr std::string_view kRequests = "tidegate.requests.cluster.";
 constexpr std::string_view kEnded = "tidegate.ended.cluster.";
 constexpr std::string_view kLatency = "tidegate.latency.cluster.";
 constexpr std::string_view kOutcomeTag = ".outcome.";
-constexpr std::string_view kCluster = "cluster.";
-constexpr std::string_view kActive = ".upstream_rq_active";
-constexpr std::string_view kRoutesVersion = "http.gateway.rds.tidegate.version_text";
+// Of traffic::kVersionCluster.
+constexpr std::string_view kAppliedVersion = "cluster.tidegate/version.version_text";
 constexpr std::string_view kUptime = "server.uptime";
 constexpr std::string_view kTotals = "  totals=";
 constexpr std::string_view kGrpc = "/grpc";
+// Bytes. Envoy reads 60 KiB of a request's head; each '/' takes three bytes there.
+constexpr size_t kMostNames = 40 << 10;
 
 bool take_prefix(std::string_view& text, std::string_view prefix) {
   if (!text.starts_with(prefix)) return false;
@@ -101,21 +102,12 @@ class Reader {
     const std::string_view value = is_header ? std::string_view() : line_.substr(colon + 2);
     if (take_prefix(name, kLatency)) return read_latency(scrape, name, is_header);
     if (is_header) return absl::OkStatus();
-    if (take_prefix(name, kRequests)) return read_count(scrape, name, value, &ClusterReader::finished);
+    if (take_prefix(name, kRequests)) return read_finished(scrape, name, value);
     if (take_prefix(name, kEnded)) return read_ended(scrape, name, value);
-    if (name == kRoutesVersion) return read_routes_version(scrape, value);
+    if (name == kAppliedVersion) return read_applied_version(scrape, value);
     if (name == kUptime) return read_uptime(scrape, value);
-    if (take_prefix(name, kCluster) && name.ends_with(kActive)) {
-      name.remove_suffix(kActive.size());
-      return read_count(scrape, name, value, &ClusterReader::active);
-    }
     return absl::OkStatus();
   }
-
-  struct ClusterReader {
-    static uint64_t& finished(ClusterStats& stats) { return stats.counters.finished; }
-    static uint64_t& active(ClusterStats& stats) { return stats.active_requests; }
-  };
 
   // The revision of a cluster's name, both protocols together; null if the cluster is none of ours.
   static ClusterStats* find_cluster(GatewayScrape& scrape, std::string_view cluster) {
@@ -127,12 +119,11 @@ class Reader {
     return slashes == 2 ? &scrape.clusters[std::string(cluster)] : nullptr;
   }
 
-  absl::Status read_count(GatewayScrape& scrape, std::string_view cluster, std::string_view value,
-                          uint64_t& (*field)(ClusterStats&)) {
+  absl::Status read_finished(GatewayScrape& scrape, std::string_view cluster, std::string_view value) {
     uint64_t count = 0;
     if (!read_number(value, count)) return fault("a count is not a number");
     ClusterStats* stats = find_cluster(scrape, cluster);
-    if (stats != nullptr) field(*stats) += count;
+    if (stats != nullptr) stats->counters.finished += count;
     return absl::OkStatus();
   }
 
@@ -178,9 +169,9 @@ class Reader {
            bucket.lower + bucket.width <= std::numeric_limits<double>::max();
   }
 
-  absl::Status read_routes_version(GatewayScrape& scrape, std::string_view value) {
-    if (value.size() < 2 || value.front() != '"' || value.back() != '"') return fault("the routes' version is no text");
-    scrape.routes_version = std::string(value.substr(1, value.size() - 2));
+  absl::Status read_applied_version(GatewayScrape& scrape, std::string_view value) {
+    if (value.size() < 2 || value.front() != '"' || value.back() != '"') return fault("the applied version is no text");
+    scrape.applied_version = std::string(value.substr(1, value.size() - 2));
     return absl::OkStatus();
   }
 
@@ -268,10 +259,10 @@ Counters& Counters::operator+=(const Counters& other) {
 std::string stats_path(const std::vector<std::string>& objects, bool histograms) {
   std::string names;
   for (const std::string& object : objects) names += base::cat(names.empty() ? "" : "|", object);
-  const std::string cluster = objects.empty() ? "" : base::cat("(", names, ")/");
-  const std::string filter = base::cat(
-      R"(^(tidegate\.(requests|ended)", histograms ? "|latency" : "", R"()\.cluster\.)", cluster, R"(|cluster\.)",
-      cluster, R"(.*\.upstream_rq_active$|http\.gateway\.rds\.tidegate\.version_text$)", R"(|server\.uptime$))");
+  const std::string wanted = objects.empty() || names.size() > kMostNames ? "" : base::cat("(", names, ")/");
+  const std::string filter =
+      base::cat(R"(^(tidegate\.(requests|ended)", histograms ? "|latency" : "", R"()\.cluster\.)", wanted,
+                R"(|cluster\.tidegate/version\.version_text$|server\.uptime$))");
   return base::cat("/stats?filter=", percent_encode(filter), histograms ? "&histogram_buckets=detailed" : "");
 }
 

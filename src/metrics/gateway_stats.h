@@ -70,8 +70,7 @@ struct Counters {
 };
 
 struct ClusterStats {
-  Counters counters;             // REST and gRPC together
-  uint64_t active_requests = 0;  // now
+  Counters counters;  // REST and gRPC together
 };
 
 struct GatewayScrape {
@@ -79,12 +78,12 @@ struct GatewayScrape {
   std::string instance;
   absl::Time asked_at;                           // given by the caller
   absl::Duration uptime;                         // of the process, whole seconds
-  std::string routes_version;                    // applied; "<resourceVersion>-<hash>"; empty: none yet
+  std::string applied_version;                   // as traffic/applied_version.h has it; empty: none yet
   std::map<std::string, ClusterStats> clusters;  // by "<namespace>/<name>/<revision>"
 };
 
-// The path and query of a scrape. `objects`: "<namespace>/<name>" of those wanted; empty: every one. Without
-// `histograms` only counters come back.
+// The path and query of a scrape. `objects`: "<namespace>/<name>" of those wanted; empty, or more than a request's head
+// has room for: every one. Without `histograms` only counters come back.
 std::string stats_path(const std::vector<std::string>& objects, bool histograms);
 
 // The largest answer that parse() accepts.

@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "base/strings.h"
+#include "traffic/applied_version.h"
 #include "traffic/clusters.h"
 #include "traffic/listener.h"
 #include "traffic/messages.h"
@@ -17,26 +18,23 @@ namespace {
 
 constexpr size_t kHashDigits = 16;
 
-// A program that will be configured: the one asked for, or what stands in for it.
-struct Accepted {
-  std::shared_ptr<const Program> program;
-  std::string unavailable;  // see Target
-};
+auto name_of(const Program& program) { return std::tie(program.namespace_, program.name); }
 
-std::string resources_hash(const ResourceSet& set) {
-  base::Sha256 digest;
-  for (const auto& [name, bytes] : set.resources) {
-    const std::string sizes = base::cat(name.size(), " ", bytes.size(), " ");
-    digest.update(sizes.data(), sizes.size());
-    digest.update(name.data(), name.size());
-    digest.update(bytes.data(), bytes.size());
-  }
-  return base::to_hex(digest.finish()).substr(0, kHashDigits);
+// By namespace and name; of two of one name, which can only be a deleted object and its successor, the newer first.
+bool comes_first(const std::shared_ptr<const Program>& a, const std::shared_ptr<const Program>& b) {
+  return std::tie(a->namespace_, a->name, b->created, b->uid) < std::tie(b->namespace_, b->name, a->created, a->uid);
 }
 
-std::string hash_of_version(const std::string& version) {
-  const size_t dash = version.find('-');
-  return dash == std::string::npos ? "" : version.substr(dash + 1);
+Resource make_resource(std::string name, const google::protobuf::Message& message) {
+  Resource resource{std::move(name), "", to_bytes(message)};
+  resource.version = base::sha256_hex(resource.bytes).substr(0, kHashDigits);
+  return resource;
+}
+
+const Revision* find_revision(const Program& program, const std::string& name) {
+  const auto found = std::find_if(program.revisions.begin(), program.revisions.end(),
+                                  [&](const Revision& revision) { return revision.name == name; });
+  return found == program.revisions.end() ? nullptr : &*found;
 }
 
 // The last good program, with the endpoints of now as far as the faulty one tells them: pods come and go while a
@@ -44,166 +42,258 @@ std::string hash_of_version(const std::string& version) {
 std::shared_ptr<const Program> with_present_endpoints(const Program& last_good, const Program& faulty) {
   auto program = std::make_shared<Program>(last_good);
   for (Revision& revision : program->revisions) {
-    const auto same = std::find_if(faulty.revisions.begin(), faulty.revisions.end(),
-                                   [&](const Revision& other) { return other.name == revision.name; });
-    if (same == faulty.revisions.end()) continue;
+    const Revision* same = find_revision(faulty, revision.name);
+    if (same == nullptr) continue;
     std::vector<Endpoint> endpoints = std::exchange(revision.endpoints, same->endpoints);
     if (!find_fault(*program).empty()) revision.endpoints = std::move(endpoints);
   }
   return program;
 }
 
-class Builder {
- public:
-  Builder(const Settings& settings, const Snapshot* previous)
-      : settings_(settings), previous_(previous), snapshot_(std::make_shared<Snapshot>()) {}
+std::shared_ptr<const Program> with_sorted_revisions(const std::shared_ptr<const Program>& program) {
+  const auto by_name = [](const Revision& a, const Revision& b) { return a.name < b.name; };
+  if (std::is_sorted(program->revisions.begin(), program->revisions.end(), by_name)) return program;
+  auto sorted = std::make_shared<Program>(*program);
+  std::sort(sorted->revisions.begin(), sorted->revisions.end(), by_name);
+  return sorted;
+}
 
-  BuildResult build(std::vector<Program> programs) {
-    accept_all(std::move(programs));
-    add_clusters();
-    add_listener();
-    add_routes();
-    set_versions();
-    std::sort(errors_.begin(), errors_.end(), [](const ProgramError& a, const ProgramError& b) {
-      return std::tie(a.namespace_, a.name, a.reason, a.message) < std::tie(b.namespace_, b.name, b.reason, b.message);
-    });
-    return {std::move(snapshot_), std::move(errors_), unfinished_};
+// What is configured for `object.asked`, and the error if that is not what it asks for.
+void judge(BuiltObject& object) {
+  const Program& asked = *object.asked;
+  const std::string fault = find_fault(asked);
+  if (fault.empty()) {
+    object.configured = object.last_good = with_sorted_revisions(object.asked);
+    return;
+  }
+  const char* consequence = object.last_good != nullptr ? "Its last good configuration stays in force."
+                                                        : "Its requests are answered 503 until this is corrected.";
+  object.error = {asked.namespace_, asked.name, "InvalidTraffic",
+                  base::cat("The traffic cannot be programmed: ", fault, ". ", consequence)};
+  if (object.last_good != nullptr) {
+    object.configured = with_present_endpoints(*object.last_good, asked);
+    return;
+  }
+  auto bare = std::make_shared<Program>();
+  bare->namespace_ = asked.namespace_;
+  bare->name = asked.name;
+  bare->resource_version = "0";
+  object.unavailable = base::cat("Not available: ", fault, ".");
+  object.configured = std::move(bare);
+}
+
+// Makes the resources of one object.
+class GroupMaker {
+ public:
+  // `before`: the same object as it was built last, or null.
+  GroupMaker(BuiltObject& object, const BuiltObject* before, const Settings& settings)
+      : object_(object), program_(*object.configured), before_(before), settings_(settings) {}
+
+  void make() {
+    // A name that is no DNS label cannot be a host either.
+    Program named;
+    named.namespace_ = program_.namespace_;
+    named.name = program_.name;
+    named.resource_version = "0";
+    if (!find_fault(named).empty()) return;
+    group_->owner = {program_.namespace_, program_.name};
+    for (const Revision& revision : program_.revisions) add_clusters(revision);
+    for (const ResourceType type : {ResourceType::kCluster, ResourceType::kEndpoints}) {
+      auto& resources = group_->of(type);
+      std::sort(resources.begin(), resources.end(),
+                [](const Resource& a, const Resource& b) { return a.name < b.name; });
+    }
+    add_virtual_host();
+    object_.group = std::move(group_);
   }
 
  private:
-  void accept_all(std::vector<Program> programs) {
-    std::sort(programs.begin(), programs.end(), [](const Program& a, const Program& b) {
-      return std::tie(a.namespace_, a.name, b.created, b.uid) < std::tie(b.namespace_, b.name, a.created, a.uid);
-    });
-    const Program* last = nullptr;
-    for (Program& program : programs) {
-      snapshot_->resource_version =
-          std::max(snapshot_->resource_version, parse_resource_version(program.resource_version).value_or(0));
-      // Two of one name can only be a deleted object and its successor: the newer one, which sorts first, counts.
-      if (last != nullptr && last->namespace_ == program.namespace_ && last->name == program.name) continue;
-      last = &program;
-      accept(program);
+  void add_clusters(const Revision& revision) {
+    const Revision& reachable = with_last_endpoints(revision);
+    for (const Protocol protocol : {Protocol::kRest, Protocol::kGrpc}) {
+      const std::string name = cluster_name_of(program_, revision, protocol);
+      group_->of(ResourceType::kCluster).push_back(make_resource(name, make_cluster(program_, revision, protocol)));
+      group_->of(ResourceType::kEndpoints)
+          .push_back(make_resource(name, make_endpoints(program_, reachable, protocol)));
     }
   }
 
-  void accept(const Program& program) {
-    const std::string fault = find_fault(program);
-    if (fault.empty()) {
-      auto good = std::make_shared<Program>(program);
-      std::sort(good->revisions.begin(), good->revisions.end(),
-                [](const Revision& a, const Revision& b) { return a.name < b.name; });
-      snapshot_->last_good[program.uid] = good;
-      accepted_.push_back({good, ""});
-      return;
-    }
-    accept_faulty(program, fault);
-  }
-
-  void accept_faulty(const Program& program, const std::string& fault) {
-    const auto* last_good = find_last_good(program.uid);
-    const char* consequence = last_good != nullptr ? "Its last good configuration stays in force."
-                                                   : "Its requests are answered 503 until this is corrected.";
-    errors_.push_back({program.namespace_, program.name, "InvalidTraffic",
-                       base::cat("The traffic cannot be programmed: ", fault, ". ", consequence)});
-    if (last_good != nullptr) {
-      snapshot_->last_good[program.uid] = *last_good;
-      accepted_.push_back({with_present_endpoints(**last_good, program), ""});
-      return;
-    }
-    // Only its names are used; a name that is no DNS label cannot be a host either.
-    Program bare;
-    bare.namespace_ = program.namespace_;
-    bare.name = program.name;
-    bare.resource_version = "0";
-    if (!find_fault(bare).empty()) return;
-    accepted_.push_back({std::make_shared<const Program>(std::move(bare)), base::cat("Not available: ", fault, ".")});
-  }
-
-  const std::shared_ptr<const Program>* find_last_good(const std::string& uid) const {
-    if (previous_ == nullptr) return nullptr;
-    const auto found = previous_->last_good.find(uid);
-    return found == previous_->last_good.end() ? nullptr : &found->second;
-  }
-
-  void add_clusters() {
-    for (const Accepted& accepted : accepted_) {
-      for (const Revision& revision : accepted.program->revisions) {
-        const Revision& reachable = with_last_endpoints(*accepted.program, revision);
-        for (const Protocol protocol : {Protocol::kRest, Protocol::kGrpc}) {
-          const std::string name = cluster_name_of(*accepted.program, revision, protocol);
-          add(ResourceType::kCluster, name, make_cluster(*accepted.program, revision, protocol));
-          add(ResourceType::kEndpoints, name, make_endpoints(*accepted.program, reachable, protocol));
-        }
-      }
-    }
-  }
-
-  // The revision as the snapshot before had it, if it has lost its last endpoint since and routes can lead elsewhere.
-  const Revision& with_last_endpoints(const Program& program, const Revision& revision) {
-    const auto* before = find_last_good(program.uid);
+  // The revision as the build before had it, if it has lost its last endpoint since and routes can lead elsewhere.
+  const Revision& with_last_endpoints(const Revision& revision) {
     const bool others_serve =
-        std::any_of(program.revisions.begin(), program.revisions.end(),
+        std::any_of(program_.revisions.begin(), program_.revisions.end(),
                     [](const Revision& other) { return other.weight > 0 && !other.endpoints.empty(); });
-    if (!revision.endpoints.empty() || before == nullptr || !others_serve) return revision;
-    const auto known = std::find_if((*before)->revisions.begin(), (*before)->revisions.end(),
-                                    [&](const Revision& other) { return other.name == revision.name; });
-    if (known == (*before)->revisions.end() || known->endpoints.empty()) return revision;
+    if (!revision.endpoints.empty() || before_ == nullptr || before_->last_good == nullptr || !others_serve) {
+      return revision;
+    }
+    const Revision* known = find_revision(*before_->last_good, revision.name);
+    if (known == nullptr || known->endpoints.empty()) return revision;
     if (known->weight == 0 && revision.weight == 0) return revision;
-    unfinished_ = true;
+    object_.keeps_endpoints = true;
     return *known;
   }
 
-  void add_listener() { add(ResourceType::kListener, kListenerName, make_listener(settings_)); }
-
-  void add_routes() {
-    std::vector<const Program*> programs;
-    for (const Accepted& accepted : accepted_) programs.push_back(accepted.program.get());
-    HostClaims claims = resolve_hosts(programs, settings_.cluster_domain);
-    errors_.insert(errors_.end(), claims.errors.begin(), claims.errors.end());
-    std::vector<Target> targets;
-    for (size_t i = 0; i < accepted_.size(); ++i) {
-      std::vector<std::string> hosts = own_hosts(*programs[i], settings_.cluster_domain);
-      hosts.insert(hosts.end(), claims.granted[i].begin(), claims.granted[i].end());
-      targets.push_back({programs[i], std::move(hosts), accepted_[i].unavailable});
-    }
-    add(ResourceType::kRoutes, kRoutesName, make_routes(targets));
+  void add_virtual_host() {
+    std::vector<std::string> hosts = own_hosts(program_, settings_.cluster_domain);
+    hosts.insert(hosts.end(), object_.hosts.begin(), object_.hosts.end());
+    Resource host = make_resource(virtual_host_name(program_.namespace_, program_.name),
+                                  make_virtual_host(program_, hosts, object_.unavailable));
+    const Resource* last = before_ == nullptr || before_->group == nullptr
+                               ? nullptr
+                               : &before_->group->of(ResourceType::kVirtualHost).front();
+    host.version =
+        last != nullptr && last->bytes == host.bytes
+            ? last->version
+            : base::cat(parse_resource_version(object_.asked->resource_version).value_or(0), "-", host.version);
+    group_->of(ResourceType::kVirtualHost).push_back(std::move(host));
   }
 
-  void add(ResourceType type, const std::string& name, const google::protobuf::Message& message) {
-    mutable_set(type).resources[name] = to_bytes(message);
+  BuiltObject& object_;
+  const Program& program_;
+  const BuiltObject* before_;
+  const Settings& settings_;
+  std::shared_ptr<ResourceGroup> group_ = std::make_shared<ResourceGroup>();
+};
+
+std::shared_ptr<const ResourceGroup> make_common(const Settings& settings) {
+  auto group = std::make_shared<ResourceGroup>();
+  Resource version = make_resource(kVersionCluster, make_version_endpoints());
+  version.version = to_text(AppliedVersion{});
+  group->of(ResourceType::kEndpoints).push_back(std::move(version));
+  group->of(ResourceType::kCluster).push_back(make_resource(kVersionCluster, make_version_cluster()));
+  group->of(ResourceType::kListener).push_back(make_resource(kListenerName, make_listener(settings)));
+  group->of(ResourceType::kRoutes).push_back(make_resource(kRoutesName, make_routes()));
+  return group;
+}
+
+bool make_the_same(const Settings& a, const Settings& b) {
+  return std::tie(a.cluster_domain, a.listen_port, a.listen_address) ==
+         std::tie(b.cluster_domain, b.listen_port, b.listen_address);
+}
+
+class Builder {
+ public:
+  Builder(const Settings& settings, const BuildResult* previous)
+      : previous_(previous), same_settings_(previous != nullptr && make_the_same(settings, previous->settings)) {
+    result_.settings = settings;
   }
+
+  BuildResult build(Programs programs) {
+    begin_snapshot();
+    take_all(std::move(programs));
+    grant_hosts();
+    for (Taken& taken : taken_) finish(taken);
+    std::sort(result_.errors.begin(), result_.errors.end(), [](const ProgramError& a, const ProgramError& b) {
+      return std::tie(a.namespace_, a.name, a.reason, a.message) < std::tie(b.namespace_, b.name, b.reason, b.message);
+    });
+    snapshot_->caught_up_to =
+        std::max({snapshot_->caught_up_to, snapshot_->resource_version, result_.settings.store_resource_version});
+    result_.snapshot = std::move(snapshot_);
+    return std::move(result_);
+  }
+
+ private:
+  struct Taken {
+    std::shared_ptr<BuiltObject> object;        // null: as before
+    std::shared_ptr<const BuiltObject> before;  // the same object as it was built last; null: there was none
+    std::vector<std::string> hosts;
+    const Program& configured() const { return object != nullptr ? *object->configured : *before->configured; }
+  };
 
   // A deleted object may have had the highest version: what has been sent once never falls.
-  void set_versions() {
-    if (previous_ != nullptr) {
-      snapshot_->resource_version = std::max(snapshot_->resource_version, previous_->resource_version);
-      snapshot_->caught_up_to = previous_->caught_up_to;
+  void begin_snapshot() {
+    snapshot_->groups.push_back(same_settings_ ? previous_->snapshot->groups.front() : make_common(result_.settings));
+    if (previous_ == nullptr) return;
+    snapshot_->resource_version = previous_->snapshot->resource_version;
+    snapshot_->caught_up_to = previous_->snapshot->caught_up_to;
+  }
+
+  void take_all(Programs programs) {
+    if (!std::is_sorted(programs.begin(), programs.end(), comes_first)) {
+      std::sort(programs.begin(), programs.end(), comes_first);
     }
-    snapshot_->caught_up_to =
-        std::max({snapshot_->caught_up_to, snapshot_->resource_version, settings_.store_resource_version});
-    for (const ResourceType type : kResourceTypes) {
-      ResourceSet& set = mutable_set(type);
-      const std::string hash = resources_hash(set);
-      const bool unchanged = type != ResourceType::kRoutes && previous_ != nullptr &&
-                             hash_of_version(previous_->set(type).version) == hash;
-      set.version = unchanged ? previous_->set(type).version : base::cat(snapshot_->resource_version, "-", hash);
+    taken_.reserve(programs.size());
+    size_t known = 0;
+    const Program* last = nullptr;
+    for (std::shared_ptr<const Program>& program : programs) {
+      note_version(*program);
+      if (last != nullptr && name_of(*last) == name_of(*program)) continue;
+      last = program.get();
+      take(std::move(program), find_before(*last, known));
     }
   }
 
-  ResourceSet& mutable_set(ResourceType type) { return snapshot_->sets[static_cast<size_t>(type)]; }
+  void note_version(const Program& program) {
+    snapshot_->resource_version =
+        std::max(snapshot_->resource_version, parse_resource_version(program.resource_version).value_or(0));
+  }
 
-  const Settings& settings_;
-  const Snapshot* previous_;
-  std::shared_ptr<Snapshot> snapshot_;
-  std::vector<Accepted> accepted_;
-  std::vector<ProgramError> errors_;
-  bool unfinished_ = false;
+  // `known` goes through the objects of the build before as the programs go through theirs.
+  std::shared_ptr<const BuiltObject> find_before(const Program& program, size_t& known) const {
+    if (previous_ == nullptr) return nullptr;
+    const auto& objects = previous_->objects;
+    while (known < objects.size() && name_of(*objects[known]->asked) < name_of(program)) ++known;
+    if (known == objects.size() || name_of(*objects[known]->asked) != name_of(program)) return nullptr;
+    return objects[known]->asked->uid == program.uid ? objects[known] : nullptr;
+  }
+
+  void take(std::shared_ptr<const Program> program, std::shared_ptr<const BuiltObject> before) {
+    Taken taken{nullptr, std::move(before), {}};
+    const bool same_pointer = taken.before != nullptr && taken.before->asked == program;
+    if (!same_pointer) {
+      const bool same = taken.before != nullptr && asks_the_same(*taken.before->asked, *program) &&
+                        parse_resource_version(taken.before->asked->resource_version) &&
+                        parse_resource_version(program->resource_version);
+      taken.object = same ? std::make_shared<BuiltObject>(*taken.before) : std::make_shared<BuiltObject>();
+      taken.object->asked = std::move(program);
+      if (!same) {
+        if (taken.before != nullptr) taken.object->last_good = taken.before->last_good;
+        judge(*taken.object);
+      }
+    }
+    taken_.push_back(std::move(taken));
+  }
+
+  void grant_hosts() {
+    std::vector<const Program*> programs;
+    programs.reserve(taken_.size());
+    for (const Taken& taken : taken_) programs.push_back(&taken.configured());
+    HostClaims claims = resolve_hosts(programs, result_.settings.cluster_domain);
+    for (auto& [index, hosts] : claims.granted) taken_[index].hosts = std::move(hosts);
+    result_.errors = std::move(claims.errors);
+  }
+
+  void finish(Taken& taken) {
+    const BuiltObject* before = taken.before.get();
+    const bool keeps = same_settings_ && before != nullptr && !before->keeps_endpoints &&
+                       before->hosts == taken.hosts && &taken.configured() == before->configured.get();
+    std::shared_ptr<const BuiltObject> built = taken.object != nullptr ? taken.object : taken.before;
+    if (!keeps) {
+      auto made = taken.object != nullptr ? taken.object : std::make_shared<BuiltObject>(*before);
+      made->hosts = std::move(taken.hosts);
+      made->keeps_endpoints = false;
+      made->group = nullptr;
+      GroupMaker(*made, before, result_.settings).make();
+      ++result_.rebuilt;
+      built = std::move(made);
+    }
+    if (built->error) result_.errors.push_back(*built->error);
+    result_.unfinished = result_.unfinished || built->keeps_endpoints;
+    if (built->group != nullptr) snapshot_->groups.push_back(built->group);
+    result_.objects.push_back(std::move(built));
+  }
+
+  const BuildResult* previous_;
+  const bool same_settings_;
+  std::shared_ptr<Snapshot> snapshot_ = std::make_shared<Snapshot>();
+  std::vector<Taken> taken_;
+  BuildResult result_;
 };
 
 }  // namespace
 
-BuildResult build(const std::vector<Program>& programs, const Settings& settings, const Snapshot* previous) {
-  return Builder(settings, previous).build(programs);
+BuildResult build(Programs programs, const Settings& settings, const BuildResult* previous) {
+  return Builder(settings, previous).build(std::move(programs));
 }
 
 }  // namespace tidegate::traffic

@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "traffic/messages.h"
+#include "traffic/snapshot.h"
 
 namespace tidegate::traffic {
 namespace {
@@ -106,6 +107,23 @@ envoy::config::endpoint::v3::ClusterLoadAssignment make_endpoints(const Program&
     socket->set_address(address);
     socket->set_port_value(port);
   }
+  return assignment;
+}
+
+envoy::config::cluster::v3::Cluster make_version_cluster() {
+  envoy::config::cluster::v3::Cluster cluster;
+  cluster.set_name(kVersionCluster);
+  cluster.set_type(envoy::config::cluster::v3::Cluster::EDS);
+  auto* source = cluster.mutable_eds_cluster_config()->mutable_eds_config();
+  source->mutable_ads();
+  source->set_resource_api_version(envoy::config::core::v3::V3);
+  source->mutable_initial_fetch_timeout();  // 0
+  return cluster;
+}
+
+envoy::config::endpoint::v3::ClusterLoadAssignment make_version_endpoints() {
+  envoy::config::endpoint::v3::ClusterLoadAssignment assignment;
+  assignment.set_cluster_name(kVersionCluster);
   return assignment;
 }
 

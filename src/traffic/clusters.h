@@ -23,4 +23,8 @@ envoy::config::cluster::v3::Cluster make_cluster(const Program& program, const R
 envoy::config::endpoint::v3::ClusterLoadAssignment make_endpoints(const Program& program, const Revision& revision,
                                                                   Protocol protocol);
 
+// The cluster kVersionCluster, which no route leads to.
+envoy::config::cluster::v3::Cluster make_version_cluster();
+envoy::config::endpoint::v3::ClusterLoadAssignment make_version_endpoints();
+
 }  // namespace tidegate::traffic

@@ -4,6 +4,7 @@
 
 #include "envoy/extensions/access_loggers/stats/v3/stats.pb.h"
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb.h"
+#include "envoy/extensions/filters/http/lua/v3/lua.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "traffic/messages.h"
@@ -130,6 +131,9 @@ constexpr char kConnectionManager[] = R"json({
   "rds": {"routeConfigName": "$ROUTES",
           "configSource": {"ads": {}, "resourceApiVersion": "V3", "initialFetchTimeout": "0s"}},
   "httpFilters": [{
+    "name": "$LUA",
+    "typedConfig": {"@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"}
+  }, {
     "name": "envoy.filters.http.router",
     "typedConfig": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
                     "suppressEnvoyHeaders": true}
@@ -154,14 +158,16 @@ hcm::HttpConnectionManager make_connection_manager() {
   // Named in JSON only: without a use the linker would leave their descriptors out.
   google::protobuf::LinkMessageReflection<envoy::extensions::access_loggers::stats::v3::Config>();
   google::protobuf::LinkMessageReflection<envoy::extensions::access_loggers::stream::v3::StdoutAccessLog>();
+  google::protobuf::LinkMessageReflection<envoy::extensions::filters::http::lua::v3::Lua>();
   google::protobuf::LinkMessageReflection<envoy::extensions::filters::http::router::v3::Router>();
   const std::string access_logs =
       absl::StrReplaceAll(kStatistics, {{"$OUTCOME", kOutcome}, {"$ACCESS_LOG", kAccessLog}});
   hcm::HttpConnectionManager manager;
-  from_json(
-      absl::StrReplaceAll(kConnectionManager,
-                          {{"$ROUTES", kRoutesName}, {"$LOCAL_REPLIES", kLocalReplies}, {"$ACCESS_LOGS", access_logs}}),
-      &manager);
+  from_json(absl::StrReplaceAll(kConnectionManager, {{"$ROUTES", kRoutesName},
+                                                     {"$LUA", kLuaFilter},
+                                                     {"$LOCAL_REPLIES", kLocalReplies},
+                                                     {"$ACCESS_LOGS", access_logs}}),
+            &manager);
   return manager;
 }
 

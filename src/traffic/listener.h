@@ -11,6 +11,8 @@ namespace tidegate::traffic {
 
 inline constexpr char kListenerName[] = "tidegate";
 inline constexpr char kRoutesName[] = "tidegate";
+// Does nothing but where a virtual host gives it something to do.
+inline constexpr char kLuaFilter[] = "envoy.filters.http.lua";
 
 envoy::config::listener::v3::Listener make_listener(const Settings& settings);
 

@@ -1,10 +1,19 @@
 #include "traffic/program.h"
 
 #include <charconv>
+#include <tuple>
 
 #include "base/strings.h"
 
 namespace tidegate::traffic {
+
+bool asks_the_same(const Program& a, const Program& b) {
+  const auto fields = [](const Program& p) {
+    return std::tie(p.namespace_, p.name, p.uid, p.created, p.revisions, p.timeout, p.retries, p.max_concurrency,
+                    p.hosts);
+  };
+  return fields(a) == fields(b);
+}
 
 std::string cluster_name(const std::string& namespace_, const std::string& name, const std::string& revision) {
   return base::cat(namespace_, "/", name, "/", revision);

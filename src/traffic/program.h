@@ -46,6 +46,9 @@ struct Program {
   friend bool operator==(const Program&, const Program&) = default;
 };
 
+// Whether they ask for the same: all but resource_version, which rises with every write to the object, is equal.
+bool asks_the_same(const Program& a, const Program& b);
+
 // "<namespace>/<name>/<revision>": the Envoy cluster of a revision's HTTP/1.1 port, and the key of its statistics.
 std::string cluster_name(const std::string& namespace_, const std::string& name, const std::string& revision);
 // The same with "/grpc": the cluster of its gRPC port.

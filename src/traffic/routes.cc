@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "envoy/extensions/filters/http/lua/v3/lua.pb.h"
 #include "traffic/clusters.h"
 #include "traffic/listener.h"
 #include "traffic/messages.h"
@@ -19,6 +20,23 @@ constexpr char kAvoidPreviousHosts[] =
     "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate";
 // A stream without progress for so long is given up even if its timeout is shorter: uploads may be slow.
 constexpr absl::Duration kLeastIdleTimeout = absl::Seconds(60);
+
+// Only for requests with an unknown host: gives one that names its ModelDeployment by the path the host of that, and
+// lets its route be looked up again.
+constexpr char kLeadByPath[] = R"lua(
+function envoy_on_request(request)
+  local headers = request:headers()
+  local path = headers:get(":path")
+  local namespace, name, rest = path:match("^/([a-z0-9-]+)/([a-z0-9-]+)(/.*)$")
+  if namespace == nil then
+    return
+  end
+  headers:replace("x-envoy-original-path", path)
+  headers:replace(":authority", name .. "." .. namespace)
+  headers:replace(":path", rest)
+  request:clearRouteCache()
+end
+)lua";
 
 void set_retries(route::RetryPolicy* policy, int retries) {
   policy->set_retry_on(kRetryOn);
@@ -53,10 +71,9 @@ void answer(route::Route* out, int status, const std::string& sentence) {
 
 // Where a request of one protocol goes: the revisions by their effective shares, zero shares included, so that a change
 // of weights never adds or removes a cluster of the route.
-void set_action(route::Route* out, const Target& target, Protocol protocol) {
-  const Program& program = *target.program;
+void set_action(route::Route* out, const Program& program, Protocol protocol, const std::string& unavailable) {
   const std::vector<uint32_t> shares = shares_of(program, protocol);
-  if (!target.unavailable.empty()) return answer(out, 503, target.unavailable);
+  if (!unavailable.empty()) return answer(out, 503, unavailable);
   if (shares.empty()) {
     return answer(out, 503, base::cat("No revision of ", program.namespace_, "/", program.name, " takes traffic yet."));
   }
@@ -72,36 +89,40 @@ void set_action(route::Route* out, const Target& target, Protocol protocol) {
   if (program.retries > 0) set_retries(action->mutable_retry_policy(), program.retries);
 }
 
-// gRPC first: requests that are none fall through to the route for REST.
-void add_routes(route::VirtualHost* host, const Target& target, const std::string& prefix) {
-  for (const Protocol protocol : {Protocol::kGrpc, Protocol::kRest}) {
-    auto* out = host->add_routes();
-    out->mutable_match()->set_prefix(prefix);
-    if (protocol == Protocol::kGrpc) out->mutable_match()->mutable_grpc();
-    set_action(out, target, protocol);
-    if (prefix != "/" && out->has_route()) out->mutable_route()->set_prefix_rewrite("/");
-  }
-}
-
-void add_host(route::RouteConfiguration* routes, const Target& target) {
-  auto* host = routes->add_virtual_hosts();
-  host->set_name(base::cat(target.program->namespace_, "/", target.program->name));
-  for (const std::string& name : target.hosts) host->add_domains(name);
-  add_routes(host, target, "/");
-}
-
 }  // namespace
 
-route::RouteConfiguration make_routes(const std::vector<Target>& targets) {
+std::string virtual_host_name(const std::string& namespace_, const std::string& name) {
+  return base::cat(kRoutesName, "/", namespace_, ".", name);
+}
+
+route::VirtualHost make_virtual_host(const Program& program, const std::vector<std::string>& hosts,
+                                     const std::string& unavailable) {
+  route::VirtualHost host;
+  host.set_name(virtual_host_name(program.namespace_, program.name));
+  for (const std::string& name : hosts) host.add_domains(name);
+  // gRPC first: requests that are none fall through to the route for REST.
+  for (const Protocol protocol : {Protocol::kGrpc, Protocol::kRest}) {
+    auto* out = host.add_routes();
+    out->mutable_match()->set_prefix("/");
+    if (protocol == Protocol::kGrpc) out->mutable_match()->mutable_grpc();
+    set_action(out, program, protocol, unavailable);
+  }
+  return host;
+}
+
+route::RouteConfiguration make_routes() {
   route::RouteConfiguration routes;
   routes.set_name(kRoutesName);
-  for (const Target& target : targets) add_host(&routes, target);
+  auto* source = routes.mutable_vhds()->mutable_config_source();
+  source->mutable_ads();
+  source->set_resource_api_version(envoy::config::core::v3::V3);
+  source->mutable_initial_fetch_timeout();  // 0: it waits for as long as it takes
   auto* rest = routes.add_virtual_hosts();
   rest->set_name("*");
   rest->add_domains("*");
-  for (const Target& target : targets) {
-    add_routes(rest, target, base::cat("/", target.program->namespace_, "/", target.program->name, "/"));
-  }
+  envoy::extensions::filters::http::lua::v3::LuaPerRoute lead;
+  lead.mutable_source_code()->set_inline_string(kLeadByPath);
+  (*rest->mutable_typed_per_filter_config())[kLuaFilter] = pack(lead);
   auto* unknown = rest->add_routes();
   unknown->mutable_match()->set_prefix("/");
   answer(unknown, 404,

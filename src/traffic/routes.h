@@ -1,22 +1,26 @@
-// The gateway's one RouteConfiguration: a virtual host for each ModelDeployment, and one for everything else, which
-// serves the path prefixes and answers 404. Used by build.cc.
+// Where requests go: a virtual host for each ModelDeployment, and the gateway's one RouteConfiguration, which has the
+// one for everything else and takes the others from virtual host discovery. Used by build.cc.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/config/route/v3/route_components.pb.h"
 #include "traffic/program.h"
 
 namespace tidegate::traffic {
 
-struct Target {
-  const Program* program;
-  std::vector<std::string> hosts;  // all names that it answers to, no two objects the same
-  // Empty: route by its weights. Else every request is answered 503 with this sentence.
-  std::string unavailable;
-};
+// "tidegate/<namespace>.<name>": the resource's name and the virtual host's, which must be the same.
+std::string virtual_host_name(const std::string& namespace_, const std::string& name);
 
-envoy::config::route::v3::RouteConfiguration make_routes(const std::vector<Target>& targets);
+// `hosts`: all names that it answers to, no two objects the same. `unavailable`: empty, or every request is answered
+// 503 with this sentence.
+envoy::config::route::v3::VirtualHost make_virtual_host(const Program& program, const std::vector<std::string>& hosts,
+                                                        const std::string& unavailable);
+
+// A request with an unknown host is answered 404, unless its path begins with /<namespace>/<name>/: that is taken off,
+// and the request goes where <name>.<namespace> leads.
+envoy::config::route::v3::RouteConfiguration make_routes();
 
 }  // namespace tidegate::traffic

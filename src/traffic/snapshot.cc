@@ -1,5 +1,6 @@
 #include "traffic/snapshot.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace tidegate::traffic {
@@ -14,8 +15,38 @@ std::string_view type_url(ResourceType type) {
       return "type.googleapis.com/envoy.config.listener.v3.Listener";
     case ResourceType::kRoutes:
       return "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
+    case ResourceType::kVirtualHost:
+      return "type.googleapis.com/envoy.config.route.v3.VirtualHost";
   }
   return "";
+}
+
+Owner owner_of(ResourceType type, std::string_view resource_name) {
+  if (type == ResourceType::kListener || type == ResourceType::kRoutes || resource_name == kVersionCluster) return {};
+  const size_t slash = resource_name.find('/');
+  if (slash == std::string_view::npos) return {};
+  const std::string_view rest = resource_name.substr(slash + 1);
+  if (type == ResourceType::kVirtualHost) {
+    const size_t dot = rest.find('.');
+    if (dot == std::string_view::npos) return {};
+    return {std::string(rest.substr(0, dot)), std::string(rest.substr(dot + 1))};
+  }
+  return {std::string(resource_name.substr(0, slash)), std::string(rest.substr(0, rest.find('/')))};
+}
+
+const ResourceGroup* Snapshot::find(const Owner& owner) const {
+  const auto found = std::lower_bound(groups.begin(), groups.end(), owner,
+                                      [](const auto& group, const Owner& wanted) { return group->owner < wanted; });
+  return found == groups.end() || (*found)->owner != owner ? nullptr : found->get();
+}
+
+const Resource* Snapshot::find(ResourceType type, std::string_view name) const {
+  const ResourceGroup* group = find(owner_of(type, name));
+  if (group == nullptr) return nullptr;
+  for (const Resource& resource : group->of(type)) {
+    if (resource.name == name) return &resource;
+  }
+  return nullptr;
 }
 
 uint64_t resource_version_of(std::string_view version) {

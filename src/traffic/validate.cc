@@ -79,6 +79,18 @@ ProgramError host_error(const Program& program, const char* reason, const std::s
           base::cat("The host ", host, " was left out: ", why, ". Remove it from spec.traffic.hosts.")};
 }
 
+// <name>.<namespace> of any of them.
+bool is_own_name(const std::vector<const Program*>& programs, const std::string& host) {
+  const std::vector<std::string> labels = absl::StrSplit(host, '.');
+  if (labels.size() != 2) return false;
+  const auto by_name = [](const Program* program) { return std::tie(program->namespace_, program->name); };
+  const auto wanted = std::tie(labels[1], labels[0]);
+  const auto found =
+      std::lower_bound(programs.begin(), programs.end(), wanted,
+                       [&](const Program* program, const auto& name) { return by_name(program) < name; });
+  return found != programs.end() && by_name(*found) == wanted;
+}
+
 }  // namespace
 
 std::string find_host_fault(const std::string& host, const std::string& cluster_domain) {
@@ -111,18 +123,14 @@ std::vector<std::string> own_hosts(const Program& program, const std::string& cl
 }
 
 HostClaims resolve_hosts(const std::vector<const Program*>& programs, const std::string& cluster_domain) {
-  std::set<std::string> taken_by_form;
-  for (const Program* program : programs) taken_by_form.insert(base::cat(program->name, ".", program->namespace_));
-
   HostClaims claims;
-  claims.granted.resize(programs.size());
   std::map<std::string, size_t> owners;
   for (size_t i = 0; i < programs.size(); ++i) {
     std::set<std::string> asked;
     for (const std::string& host : programs[i]->hosts) asked.insert(absl::AsciiStrToLower(host));
     for (const std::string& host : asked) {
       std::string fault = find_host_fault(host, cluster_domain);
-      if (fault.empty() && taken_by_form.contains(host)) fault = "it is the own name of a ModelDeployment";
+      if (fault.empty() && is_own_name(programs, host)) fault = "it is the own name of a ModelDeployment";
       if (!fault.empty()) {
         claims.errors.push_back(host_error(*programs[i], "HostRefused", host, fault));
         continue;

@@ -135,7 +135,7 @@ class ServerImpl : public Server, private AdsService, private StreamOwner {
     if (!listening.ok()) base::log_error("xDS is not served yet", {{"error", listening}});
   }
 
-  AdsReactor* StreamAggregatedResources(grpc::CallbackServerContext* context) override {
+  AdsReactor* DeltaAggregatedResources(grpc::CallbackServerContext* context) override {
     if (!has_identity(*context->auth_context(), options_.client_identity)) {
       ++refused_clients_;
       on_change();
@@ -189,10 +189,6 @@ class ServerImpl : public Server, private AdsService, private StreamOwner {
 };
 
 }  // namespace
-
-uint64_t NodeStatus::applied_resource_version() const {
-  return traffic::resource_version_of(type(traffic::ResourceType::kRoutes).applied);
-}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::start(ServerOptions options, const net::TlsIdentity& identity) {
   TG_RETURN_IF_ERROR(check(identity));

@@ -1,5 +1,5 @@
-// The control plane's side of Envoy's aggregated discovery service (ADS, state of the world): proxies connect over
-// mutual TLS, and everyone gets the latest published snapshot.
+// The control plane's side of Envoy's aggregated discovery service (ADS, incremental): proxies connect over mutual TLS,
+// and each is taken to the latest published snapshot by what it lacks of it.
 //
 // Called by the operator: start() at startup, publish() after each build (debouncing is the caller's), status() to
 // see what the proxies have applied. Everything here is thread-safe; streams live on gRPC's own threads and read one
@@ -7,11 +7,12 @@
 //
 // What it promises:
 // - Nothing is answered before the first snapshot is published: a proxy keeps what it has until we know better.
-// - A stream that presents routes of a higher resourceVersion than the snapshot is caught up to is not answered until
+// - A stream that presents a higher resourceVersion than the snapshot is caught up to is not answered until
 //   the snapshot has caught up: a replica that lags never takes a proxy back.
-// - Changed clusters and endpoints leave back to back, listeners and routes after them; a type that did not change is
-//   not sent.
-// - What a proxy rejected is kept, in its own words, until it accepts a newer version.
+// - Make before break: routes follow the clusters and endpoints that they lead to, and a cluster goes after the routes
+//   that led to it.
+// - What did not change is not sent; what a change costs goes with its size, not with the number of objects.
+// - What a proxy rejects keeps nothing else back. It is kept, in the proxy's own words, until the proxy accepts it.
 #pragma once
 
 #include <absl/status/statusor.h>

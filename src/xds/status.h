@@ -1,42 +1,31 @@
 // What the connected proxies have been sent and have applied: filled by the server, read by the operator.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "traffic/applied_version.h"
 #include "traffic/snapshot.h"
 
 namespace tidegate::xds {
 
-// A version that a proxy did not take. It goes on with the one that it had.
+// What a proxy did not take. It goes on with what it had.
 struct Rejection {
-  std::string version;
+  traffic::ResourceType type;
+  std::string object;   // "<namespace>/<name>" of the ModelDeployment; empty: what belongs to none
   std::string message;  // Envoy's words
 
   friend bool operator==(const Rejection&, const Rejection&) = default;
 };
 
-struct TypeStatus {
-  std::string sent;                    // version last sent on this stream; empty: nothing yet
-  std::string applied;                 // version last acknowledged (or presented on reconnection); empty: nothing yet
-  std::optional<Rejection> rejection;  // the answer to the version last sent, if it was a rejection
-
-  friend bool operator==(const TypeStatus&, const TypeStatus&) = default;
-};
-
 // One connected proxy. The node id is the gateway pod's name.
 struct NodeStatus {
   std::string node_id;
-  std::string peer;                 // its address
-  bool waiting = false;             // it knows more than our snapshot, and is not answered until we have caught up
-  std::array<TypeStatus, 4> types;  // indexed by traffic::ResourceType
-
-  const TypeStatus& type(traffic::ResourceType type) const { return types[static_cast<size_t>(type)]; }
-  // The resourceVersion of the routes that it has applied; 0: none.
-  uint64_t applied_resource_version() const;
+  std::string peer;                   // its address
+  bool waiting = false;               // it knows more than our snapshot, and is not answered until we have caught up
+  traffic::AppliedVersion applied;    // what it last confirmed
+  std::vector<Rejection> rejections;  // of what it was last sent, by type and object
 };
 
 struct ServerStatus {

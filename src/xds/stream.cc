@@ -21,29 +21,29 @@ std::optional<Request> read_request(const DiscoveryRequest& message) {
   if (!type) return std::nullopt;
   Request request;
   request.type = *type;
-  request.version = message.version_info();
   request.nonce = message.response_nonce();
-  request.names = {message.resource_names().begin(), message.resource_names().end()};
-  request.names.erase("*");
   if (message.has_error_detail()) request.error = message.error_detail().message();
+  request.subscribe = {message.resource_names_subscribe().begin(), message.resource_names_subscribe().end()};
+  request.unsubscribe = {message.resource_names_unsubscribe().begin(), message.resource_names_unsubscribe().end()};
+  request.present = {message.initial_resource_versions().begin(), message.initial_resource_versions().end()};
   return request;
 }
 
-DiscoveryResponse make_response(ResourceType type, const traffic::ResourceSet& set,
-                                const std::set<std::string>& names) {
-  DiscoveryResponse response;
-  const std::string url(traffic::type_url(type));
-  response.set_type_url(url);
-  response.set_version_info(set.version);
-  // Clusters and listeners are sent whole; of the others, what was asked for by name.
-  const bool all = type == ResourceType::kCluster || type == ResourceType::kListener;
-  for (const auto& [name, bytes] : set.resources) {
-    if (!all && !names.contains(name)) continue;
-    auto* resource = response.add_resources();
-    resource->set_type_url(url);
-    resource->set_value(bytes);
+DiscoveryResponse make_message(const Response& response) {
+  DiscoveryResponse message;
+  const std::string url(traffic::type_url(response.type));
+  message.set_type_url(url);
+  message.set_system_version_info(response.version);
+  message.set_nonce(response.nonce);
+  for (const traffic::Resource* changed : response.changed) {
+    auto* resource = message.add_resources();
+    resource->set_name(changed->name);
+    resource->set_version(changed->version);
+    resource->mutable_resource()->set_type_url(url);
+    resource->mutable_resource()->set_value(changed->bytes);
   }
-  return response;
+  for (const std::string& name : response.removed) message.add_removed_resources(name);
+  return message;
 }
 
 }  // namespace
@@ -74,17 +74,8 @@ void Stream::pump() {
   const std::shared_ptr<const traffic::Snapshot> snapshot = owner_.snapshot();
   if (snapshot == nullptr || ending_) return;
   waiting_ = state_.waits_for(*snapshot);
-  // While something is being written, nothing more is made ready: what is due then is due out of a newer snapshot.
-  if (!queue_.empty()) return;
-  for (const ResourceType type : state_.due(*snapshot)) queue(type, *snapshot);
+  for (const Response& response : state_.due(snapshot)) queue_.push_back(make_message(response));
   write_next();
-}
-
-void Stream::queue(ResourceType type, const traffic::Snapshot& snapshot) {
-  const traffic::ResourceSet& set = snapshot.set(type);
-  DiscoveryResponse response = make_response(type, set, state_.names(type));
-  response.set_nonce(state_.sent(type, set.version));
-  queue_.push_back(std::move(response));
 }
 
 void Stream::write_next() {
@@ -94,7 +85,6 @@ void Stream::write_next() {
 }
 
 void Stream::OnWriteDone(bool ok) {
-  bool drained = false;
   {
     std::lock_guard lock(mutex_);
     writing_ = false;
@@ -102,10 +92,8 @@ void Stream::OnWriteDone(bool ok) {
     if (ending_) return finish_if_quiet();
     if (!ok) return;  // the stream is broken; the read ends it
     write_next();
-    drained = queue_.empty();
   }
   owner_.on_response_sent();
-  if (drained) pump();
 }
 
 void Stream::end(const grpc::Status& status) {
@@ -129,7 +117,7 @@ void Stream::OnDone() {
 
 NodeStatus Stream::status() const {
   std::lock_guard lock(mutex_);
-  return {node_id_, peer_, waiting_, state_.status()};
+  return {node_id_, peer_, waiting_, state_.applied(), state_.rejections()};
 }
 
 }  // namespace tidegate::xds

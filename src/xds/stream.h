@@ -1,5 +1,5 @@
-// One proxy's ADS stream as a gRPC reactor: reads requests, lets StreamState decide, writes responses out of the
-// latest snapshot. It lives on gRPC's threads and deletes itself when the stream has ended.
+// One proxy's incremental ADS stream as a gRPC reactor: reads requests, lets StreamState decide, writes responses out
+// of the latest snapshot. It lives on gRPC's threads and deletes itself when the stream has ended.
 #pragma once
 
 #include <grpcpp/server_context.h>
@@ -32,8 +32,8 @@ class StreamOwner {
   virtual void on_end(Stream* stream) = 0;
 };
 
-using DiscoveryRequest = envoy::service::discovery::v3::DiscoveryRequest;
-using DiscoveryResponse = envoy::service::discovery::v3::DiscoveryResponse;
+using DiscoveryRequest = envoy::service::discovery::v3::DeltaDiscoveryRequest;
+using DiscoveryResponse = envoy::service::discovery::v3::DeltaDiscoveryResponse;
 
 class Stream : public grpc::ServerBidiReactor<DiscoveryRequest, DiscoveryResponse> {
  public:
@@ -53,7 +53,6 @@ class Stream : public grpc::ServerBidiReactor<DiscoveryRequest, DiscoveryRespons
   void OnCancel() override {}
   void OnDone() override;
 
-  void queue(traffic::ResourceType type, const traffic::Snapshot& snapshot);
   void write_next();
   void finish_if_quiet();
 

@@ -16,7 +16,7 @@ constexpr char kBody[] =
     "cluster.demo/digits/digits-1.upstream_rq_active: 3\n"
     "cluster.demo/digits/digits-1/grpc.upstream_rq_active: 1\n"
     "cluster.tidegate-xds.upstream_rq_active: 1\n"
-    "http.gateway.rds.tidegate.version_text: \"4711-0123abcd\"\n"
+    "cluster.tidegate/version.version_text: \"4711\"\n"
     "server.uptime: 77\n"
     "tidegate.ended.cluster.demo/digits/digits-1.outcome.5xx: 4\n"
     "tidegate.ended.cluster.demo/digits/digits-1.outcome.model: 3\n"
@@ -53,10 +53,9 @@ TEST(GatewayStats, ReadsWhatAGatewaySays) {
   EXPECT_EQ(scrape->instance, "container-1");
   EXPECT_EQ(scrape->asked_at, kAskedAt);
   EXPECT_EQ(scrape->uptime, absl::Seconds(77));
-  EXPECT_EQ(scrape->routes_version, "4711-0123abcd");
+  EXPECT_EQ(scrape->applied_version, "4711");
   ASSERT_EQ(scrape->clusters.size(), 1u);  // what is no revision's cluster is none of ours
   const ClusterStats& stats = scrape->clusters.at("demo/digits/digits-1");
-  EXPECT_EQ(stats.active_requests, 4u);
   EXPECT_EQ(stats.counters.finished, 120u);
   EXPECT_EQ(stats.counters.of(Outcome::kServerError), 5u);
   EXPECT_EQ(stats.counters.of(Outcome::kOk), 120u - 5 - 3 - 10 - 2);
@@ -91,7 +90,7 @@ TEST(GatewayStats, FaultsNameTheirPlace) {
   EXPECT_THAT(fault("tidegate.latency.cluster.a/b/c:\n  totals=1,2"), HasSubstr("lower,width:count"));
   EXPECT_THAT(fault("tidegate.latency.cluster.a/b/c:\n  totals=2,1:1, 1,1:1"), HasSubstr("do not rise"));
   EXPECT_THAT(fault("tidegate.latency.cluster.a/b/c:\n  totals=nan,1:1"), HasSubstr("lower,width:count"));
-  EXPECT_THAT(fault("http.gateway.rds.tidegate.version_text: 7"), HasSubstr("no text"));
+  EXPECT_THAT(fault("cluster.tidegate/version.version_text: 7"), HasSubstr("no text"));
 }
 
 TEST(GatewayStats, TooLargeAnAnswerIsRefused) {

@@ -22,7 +22,7 @@ const std::vector<std::string> kObjects{"demo/digits"};
 
 GatewayScrape scrape(const std::string& instance, int64_t uptime_seconds, uint64_t stable, uint64_t canary,
                      uint64_t canary_errors = 0) {
-  GatewayScrape scrape{instance, {}, absl::Seconds(uptime_seconds), "5-x", {}};
+  GatewayScrape scrape{instance, {}, absl::Seconds(uptime_seconds), "5", {}};
   scrape.clusters["demo/digits/digits-s"].counters.finished = stable;
   metrics::Counters& counters = scrape.clusters["demo/digits/digits-c"].counters;
   counters.finished = canary;
@@ -154,6 +154,16 @@ TEST_F(Ledger, DoesNotUseEvidenceOfAnotherStepOrSomebodyElsesText) {
   for (const char* text : {"", "{}", "[1]", R"({"stable": 1})"}) EXPECT_FALSE(next.restore(kDigits, text).ok()) << text;
 }
 
+TEST_F(Ledger, TakesTheBaseLineOfANewWindowAlone) {
+  EXPECT_TRUE(ledger_.lacks_base_line("g1"));
+  absorb("g1", 1, scrape("i1", 100, 10, 10));
+  EXPECT_FALSE(ledger_.lacks_base_line("g1"));
+  EXPECT_TRUE(ledger_.lacks_base_line("g2"));
+  ledger_.open({"demo", "cats"}, window_);
+  EXPECT_THAT(ledger_.objects_without_base_line("g1"), ElementsAre("demo/cats"));
+  EXPECT_THAT(ledger_.objects_without_base_line("g2"), ElementsAre("demo/cats", "demo/digits"));
+}
+
 TEST(Scrapes, AreFrequentOnlyWhereTheyAreNeeded) {
   ScrapeState idle;
   idle.since_versions = idle.since_counts = absl::Seconds(29);
@@ -173,7 +183,9 @@ TEST(Scrapes, AreFrequentOnlyWhereTheyAreNeeded) {
   measuring.since_versions = measuring.since_counts = absl::Seconds(4);
   EXPECT_EQ(next_scrape(measuring), ScrapeKind::kNone);
   measuring.base_line_wanted = true;
-  EXPECT_EQ(next_scrape(measuring), ScrapeKind::kCounts);
+  EXPECT_EQ(next_scrape(measuring), ScrapeKind::kBaseLines);
+  measuring.since_versions = absl::Milliseconds(50);
+  EXPECT_EQ(next_scrape(measuring), ScrapeKind::kNone) << "others may open theirs, too";
   measuring = {absl::Seconds(1), absl::Seconds(5), true, false, false};
   EXPECT_EQ(next_scrape(measuring), ScrapeKind::kCounts);
 }
@@ -191,7 +203,7 @@ TEST(Gateways, ThatAreGoingStillCountUntilTheirContainersHaveEnded) {
   leaving->meta.deleted = kFrom;
   auto gone = gateway("g2");
   gone->phase = "Succeeded";
-  const auto found = proxies({leaving, gone}, {}, {}, kFrom);
+  const auto found = gateway_states({leaving, gone}, {}, {}, kFrom);
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].name, "g1");
   EXPECT_FALSE(found[0].ready);
@@ -201,13 +213,34 @@ TEST(Gateways, AreAsFarAsTheirAnswersOrTheirAcknowledgementsSay) {
   xds::ServerStatus xds;
   xds.nodes.resize(1);
   xds.nodes[0].node_id = "g1";
-  xds.nodes[0].types[static_cast<size_t>(traffic::ResourceType::kRoutes)].applied = "12-abc";
-  std::map<std::string, GatewayReading> readings{{"g1", {kFrom, 11, std::nullopt, ""}},
-                                                 {"g2", {kFrom, 13, std::nullopt, ""}}};
-  const auto found = proxies({gateway("g1"), gateway("g2"), gateway("g3")}, readings, xds, kFrom);
-  EXPECT_EQ(found[0].applied_resource_version, 12u);
-  EXPECT_EQ(found[1].applied_resource_version, 13u);
-  EXPECT_EQ(found[2].applied_resource_version, 0u);
+  xds.nodes[0].applied.resource_version = 12;
+  std::map<std::string, GatewayReading> readings{{"g1", {kFrom, {11, {}}, std::nullopt, ""}},
+                                                 {"g2", {kFrom, {13, {}}, std::nullopt, ""}}};
+  const auto found = gateway_states({gateway("g1"), gateway("g2"), gateway("g3")}, readings, xds, kFrom);
+  EXPECT_EQ(found[0].applied.resource_version, 12u);
+  EXPECT_EQ(found[1].applied.resource_version, 13u);
+  EXPECT_EQ(found[2].applied.resource_version, 0u);
+}
+
+TEST(Gateways, ThatRefuseAnObjectHaveAppliedNothingOfItAndAllOfTheOthers) {
+  xds::ServerStatus xds;
+  xds.nodes.resize(1);
+  xds.nodes[0].node_id = "g1";
+  xds.nodes[0].applied = {12, {"demo/digits"}};
+  xds.nodes[0].rejections = {{traffic::ResourceType::kVirtualHost, "demo/digits", "no good"}};
+  // Of one that another replica serves, the reason is not known here.
+  std::map<std::string, GatewayReading> readings{{"g2", {kFrom, {13, {"demo/digits"}}, std::nullopt, ""}}};
+  const auto found = gateway_states({gateway("g1"), gateway("g2")}, readings, xds, kFrom);
+  const auto of_digits = proxies_for("demo/digits", found);
+  EXPECT_EQ(of_digits[0].applied_resource_version, 0u);
+  EXPECT_EQ(of_digits[0].rejection, "no good");
+  EXPECT_EQ(of_digits[1].applied_resource_version, 0u);
+  EXPECT_THAT(of_digits[1].rejection, HasSubstr("refused"));
+  const auto of_cats = proxies_for("demo/cats", found);
+  EXPECT_EQ(of_cats[0].applied_resource_version, 12u);
+  EXPECT_EQ(of_cats[1].applied_resource_version, 13u);
+  EXPECT_EQ(of_cats[1].rejection, "");
+  EXPECT_EQ(applied_by_all(found), 12u);
 }
 
 TEST(Gateways, ThatWereRestartedHaveAppliedNothingYet) {
@@ -216,10 +249,10 @@ TEST(Gateways, ThatWereRestartedHaveAppliedNothingYet) {
   envoy.name = "envoy";
   envoy.container_id = "containerd://second";
   restarted->containers = {envoy};
-  std::map<std::string, GatewayReading> readings{{"g1", {kFrom, 11, std::nullopt, "", "containerd://first"}}};
-  EXPECT_EQ(proxies({restarted}, readings, {}, kFrom)[0].applied_resource_version, 0u);
+  std::map<std::string, GatewayReading> readings{{"g1", {kFrom, {11, {}}, std::nullopt, "", "containerd://first"}}};
+  EXPECT_EQ(gateway_states({restarted}, readings, {}, kFrom)[0].applied.resource_version, 0u);
   readings["g1"].instance = "containerd://second";
-  EXPECT_EQ(proxies({restarted}, readings, {}, kFrom)[0].applied_resource_version, 11u);
+  EXPECT_EQ(gateway_states({restarted}, readings, {}, kFrom)[0].applied.resource_version, 11u);
 }
 
 TEST(Gateways, WhoseContainerEndedStillCountBecauseItIsStartedAgain) {
@@ -227,21 +260,21 @@ TEST(Gateways, WhoseContainerEndedStillCountBecauseItIsStartedAgain) {
   kube::ContainerStatus envoy;
   envoy.state = kube::ContainerStatus::State::kTerminated;
   crashed->containers = {envoy};
-  EXPECT_EQ(proxies({crashed}, {}, {}, kFrom).size(), 1u);
+  EXPECT_EQ(gateway_states({crashed}, {}, {}, kFrom).size(), 1u);
   crashed->meta.deleted = kFrom;
-  EXPECT_EQ(proxies({crashed}, {}, {}, kFrom).size(), 0u);
+  EXPECT_EQ(gateway_states({crashed}, {}, {}, kFrom).size(), 0u);
 }
 
 TEST(Gateways, AreGivenUpOnlyWhenUnreachableForLongAndNotReady) {
   auto lost = gateway("g1");
-  std::map<std::string, GatewayReading> readings{{"g1", {std::nullopt, 0, kFrom, "connection refused"}}};
+  std::map<std::string, GatewayReading> readings{{"g1", {std::nullopt, {}, kFrom, "connection refused"}}};
   const absl::Time later = kFrom + kGatewayGivenUpAfter;
-  EXPECT_FALSE(proxies({lost}, readings, {}, later)[0].excluded) << "users' requests may still go there";
-  EXPECT_THAT(measurement_error(proxies({lost}, readings, {}, later), readings)->message,
+  EXPECT_FALSE(gateway_states({lost}, readings, {}, later)[0].excluded) << "users' requests may still go there";
+  EXPECT_THAT(measurement_error(gateway_states({lost}, readings, {}, later), readings)->message,
               HasSubstr("connection refused"));
   lost->ready = false;
-  EXPECT_TRUE(proxies({lost}, readings, {}, later)[0].excluded);
-  EXPECT_FALSE(proxies({lost}, readings, {}, later - absl::Seconds(1))[0].excluded);
+  EXPECT_TRUE(gateway_states({lost}, readings, {}, later)[0].excluded);
+  EXPECT_FALSE(gateway_states({lost}, readings, {}, later - absl::Seconds(1))[0].excluded);
 }
 
 TEST(TrafficVersions, AreThoseOfTheWriteThatChangedTheShares) {

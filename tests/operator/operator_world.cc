@@ -114,8 +114,8 @@ net::HttpResponse FakeNetwork::list(const std::string& url) {
 }
 
 net::HttpResponse FakeNetwork::statistics() const {
-  std::string body = base::cat("http.gateway.rds.tidegate.version_text: \"", applied,
-                               "-0123\"\nserver.uptime: ", absl::ToInt64Seconds(clock->now() - started), "\n");
+  std::string body = base::cat("cluster.tidegate/version.version_text: \"", applied,
+                               "\"\nserver.uptime: ", absl::ToInt64Seconds(clock->now() - started), "\n");
   for (const auto& [cluster, count] : counts) {
     body += base::cat("tidegate.requests.cluster.", cluster, ": ", static_cast<uint64_t>(count.requests), "\n");
     body += base::cat("tidegate.ended.cluster.", cluster, ".outcome.5xx: ", static_cast<uint64_t>(count.errors), "\n");

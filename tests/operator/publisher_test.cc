@@ -37,8 +37,9 @@ class Publisher : public kube::KubeTest {
   Publisher() {
     publisher_ = std::make_unique<TrafficPublisher>(stores_, xds_, clock_, "cluster.local",
                                                     [this](const kube::ObjectKey& key) { told_.push_back(key.name); });
-    stores_.models.add_handlers({[this](const auto&, const auto&) { publisher_->changed(); },
-                                 [this](const auto&, const auto&, const auto&) { publisher_->changed(); }, nullptr});
+    stores_.models.add_handlers({[this](const auto& key, const auto&) { publisher_->changed(key); },
+                                 [this](const auto& key, const auto&, const auto&) { publisher_->changed(key); },
+                                 [this](const auto& key, const auto&) { publisher_->changed(key); }});
   }
   ~Publisher() override {
     scope_.cancel();
@@ -107,12 +108,28 @@ TEST_F(Publisher, GathersABurstOfChangesIntoOneSnapshot) {
   EXPECT_GE(xds_.published.back()->resource_version, server_.resource_version());
 }
 
+TEST_F(Publisher, MakesAnewOnlyWhatChanged) {
+  put("cats", {{"cats-1", 100}});
+  put("digits", {{"digits-1", 100}});
+  start();
+  pass(absl::Seconds(1));
+  EXPECT_EQ(publisher_->metrics().rebuilt, 2u);
+  put("digits", {{"digits-1", 50}, {"digits-2", 50}});
+  pass(absl::Seconds(1));
+  EXPECT_EQ(publisher_->metrics().rebuilt, 3u);
+  server_.erase(model_deployments(), {"demo", "cats"});
+  pass(absl::Seconds(1));
+  EXPECT_EQ(publisher_->metrics().rebuilt, 3u);
+  EXPECT_EQ(xds_.published.back()->find({"demo", "cats"}), nullptr);
+  EXPECT_NE(xds_.published.back()->find({"demo", "digits"}), nullptr);
+}
+
 TEST_F(Publisher, GoesOnSendingToPodsThatKubernetesCallsNotReadyAllAtOnce) {
   put("digits", {{"digits-1", 75}, {"digits-2", 25}});
   put_pod("a", "digits-1", "10.0.0.1", false, true);
   put_pod("b", "digits-2", "10.0.0.2", false, true);
   start();
-  const auto endpoints = [&] { return programs(stores_).at(0).revisions; };
+  const auto endpoints = [&] { return make_program(stores_, {"demo", "digits"})->revisions; };
   EXPECT_THAT(endpoints()[0].endpoints, SizeIs(1));
   EXPECT_THAT(endpoints()[1].endpoints, SizeIs(1));
   put_pod("b", "digits-2", "10.0.0.2", true, true);
@@ -128,11 +145,12 @@ TEST_F(Publisher, SendsOnlyToPodsThatAreReadyAndStay) {
   put_pod("d", "digits-3", "10.0.0.4", true);  // no part of status
   start();
   pass(absl::Seconds(1));
-  const auto made = programs(stores_);
-  ASSERT_THAT(made, SizeIs(1));
-  EXPECT_THAT(made[0].revisions, ElementsAre(traffic::Revision{"digits-1", 75, {{"10.0.0.1", 8501, 8500}}},
-                                             traffic::Revision{"digits-2", 25, {{"10.0.0.3", 8501, 8500}}}));
-  EXPECT_EQ(made[0].resource_version, "101");
+  const auto made = make_program(stores_, {"demo", "digits"});
+  ASSERT_NE(made, nullptr);
+  EXPECT_THAT(made->revisions, ElementsAre(traffic::Revision{"digits-1", 75, {{"10.0.0.1", 8501, 8500}}},
+                                           traffic::Revision{"digits-2", 25, {{"10.0.0.3", 8501, 8500}}}));
+  EXPECT_EQ(made->resource_version, "101");
+  EXPECT_EQ(make_program(stores_, {"demo", "nobody"}), nullptr);
 }
 
 TEST_F(Publisher, WithdrawsWhenTheApiServerHasBeenSilentForTooLong) {

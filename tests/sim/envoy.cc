@@ -55,7 +55,8 @@ void Envoy::start() {
   clusters_.clear();
   endpoints_.clear();
   routes_.clear();
-  routes_version_.clear();
+  has_hosts_ = false;
+  applied_version_.clear();
   counts_.clear();
   connect();
 }
@@ -84,7 +85,8 @@ void Envoy::connect() {
   if (server == nullptr) return reconnect();
   stream_ = server->connect(pod_);
   server_ = server;
-  nonces_.clear();
+  subscribed_.clear();
+  endpoints_asked_for_.clear();
   busy_until_ = context_.now();
   stream_->on_response = [this, stream = stream_.get()](XdsResponse response) {
     const absl::Duration work = context_.between(kShortestWork, kLongestWork) + slowness;
@@ -97,65 +99,91 @@ void Envoy::connect() {
     if (running_ && stream_.get() == stream) reconnect();
   };
   subscribe(ResourceType::kCluster, {});
-  if (!clusters_.empty()) subscribe(ResourceType::kEndpoints, cluster_names());
+  ask_for_endpoints();
   subscribe(ResourceType::kListener, {});
-  subscribe(ResourceType::kRoutes, {traffic::kRoutesName});
+  if (versions_.contains(ResourceType::kListener)) subscribe(ResourceType::kRoutes, {traffic::kRoutesName});
+  if (versions_.contains(ResourceType::kRoutes)) subscribe(ResourceType::kVirtualHost, {traffic::kRoutesName});
 }
 
-std::set<std::string> Envoy::cluster_names() const { return clusters_; }
+void Envoy::subscribe(ResourceType type, std::vector<std::string> names) {
+  xds::Request request{type, "", std::nullopt, std::move(names), {}, {}};
+  if (subscribed_.insert(type).second) request.present = versions_[type];
+  stream_->send(std::move(request));
+}
 
-void Envoy::subscribe(ResourceType type, std::set<std::string> names) {
-  stream_->send({type, versions_[type], nonces_[type], std::move(names), std::nullopt});
+void Envoy::ask_for_endpoints() {
+  std::vector<std::string> names;
+  for (const std::string& cluster : clusters_) {
+    if (endpoints_asked_for_.insert(cluster).second) names.push_back(cluster);
+  }
+  if (!names.empty()) subscribe(ResourceType::kEndpoints, std::move(names));
 }
 
 void Envoy::take(const XdsResponse& response) {
-  nonces_[response.type] = response.nonce;
   const bool accepted = !rejects;
   if (accepted) {
     callbacks_.before_change();
     apply(response);
-    versions_[response.type] = response.version;
   }
   answer(response, accepted);
-  if (accepted && response.type == ResourceType::kCluster) subscribe(ResourceType::kEndpoints, cluster_names());
-  if (accepted) callbacks_.on_applied();
+  if (!accepted) return;
+  if (response.type == ResourceType::kCluster) ask_for_endpoints();
+  if (response.type == ResourceType::kListener) subscribe(ResourceType::kRoutes, {traffic::kRoutesName});
+  if (response.type == ResourceType::kRoutes) subscribe(ResourceType::kVirtualHost, {traffic::kRoutesName});
+  callbacks_.on_applied();
 }
 
 void Envoy::answer(const XdsResponse& response, bool accepted) {
-  std::set<std::string> names;
-  if (response.type == ResourceType::kEndpoints) names = cluster_names();
-  if (response.type == ResourceType::kRoutes) names = {traffic::kRoutesName};
-  std::optional<std::string> error;
-  if (!accepted) error = "out of memory for this configuration";
-  stream_->send({response.type, versions_[response.type], response.nonce, std::move(names), std::move(error)});
+  xds::Request request{response.type, response.nonce, std::nullopt, {}, {}, {}};
+  if (!accepted) request.error = "out of memory for this configuration";
+  if (accepted && response.type == ResourceType::kCluster) {
+    for (const std::string& name : response.removed) endpoints_asked_for_.erase(name);
+    if (!response.removed.empty()) {
+      stream_->send({ResourceType::kEndpoints, "", std::nullopt, {}, response.removed, {}});
+    }
+  }
+  stream_->send(std::move(request));
 }
 
 void Envoy::apply(const XdsResponse& response) {
+  auto& versions = versions_[response.type];
+  for (const traffic::Resource& resource : response.changed) versions[resource.name] = resource.version;
+  for (const std::string& name : response.removed) versions.erase(name);
   switch (response.type) {
     case ResourceType::kCluster:
-      clusters_.clear();
-      for (const auto& [name, bytes] : response.resources) clusters_.insert(name);
-      std::erase_if(endpoints_, [&](const auto& known) { return !clusters_.contains(known.first); });
-      return;
+      return apply_clusters(response);
     case ResourceType::kEndpoints:
-      for (const auto& [name, bytes] : response.resources) endpoints_[name] = read_endpoints(bytes);
+      for (const traffic::Resource& resource : response.changed) {
+        endpoints_[resource.name] = read_endpoints(resource.bytes);
+        if (resource.name == traffic::kVersionCluster) applied_version_ = response.version;
+      }
       return;
     case ResourceType::kListener:
-      return;
     case ResourceType::kRoutes:
-      return apply_routes(response);
+      return;
+    case ResourceType::kVirtualHost:
+      return apply_hosts(response);
   }
 }
 
-void Envoy::apply_routes(const XdsResponse& response) {
-  routes_.clear();
-  routes_version_ = response.version;
-  for (const auto& [name, bytes] : response.resources) {
-    envoy::config::route::v3::RouteConfiguration configuration;
-    if (!configuration.ParseFromString(bytes)) continue;
-    for (const auto& host : configuration.virtual_hosts()) {
-      if (host.name() != "*") routes_[host.name()] = read_route(host);
-    }
+void Envoy::apply_clusters(const XdsResponse& response) {
+  for (const traffic::Resource& resource : response.changed) clusters_.insert(resource.name);
+  for (const std::string& name : response.removed) {
+    clusters_.erase(name);
+    endpoints_.erase(name);
+    versions_[ResourceType::kEndpoints].erase(name);
+  }
+}
+
+void Envoy::apply_hosts(const XdsResponse& response) {
+  has_hosts_ = true;
+  for (const traffic::Resource& resource : response.changed) {
+    envoy::config::route::v3::VirtualHost host;
+    if (!host.ParseFromString(resource.bytes)) continue;
+    routes_[traffic::owner_of(response.type, resource.name).to_string()] = read_route(host);
+  }
+  for (const std::string& name : response.removed) {
+    routes_.erase(traffic::owner_of(response.type, name).to_string());
   }
 }
 
@@ -176,8 +204,8 @@ const std::set<std::string>* Envoy::endpoints(const std::string& cluster) const 
 
 std::string Envoy::statistics(bool histograms) const {
   std::string body = base::cat("server.uptime: ", absl::ToInt64Seconds(context_.now() - started_), "\n");
-  if (!routes_version_.empty()) {
-    body += base::cat("http.gateway.rds.tidegate.version_text: \"", routes_version_, "\"\n");
+  if (!applied_version_.empty()) {
+    body += base::cat("cluster.tidegate/version.version_text: \"", applied_version_, "\"\n");
   }
   if (!histograms) return body;
   for (const auto& [cluster, counts] : counts_) {

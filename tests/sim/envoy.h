@@ -60,8 +60,9 @@ class Envoy {
   bool is_connected_to(const SimXdsServer* server) const { return stream_ != nullptr && server_ == server; }
 
   // A gateway is Ready, and takes users' requests, when it has routes.
-  bool has_routes() const { return !routes_version_.empty(); }
-  const std::string& routes_version() const { return routes_version_; }
+  bool has_routes() const { return has_hosts_; }
+  // What it says that it has applied; empty: nothing.
+  const std::string& applied_version() const { return applied_version_; }
   // By "<namespace>/<name>".
   const std::map<std::string, AppliedRoute>& routes() const { return routes_; }
   // Share of 10,000 that it sends to a revision; cluster as "<namespace>/<name>/<revision>".
@@ -74,12 +75,13 @@ class Envoy {
 
  private:
   void connect();
-  void subscribe(traffic::ResourceType type, std::set<std::string> names);
+  void subscribe(traffic::ResourceType type, std::vector<std::string> names);
   void take(const XdsResponse& response);
   void apply(const XdsResponse& response);
-  void apply_routes(const XdsResponse& response);
+  void apply_clusters(const XdsResponse& response);
+  void apply_hosts(const XdsResponse& response);
+  void ask_for_endpoints();
   void answer(const XdsResponse& response, bool accepted);
-  std::set<std::string> cluster_names() const;
 
   Context& context_;
   const std::string pod_;
@@ -91,12 +93,14 @@ class Envoy {
   std::shared_ptr<XdsStream> stream_;
   const SimXdsServer* server_ = nullptr;  // only to be compared
   absl::Time busy_until_;
-  std::map<traffic::ResourceType, std::string> versions_;
-  std::map<traffic::ResourceType, std::string> nonces_;
+  std::map<traffic::ResourceType, std::map<std::string, std::string>> versions_;  // of what it has, by name
+  std::set<traffic::ResourceType> subscribed_;                                    // on this stream
+  std::set<std::string> endpoints_asked_for_;                                     // on this stream
   std::set<std::string> clusters_;
   std::map<std::string, std::set<std::string>> endpoints_;
   std::map<std::string, AppliedRoute> routes_;
-  std::string routes_version_;
+  bool has_hosts_ = false;
+  std::string applied_version_;
   std::map<std::string, ClusterCounts> counts_;
 };
 

@@ -6,7 +6,7 @@
 #include "api/json.h"
 #include "api/json_visitors.h"
 #include "base/strings.h"
-#include "traffic/snapshot.h"
+#include "traffic/applied_version.h"
 
 namespace tidegate::sim {
 namespace {
@@ -133,7 +133,7 @@ bool Referee::some_gateway_sends_to(const std::string& cluster) const {
 
 void Referee::gateways_changed() {
   for (const Envoy* envoy : gateways_.running()) {
-    const uint64_t now = traffic::resource_version_of(envoy->routes_version());
+    const uint64_t now = traffic::parse_applied_version(envoy->applied_version()).resource_version;
     uint64_t& before = newest_routes_[{envoy->pod(), envoy->life()}];
     if (now < before) violate(kBackwards, cat(envoy->pod(), " goes back from version ", before, " to ", now));
     before = std::max(before, now);
@@ -141,14 +141,14 @@ void Referee::gateways_changed() {
   for (auto& [name, truth] : truths_) {
     if (truth.object.status.traffic.empty()) continue;
     for (const Envoy* envoy : gateways_.running()) {
-      if (traffic::resource_version_of(envoy->routes_version()) < truth.shares_version) continue;
+      if (traffic::parse_applied_version(envoy->applied_version()).resource_version < truth.shares_version) continue;
       truth.applied.try_emplace({envoy->pod(), envoy->life()}, Applied{context_.now(), truth.requests});
       const auto route = envoy->routes().find(name);
       if (route == envoy->routes().end()) continue;
       for (const auto& [cluster, share] : route->second.clusters) {
         const std::string revision = cluster.substr(cluster.rfind('/') + 1);
         if (share == 0 || weight_of(truth.object.status.traffic, revision) > 0) continue;
-        violate(kVerified, cat(envoy->pod(), " has applied ", envoy->routes_version(), " and sends to ", revision,
+        violate(kVerified, cat(envoy->pod(), " has applied ", envoy->applied_version(), " and sends to ", revision,
                                ", which has had no weight since version ", truth.shares_version));
       }
     }

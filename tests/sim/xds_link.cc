@@ -7,16 +7,10 @@
 namespace tidegate::sim {
 namespace {
 
-using traffic::ResourceType;
-
-// Clusters and listeners are sent whole; of the others, what was asked for by name.
-XdsResponse make_response(ResourceType type, const traffic::ResourceSet& set, const std::set<std::string>& names) {
-  XdsResponse response{type, set.version, "", {}};
-  const bool all = type == ResourceType::kCluster || type == ResourceType::kListener;
-  for (const auto& [name, bytes] : set.resources) {
-    if (all || names.contains(name)) response.resources.emplace_back(name, bytes);
-  }
-  return response;
+XdsResponse on_the_wire(const xds::Response& response) {
+  XdsResponse message{response.type, response.version, response.nonce, {}, response.removed};
+  for (const traffic::Resource* resource : response.changed) message.changed.push_back(*resource);
+  return message;
 }
 
 }  // namespace
@@ -56,12 +50,10 @@ void XdsStream::pump() {
   const std::shared_ptr<const traffic::Snapshot> snapshot = server_->snapshot_;
   if (snapshot == nullptr) return;
   waiting_ = state_.waits_for(*snapshot);
-  for (const ResourceType type : state_.due(*snapshot)) {
-    XdsResponse response = make_response(type, snapshot->set(type), state_.names(type));
-    response.nonce = state_.sent(type, response.version);
+  for (const xds::Response& due : state_.due(snapshot)) {
     ++server_->responses_;
     auto self = shared_from_this();
-    context_.schedule.at(arrival(last_to_proxy_), [self, response = std::move(response)] {
+    context_.schedule.at(arrival(last_to_proxy_), [self, response = on_the_wire(due)] {
       if (self->open_) self->on_response(response);
     });
   }
@@ -98,7 +90,8 @@ void SimXdsServer::withdraw() {
 xds::ServerStatus SimXdsServer::status() const {
   xds::ServerStatus status;
   for (const auto& stream : streams_) {
-    status.nodes.push_back({stream->node_, "", stream->waiting_, stream->state_.status()});
+    status.nodes.push_back(
+        {stream->node_, "", stream->waiting_, stream->state_.applied(), stream->state_.rejections()});
   }
   std::stable_sort(status.nodes.begin(), status.nodes.end(),
                    [](const xds::NodeStatus& a, const xds::NodeStatus& b) { return a.node_id < b.node_id; });

@@ -21,8 +21,8 @@ struct XdsResponse {
   traffic::ResourceType type;
   std::string version;
   std::string nonce;
-  // Of `type`, those that were asked for.
-  std::vector<std::pair<std::string, std::string>> resources;  // name, bytes
+  std::vector<traffic::Resource> changed;
+  std::vector<std::string> removed;
 };
 
 class SimXdsServer;

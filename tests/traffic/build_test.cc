@@ -10,6 +10,7 @@
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "traffic/applied_version.h"
 
 namespace tidegate::traffic {
 namespace {
@@ -32,47 +33,67 @@ Program program(const std::string& name, const std::string& resource_version = "
   return program;
 }
 
-BuildResult build_all(const std::vector<Program>& programs, const Snapshot* previous = nullptr) {
-  return build(programs, Settings{}, previous);
+Programs shared(const std::vector<Program>& programs) {
+  Programs pointers;
+  for (const Program& program : programs) pointers.push_back(std::make_shared<const Program>(program));
+  return pointers;
+}
+
+BuildResult build_all(const std::vector<Program>& programs, const BuildResult* previous = nullptr) {
+  return build(shared(programs), Settings{}, previous);
+}
+
+size_t count(const BuildResult& result, ResourceType type) {
+  size_t count = 0;
+  for (const auto& group : result.snapshot->groups) count += group->of(type).size();
+  return count;
 }
 
 route::RouteConfiguration routes_of(const BuildResult& result) {
   route::RouteConfiguration routes;
-  EXPECT_TRUE(routes.ParseFromString(result.snapshot->set(ResourceType::kRoutes).resources.at("tidegate")));
+  EXPECT_TRUE(routes.ParseFromString(result.snapshot->find(ResourceType::kRoutes, "tidegate")->bytes));
   return routes;
 }
 
-// Of the virtual host "demo/<name>", REST or gRPC.
-const route::Route* find_route(const route::RouteConfiguration& routes, const std::string& name, bool grpc = false) {
-  for (const route::VirtualHost& host : routes.virtual_hosts()) {
-    if (host.name() != base::cat("demo/", name)) continue;
-    for (const route::Route& candidate : host.routes()) {
-      if (candidate.match().has_grpc() == grpc) return &candidate;
-    }
+const Resource* host_resource(const BuildResult& result, const std::string& name) {
+  return result.snapshot->find(ResourceType::kVirtualHost, base::cat("tidegate/demo.", name));
+}
+
+// Of demo/<name>.
+route::VirtualHost host_of(const BuildResult& result, const std::string& name) {
+  route::VirtualHost host;
+  const Resource* resource = host_resource(result, name);
+  EXPECT_TRUE(resource != nullptr && host.ParseFromString(resource->bytes)) << name;
+  EXPECT_EQ(host.name(), base::cat("tidegate/demo.", name));
+  return host;
+}
+
+route::Route route_of(const BuildResult& result, const std::string& name, bool grpc = false) {
+  const route::VirtualHost host = host_of(result, name);
+  for (const route::Route& candidate : host.routes()) {
+    if (candidate.match().has_grpc() == grpc) return candidate;
   }
-  return nullptr;
+  ADD_FAILURE() << "no route";
+  return {};
 }
 
 std::vector<uint32_t> weights(const BuildResult& result, const std::string& name, bool grpc = false) {
-  const route::RouteConfiguration routes = routes_of(result);
+  const route::Route route = route_of(result, name, grpc);
   std::vector<uint32_t> weights;
-  for (const auto& cluster : find_route(routes, name, grpc)->route().weighted_clusters().clusters()) {
+  for (const auto& cluster : route.route().weighted_clusters().clusters()) {
     weights.push_back(cluster.weight().value());
   }
   return weights;
 }
 
 std::vector<std::string> domains(const BuildResult& result, const std::string& name) {
-  const route::RouteConfiguration routes = routes_of(result);
-  for (const route::VirtualHost& host : routes.virtual_hosts()) {
-    if (host.name() == base::cat("demo/", name)) return {host.domains().begin(), host.domains().end()};
-  }
-  return {};
+  const route::VirtualHost host = host_of(result, name);
+  return {host.domains().begin(), host.domains().end()};
 }
 
 std::vector<std::string> addresses(const BuildResult& result, const std::string& cluster) {
   envoy::config::endpoint::v3::ClusterLoadAssignment assignment;
-  EXPECT_TRUE(assignment.ParseFromString(result.snapshot->set(ResourceType::kEndpoints).resources.at(cluster)));
+  EXPECT_TRUE(assignment.ParseFromString(result.snapshot->find(ResourceType::kEndpoints, cluster)->bytes));
   std::vector<std::string> addresses;
   for (const auto& locality : assignment.endpoints()) {
     for (const auto& endpoint : locality.lb_endpoints()) {
@@ -86,7 +107,7 @@ std::vector<std::string> addresses(const BuildResult& result, const std::string&
 TEST(Build, MakesTwoClustersARevisionWithItsPodsAsEndpoints) {
   const BuildResult result = build_all({program("digits")});
   EXPECT_THAT(result.errors, IsEmpty());
-  EXPECT_EQ(result.snapshot->set(ResourceType::kCluster).resources.size(), 4u);
+  EXPECT_EQ(count(result, ResourceType::kCluster), 4u + 1) << "and the version cluster";
   EXPECT_THAT(addresses(result, "demo/digits/digits-00000001"), ElementsAre("10.0.0.1:8501", "10.0.0.2:8501"));
   EXPECT_THAT(addresses(result, "demo/digits/digits-00000001/grpc"), ElementsAre("10.0.0.1:8500", "10.0.0.2:8500"));
   EXPECT_THAT(weights(result, "digits"), ElementsAre(9500, 500));
@@ -99,38 +120,78 @@ TEST(Build, SameProgramsGiveTheSameBytesInWhateverOrder) {
   for (Revision& revision : shuffled.revisions) std::reverse(revision.endpoints.begin(), revision.endpoints.end());
   const BuildResult a = build_all({program("cats"), program("digits")});
   const BuildResult b = build_all({shuffled, program("cats")});
-  for (const ResourceType type : kResourceTypes) {
-    EXPECT_EQ(a.snapshot->set(type).version, b.snapshot->set(type).version);
-    EXPECT_EQ(a.snapshot->set(type).resources, b.snapshot->set(type).resources);
+  ASSERT_EQ(a.snapshot->groups.size(), b.snapshot->groups.size());
+  for (size_t i = 0; i < a.snapshot->groups.size(); ++i) {
+    EXPECT_EQ(a.snapshot->groups[i]->owner, b.snapshot->groups[i]->owner);
+    EXPECT_EQ(a.snapshot->groups[i]->resources, b.snapshot->groups[i]->resources);
   }
 }
 
-TEST(Build, AChangedWeightChangesRoutesAlone) {
+TEST(Build, AChangedWeightChangesTheVirtualHostAlone) {
   const BuildResult before = build_all({program("digits", "10")});
   Program changed = program("digits", "11");
   changed.revisions[0].weight = 75;
   changed.revisions[1].weight = 25;
-  const BuildResult after = build_all({changed}, before.snapshot.get());
-  for (const ResourceType type : {ResourceType::kCluster, ResourceType::kEndpoints, ResourceType::kListener}) {
-    EXPECT_EQ(after.snapshot->set(type).version, before.snapshot->set(type).version);
+  const BuildResult after = build_all({changed}, &before);
+  const ResourceGroup* old = before.snapshot->find({"demo", "digits"});
+  const ResourceGroup* now = after.snapshot->find({"demo", "digits"});
+  for (const ResourceType type : {ResourceType::kCluster, ResourceType::kEndpoints}) {
+    EXPECT_EQ(old->of(type), now->of(type));
   }
-  EXPECT_NE(after.snapshot->set(ResourceType::kRoutes).version, before.snapshot->set(ResourceType::kRoutes).version);
+  EXPECT_NE(host_resource(before, "digits")->version, host_resource(after, "digits")->version);
+  EXPECT_EQ(before.snapshot->groups.front(), after.snapshot->groups.front());
 }
 
-TEST(Build, RoutesCarryTheHighestResourceVersionAsANumber) {
+TEST(Build, OnlyWhatChangedIsMadeAnew) {
+  std::vector<Program> programs = {program("cats"), program("digits"), program("dogs")};
+  const BuildResult before = build_all(programs);
+  EXPECT_EQ(before.rebuilt, 3u);
+  programs[0].resource_version = "77";
+  programs[1].revisions[0].endpoints.push_back({"10.0.0.9"});
+  programs.push_back(program("eels"));
+  const BuildResult after = build_all(programs, &before);
+  EXPECT_EQ(after.rebuilt, 2u);
+  for (const char* name : {"cats", "dogs"}) {
+    EXPECT_EQ(before.snapshot->find({"demo", name}), after.snapshot->find({"demo", name})) << name;
+  }
+  EXPECT_EQ(after.snapshot->resource_version, 77u);
+  // The one that another's host is about is made anew with it, and the rest stays.
+  programs[2].hosts = {"pets.example.org"};
+  EXPECT_EQ(build_all(programs, &after).rebuilt, 1u);
+}
+
+TEST(Build, OtherSettingsMakeEverythingAnew) {
+  const BuildResult before = build_all({program("digits")});
+  Settings settings;
+  settings.cluster_domain = "example.internal";
+  const BuildResult after = build(shared({program("digits")}), settings, &before);
+  EXPECT_THAT(domains(after, "digits"), testing::Contains("digits.demo.svc.example.internal"));
+}
+
+TEST(Build, TheSnapshotHasTheHighestResourceVersion) {
   const BuildResult result = build_all({program("cats", "99"), program("digits", "100")});
   EXPECT_EQ(result.snapshot->resource_version, 100u);
-  EXPECT_EQ(resource_version_of(result.snapshot->set(ResourceType::kRoutes).version), 100u);
+}
+
+TEST(Build, AVirtualHostsVersionSaysWhenItLastChanged) {
+  const BuildResult before = build_all({program("digits", "10")});
+  EXPECT_EQ(resource_version_of(host_resource(before, "digits")->version), 10u);
+  const BuildResult same = build_all({program("digits", "11")}, &before);
+  EXPECT_EQ(host_resource(same, "digits")->version, host_resource(before, "digits")->version);
+  Program changed = program("digits", "12");
+  changed.timeout = absl::Seconds(7);
+  const BuildResult after = build_all({changed}, &same);
+  EXPECT_EQ(resource_version_of(host_resource(after, "digits")->version), 12u);
 }
 
 TEST(Build, TheNumberNeverFallsWhenTheNewestObjectIsDeleted) {
   const BuildResult before = build_all({program("cats", "99"), program("digits", "100")});
-  const BuildResult after = build_all({program("cats", "99")}, before.snapshot.get());
+  const BuildResult after = build_all({program("cats", "99")}, &before);
   EXPECT_EQ(after.snapshot->resource_version, 100u);
   Settings settings;
   settings.store_resource_version = 150;
-  EXPECT_EQ(build({program("cats", "99")}, settings, nullptr).snapshot->resource_version, 99u);
-  EXPECT_EQ(build({program("cats", "99")}, settings, nullptr).snapshot->caught_up_to, 150u);
+  EXPECT_EQ(build(shared({program("cats", "99")}), settings, nullptr).snapshot->resource_version, 99u);
+  EXPECT_EQ(build(shared({program("cats", "99")}), settings, nullptr).snapshot->caught_up_to, 150u);
 }
 
 TEST(Build, ARevisionWithoutEndpointsKeepsItsClusterAndLosesItsShare) {
@@ -146,11 +207,11 @@ TEST(Build, RoutesLeadAwayFromARevisionBeforeItsLastEndpointGoes) {
   EXPECT_FALSE(before.unfinished);
   Program without = program("digits");
   without.revisions[1].endpoints.clear();
-  const BuildResult away = build_all({without}, before.snapshot.get());
+  const BuildResult away = build_all({without}, &before);
   EXPECT_THAT(weights(away, "digits"), ElementsAre(10'000, 0));
   EXPECT_THAT(addresses(away, "demo/digits/digits-00000002"), ElementsAre("10.0.0.3:8501"));
   EXPECT_TRUE(away.unfinished);
-  const BuildResult after = build_all({without}, away.snapshot.get());
+  const BuildResult after = build_all({without}, &away);
   EXPECT_THAT(addresses(after, "demo/digits/digits-00000002"), IsEmpty());
   EXPECT_FALSE(after.unfinished);
 }
@@ -159,7 +220,7 @@ TEST(Build, EndpointsGoAtOnceWhereRoutesCannotLeadElsewhere) {
   const BuildResult before = build_all({program("digits")});
   Program without = program("digits");
   for (Revision& revision : without.revisions) revision.endpoints.clear();
-  const BuildResult after = build_all({without}, before.snapshot.get());
+  const BuildResult after = build_all({without}, &before);
   EXPECT_THAT(addresses(after, "demo/digits/digits-00000001"), IsEmpty());
   EXPECT_FALSE(after.unfinished);
 }
@@ -175,20 +236,17 @@ TEST(Build, SharesFollowEachProtocolsOwnEndpoints) {
 TEST(Build, WithoutWeightsRequestsAreAnswered503) {
   Program digits = program("digits");
   for (Revision& revision : digits.revisions) revision.weight = 0;
-  const route::RouteConfiguration routes = routes_of(build_all({digits}));
-  EXPECT_EQ(find_route(routes, "digits")->direct_response().status(), 503u);
+  EXPECT_EQ(route_of(build_all({digits}), "digits").direct_response().status(), 503u);
 }
 
 TEST(Build, NeverRetriesWhatMayHaveBeenInferred) {
   Program digits = program("digits");
   digits.retries = 2;
-  const route::RouteConfiguration routes = routes_of(build_all({digits}));
-  const route::RetryPolicy& policy = find_route(routes, "digits")->route().retry_policy();
+  const route::RetryPolicy policy = route_of(build_all({digits}), "digits").route().retry_policy();
   EXPECT_EQ(policy.retry_on(), "connect-failure,refused-stream,reset-before-request");
   EXPECT_EQ(policy.num_retries().value(), 2u);
   digits.retries = 0;
-  const route::RouteConfiguration without = routes_of(build_all({digits}));
-  EXPECT_FALSE(find_route(without, "digits")->route().has_retry_policy());
+  EXPECT_FALSE(route_of(build_all({digits}), "digits").route().has_retry_policy());
 }
 
 TEST(Build, TimeoutAndConcurrencyArriveAtTheProxy) {
@@ -196,12 +254,11 @@ TEST(Build, TimeoutAndConcurrencyArriveAtTheProxy) {
   digits.timeout = absl::Milliseconds(2500);
   digits.max_concurrency = 7;
   const BuildResult result = build_all({digits});
-  const route::RouteConfiguration routes = routes_of(result);
-  EXPECT_EQ(find_route(routes, "digits")->route().timeout().seconds(), 2);
-  EXPECT_EQ(find_route(routes, "digits")->route().timeout().nanos(), 500'000'000);
+  EXPECT_EQ(route_of(result, "digits").route().timeout().seconds(), 2);
+  EXPECT_EQ(route_of(result, "digits").route().timeout().nanos(), 500'000'000);
   envoy::config::cluster::v3::Cluster cluster;
-  ASSERT_TRUE(cluster.ParseFromString(
-      result.snapshot->set(ResourceType::kCluster).resources.at("demo/digits/digits-00000001")));
+  ASSERT_TRUE(
+      cluster.ParseFromString(result.snapshot->find(ResourceType::kCluster, "demo/digits/digits-00000001")->bytes));
   EXPECT_EQ(cluster.circuit_breakers().thresholds(0).max_requests().value(), 7u);
 }
 
@@ -245,7 +302,7 @@ TEST(Build, AFaultyObjectKeepsItsLastGoodProgramWithThePodsOfNow) {
   Program faulty = program("digits", "11");
   faulty.revisions[0].weight = 50;  // 55 in all
   faulty.revisions[0].endpoints = {{"10.0.0.9"}};
-  const BuildResult after = build_all({program("cats"), faulty}, before.snapshot.get());
+  const BuildResult after = build_all({program("cats"), faulty}, &before);
   ASSERT_EQ(after.errors.size(), 1u);
   EXPECT_EQ(after.errors[0].reason, "InvalidTraffic");
   EXPECT_THAT(after.errors[0].message, HasSubstr("sum to 55, not to 100"));
@@ -253,7 +310,7 @@ TEST(Build, AFaultyObjectKeepsItsLastGoodProgramWithThePodsOfNow) {
   EXPECT_THAT(addresses(after, "demo/digits/digits-00000001"), ElementsAre("10.0.0.9:8501"));
   EXPECT_THAT(weights(after, "cats"), ElementsAre(9500, 500));
   // And still so in the next round.
-  const BuildResult later = build_all({program("cats"), faulty}, after.snapshot.get());
+  const BuildResult later = build_all({program("cats"), faulty}, &after);
   EXPECT_THAT(weights(later, "digits"), ElementsAre(9500, 500));
 }
 
@@ -263,8 +320,7 @@ TEST(Build, AFaultyNewObjectIsAnswered503AndHarmsNobodyElse) {
   const BuildResult result = build_all({program("cats"), faulty});
   ASSERT_EQ(result.errors.size(), 1u);
   EXPECT_THAT(result.errors[0].message, HasSubstr("traffic.timeout"));
-  const route::RouteConfiguration routes = routes_of(result);
-  EXPECT_EQ(find_route(routes, "digits")->direct_response().status(), 503u);
+  EXPECT_EQ(route_of(result, "digits").direct_response().status(), 503u);
   EXPECT_THAT(weights(result, "cats"), ElementsAre(9500, 500));
 }
 
@@ -299,10 +355,35 @@ TEST(Build, OfADeletedObjectAndItsSuccessorTheNewerCounts) {
 
 TEST(Build, NothingAtAllIsASnapshotThatAnswers404) {
   const BuildResult result = build_all({});
-  EXPECT_EQ(result.snapshot->set(ResourceType::kListener).resources.size(), 1u);
+  EXPECT_EQ(count(result, ResourceType::kListener), 1u);
   const route::RouteConfiguration routes = routes_of(result);
   ASSERT_EQ(routes.virtual_hosts_size(), 1);
   EXPECT_EQ(routes.virtual_hosts(0).routes(0).direct_response().status(), 404u);
+}
+
+TEST(Snapshot, AResourceIsFoundByItsName) {
+  const BuildResult result = build_all({program("digits"), program("a-b"), program("a")});
+  for (const auto& group : result.snapshot->groups) {
+    for (const ResourceType type : kResourceTypes) {
+      for (const Resource& resource : group->of(type)) {
+        EXPECT_EQ(owner_of(type, resource.name), group->owner) << resource.name;
+        EXPECT_EQ(result.snapshot->find(type, resource.name), &resource) << resource.name;
+      }
+    }
+  }
+  EXPECT_EQ(result.snapshot->find(ResourceType::kCluster, "demo/none/none-1"), nullptr);
+  EXPECT_EQ(result.snapshot->find(ResourceType::kVirtualHost, "tidegate"), nullptr);
+}
+
+TEST(AppliedVersion, ReadsWhatItWrote) {
+  for (const AppliedVersion& version :
+       {AppliedVersion{}, AppliedVersion{4711, {}}, AppliedVersion{5, {"demo/cats", "demo/digits"}}}) {
+    EXPECT_EQ(parse_applied_version(to_text(version)), version);
+  }
+  EXPECT_EQ(to_text({5, {"demo/cats", "demo/digits"}}), "5 without demo/cats,demo/digits");
+  for (const char* other : {"", "x", "5 with", "5 without ", "5-abc", "99999999999999999999"}) {
+    EXPECT_EQ(parse_applied_version(other), AppliedVersion{}) << other;
+  }
 }
 
 TEST(Snapshot, VersionsBeginWithTheirNumber) {

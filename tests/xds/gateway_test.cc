@@ -173,6 +173,12 @@ TEST_F(Gateway, AnswersForItselfInJson) {
   const auto by_path = client("127.0.0.1").get("/demo/digits/ok");
   ASSERT_TRUE(by_path);
   EXPECT_EQ(by_path->status(), 200);
+  EXPECT_EQ(by_path->header("x-tidegate-revision"), kOld);
+  for (const char* path : {"/demo/nobody/ok", "/demo/digits", "/demo", "/", "/demo/nobody/demo/digits/ok"}) {
+    const auto unknown_path = client("127.0.0.1").get(path);
+    ASSERT_TRUE(unknown_path) << path;
+    EXPECT_EQ(unknown_path->status(), 404) << path;
+  }
 
   program.resource_version = "2";
   for (traffic::Revision& revision : program.revisions) revision.endpoints.clear();
@@ -213,40 +219,80 @@ TEST_F(Gateway, ARefusedConnectionIsRetriedOnAnotherPod) {
   EXPECT_EQ(old_.requests(), 20 + first_requests_);
 }
 
-TEST_F(Gateway, ReportsTheVersionOfRoutesThatDidNotChangeOtherwise) {
+TEST_F(Gateway, ReportsAVersionInWhichNothingElseChanged) {
   start(digits(100, 0));
   publish({digits(170, 0)});
   ASSERT_TRUE(applied());
-  EXPECT_EQ(node()->applied_resource_version(), 170u);
-  EXPECT_TRUE(eventually([&] { return traffic::resource_version_of(scrape(false).routes_version) == 170; }));
+  EXPECT_TRUE(eventually([&] { return scrape(false).applied_version == "170"; }));
 }
 
-TEST_F(Gateway, KeepsWhatItHasAndReportsWhatItRejected) {
-  start(digits(100, 0));
-  auto broken = std::make_shared<traffic::Snapshot>(*snapshot);
-  auto& routes = broken->sets[static_cast<size_t>(traffic::ResourceType::kRoutes)];
-  routes.version = "101-broken";
-  routes.resources["tidegate"] = "\x0a\x08tidegate\x12\x02\x0a\x00";  // a virtual host without a name
-  routes.resources["tidegate"].resize(14);
-  server->publish(broken);
-  ASSERT_TRUE(eventually([&] { return server->status().rejections > 0; }));
-  const TypeStatus status = node()->type(traffic::ResourceType::kRoutes);
-  ASSERT_TRUE(status.rejection);
-  EXPECT_EQ(status.rejection->version, "101-broken");
-  EXPECT_FALSE(status.rejection->message.empty());
-  EXPECT_EQ(node()->applied_resource_version(), 100u);
-  EXPECT_EQ(client().get("/ok")->status(), 200);
-
-  publish({digits(102, 0)});
+TEST_F(Gateway, IsSentNothingButWhatChanged) {
+  traffic::Program other = digits(50, 0);
+  other.name = "cats";
+  other.uid = "2";
+  start_server();
+  publish({digits(100, 0), other});
+  start_envoy();
   ASSERT_TRUE(applied());
-  EXPECT_FALSE(node()->type(traffic::ResourceType::kRoutes).rejection);
+  const uint64_t before = server->status().responses;
+  publish({digits(101, 50), other});
+  ASSERT_TRUE(applied());
+  EXPECT_EQ(server->status().responses, before + 2) << "a virtual host, and the version";
+  publish({digits(102, 50), other});
+  ASSERT_TRUE(applied());
+  EXPECT_EQ(server->status().responses, before + 3);
+}
+
+TEST_F(Gateway, OneObjectThatItRefusesKeepsNoOtherBack) {
+  start_server();
+  std::vector<traffic::Program> programs;
+  for (int i = 0; i < 9; ++i) {
+    programs.push_back(digits(100 + i, 0));
+    programs.back().name = i == 0 ? "digits" : base::cat("digits", i);
+    programs.back().uid = base::cat(i);
+  }
+  publish(programs);
+  start_envoy();
+  ASSERT_TRUE(applied());
+  ASSERT_TRUE(eventually([&] { return client().get("/ok").has_value(); }));
+
+  for (traffic::Program& program : programs) {
+    program.revisions[0].weight = 0;
+    program.revisions[1].weight = 100;
+    program.resource_version = base::cat(200 + std::stoi(program.uid));
+  }
+  traffic::Programs shared;
+  for (const auto& program : programs) shared.push_back(std::make_shared<const traffic::Program>(program));
+  built = traffic::build(std::move(shared), settings, &*built);
+  auto broken = std::make_shared<traffic::Snapshot>(*built->snapshot);
+  for (auto& group : broken->groups) {
+    if (group->owner.name != "digits5") continue;
+    auto damaged = std::make_shared<traffic::ResourceGroup>(*group);
+    damaged->of(traffic::ResourceType::kVirtualHost).front().bytes = "\x0a\x14tidegate/demo.digits5";  // no domains
+    damaged->of(traffic::ResourceType::kVirtualHost).front().version = "205-broken";
+    group = damaged;
+  }
+  server->publish(broken);
+  ASSERT_TRUE(eventually([&] { return node() && node()->applied.resource_version == 208; }));
+  EXPECT_THAT(node()->applied.without, testing::ElementsAre("demo/digits5"));
+  ASSERT_THAT(node()->rejections, testing::SizeIs(1));
+  EXPECT_EQ(node()->rejections[0].object, "demo/digits5");
+  EXPECT_FALSE(node()->rejections[0].message.empty());
+  EXPECT_TRUE(eventually([&] { return scrape(false).applied_version == "208 without demo/digits5"; }));
+  EXPECT_EQ(client("digits5.demo.svc").get("/ok")->header("x-tidegate-revision"), kOld);
+  for (const char* host : {"digits.demo.svc", "digits4.demo.svc", "digits6.demo.svc", "digits8.demo.svc"}) {
+    EXPECT_EQ(client(host).get("/ok")->header("x-tidegate-revision"), kNew) << host;
+  }
+
+  publish({programs[0]});
+  ASSERT_TRUE(applied());
+  EXPECT_THAT(node()->rejections, testing::IsEmpty());
 }
 
 TEST_F(Gateway, IsNotTakenBackByAReplicaThatKnowsLess) {
   start(digits(200, 0));
   start_server();  // another replica, at the same address
-  const auto newest = snapshot;
-  snapshot = nullptr;
+  built.reset();
   publish({digits(100, 100)});
   ASSERT_TRUE(eventually([&] { return node() && node()->waiting; }));
   EXPECT_EQ(server->status().responses, 0u);
@@ -256,6 +302,14 @@ TEST_F(Gateway, IsNotTakenBackByAReplicaThatKnowsLess) {
   ASSERT_TRUE(applied());
   EXPECT_FALSE(node()->waiting);
   EXPECT_EQ(client().get("/ok")->header("x-tidegate-revision"), kNew);
+}
+
+TEST_F(Gateway, IsSentNothingByAReplicaThatKnowsTheSame) {
+  start(digits(200, 50));
+  start_server();
+  publish({digits(200, 50)});
+  ASSERT_TRUE(applied());
+  EXPECT_EQ(server->status().responses, 0u);
 }
 
 TEST_F(Gateway, IsNotReadyBeforeItsFirstConfiguration) {

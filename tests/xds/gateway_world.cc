@@ -148,10 +148,11 @@ void GatewayWorld::start_envoy() {
 }
 
 void GatewayWorld::publish(const std::vector<traffic::Program>& programs) {
-  traffic::BuildResult result = traffic::build(programs, settings, snapshot.get());
-  ASSERT_TRUE(result.errors.empty()) << result.errors.front().message;
-  snapshot = std::move(result.snapshot);
-  server->publish(snapshot);
+  traffic::Programs shared;
+  for (const traffic::Program& program : programs) shared.push_back(std::make_shared<const traffic::Program>(program));
+  built = traffic::build(std::move(shared), settings, built ? &*built : nullptr);
+  ASSERT_TRUE(built->errors.empty()) << built->errors.front().message;
+  server->publish(built->snapshot);
 }
 
 std::optional<NodeStatus> GatewayWorld::node() const {
@@ -163,8 +164,7 @@ std::optional<NodeStatus> GatewayWorld::node() const {
 bool GatewayWorld::applied() {
   return eventually([&] {
     const auto proxy = node();
-    return proxy &&
-           proxy->type(traffic::ResourceType::kRoutes).applied == snapshot->set(traffic::ResourceType::kRoutes).version;
+    return proxy && proxy->applied == traffic::AppliedVersion{built->snapshot->resource_version, {}};
   });
 }
 
@@ -201,12 +201,12 @@ int subscribe(int port, const std::string& server_name, const net::TlsIdentity& 
   discovery::AggregatedDiscoveryService::Stub stub(
       grpc::CreateCustomChannel(base::cat("127.0.0.1:", port), grpc::SslCredentials(credentials), arguments));
   grpc::ClientContext context;
-  const auto stream = stub.StreamAggregatedResources(&context);
-  discovery::DiscoveryRequest request;
+  const auto stream = stub.DeltaAggregatedResources(&context);
+  discovery::DeltaDiscoveryRequest request;
   request.mutable_node()->set_id("someone");
   request.set_type_url(std::string(traffic::type_url(traffic::ResourceType::kCluster)));
   stream->Write(request);
-  discovery::DiscoveryResponse response;
+  discovery::DeltaDiscoveryResponse response;
   if (stream->Read(&response)) {
     context.TryCancel();
     stream->Finish();

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,7 +43,7 @@ class GatewayWorld : public testing::Test {
   void start_envoy();
   // Makes a snapshot of the programs, which follows the last one, and publishes it.
   void publish(const std::vector<traffic::Program>& programs);
-  // Waits until the one connected proxy has applied the last snapshot's routes.
+  // Waits until the one connected proxy has confirmed all of the last snapshot, at its resourceVersion.
   [[nodiscard]] bool applied();
   // The proxy's node, if exactly one is connected.
   std::optional<NodeStatus> node() const;
@@ -61,7 +62,7 @@ class GatewayWorld : public testing::Test {
   const Ports ports_;
   std::unique_ptr<Server> server;
   traffic::Settings settings;
-  std::shared_ptr<const traffic::Snapshot> snapshot;
+  std::optional<traffic::BuildResult> built;
 
  private:
   absl::StatusOr<net::HttpResponse> get(const std::string& url, net::TlsOptions names, const net::TlsIdentity& as);

@@ -3,152 +3,337 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "base/strings.h"
+
 namespace tidegate::xds {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 using traffic::ResourceType;
 
 constexpr ResourceType kClusters = ResourceType::kCluster;
 constexpr ResourceType kEndpoints = ResourceType::kEndpoints;
 constexpr ResourceType kListener = ResourceType::kListener;
 constexpr ResourceType kRoutes = ResourceType::kRoutes;
+constexpr ResourceType kHosts = ResourceType::kVirtualHost;
 
-traffic::Snapshot snapshot_at(uint64_t number) {
-  traffic::Snapshot snapshot;
-  for (const ResourceType type : traffic::kResourceTypes) {
-    snapshot.sets[static_cast<size_t>(type)].version = std::to_string(number) + "-a";
+using SnapshotPointer = std::shared_ptr<const traffic::Snapshot>;
+
+// One object: "demo/<name>" with one cluster; the versions of its parts.
+struct Object {
+  std::string name;
+  std::string cluster = "c1";
+  std::string endpoints = "e1";
+  std::string host = "1-h";
+};
+
+std::string cluster_of(const std::string& name) { return base::cat("demo/", name, "/", name, "-1"); }
+std::string host_of(const std::string& name) { return base::cat("tidegate/demo.", name); }
+
+SnapshotPointer snapshot_at(uint64_t number, const std::vector<Object>& objects) {
+  auto snapshot = std::make_shared<traffic::Snapshot>();
+  auto common = std::make_shared<traffic::ResourceGroup>();
+  common->of(kClusters) = {{traffic::kVersionCluster, "v", "bytes"}};
+  common->of(kEndpoints) = {{traffic::kVersionCluster, "0", "bytes"}};
+  common->of(kListener) = {{"tidegate", "l", "bytes"}};
+  common->of(kRoutes) = {{"tidegate", "r", "bytes"}};
+  snapshot->groups.push_back(common);
+  for (const Object& object : objects) {
+    auto group = std::make_shared<traffic::ResourceGroup>();
+    group->owner = {"demo", object.name};
+    group->of(kClusters) = {{cluster_of(object.name), object.cluster, "bytes"}};
+    group->of(kEndpoints) = {{cluster_of(object.name), object.endpoints, "bytes"}};
+    group->of(kHosts) = {{host_of(object.name), object.host, "bytes"}};
+    snapshot->groups.push_back(std::move(group));
   }
-  snapshot.sets[static_cast<size_t>(kClusters)].resources = {{"one", ""}};
-  snapshot.sets[static_cast<size_t>(kEndpoints)].resources = {{"one", ""}};
-  snapshot.resource_version = snapshot.caught_up_to = number;
+  snapshot->resource_version = snapshot->caught_up_to = number;
   return snapshot;
 }
 
-struct Proxy {
-  StreamState state;
-  std::map<ResourceType, std::string> nonces;
-  std::map<ResourceType, std::string> versions;
-  std::map<ResourceType, std::set<std::string>> names;
+// What a message says, as "<type>: <changed> -<removed>".
+std::string text_of(const Response& response) {
+  static const char* const names[] = {"clusters", "endpoints", "listener", "routes", "hosts"};
+  std::string text = base::cat(names[static_cast<size_t>(response.type)], ":");
+  for (const traffic::Resource* resource : response.changed) {
+    text += base::cat(" ", resource->name);
+    if (resource->name == traffic::kVersionCluster && response.type == kEndpoints)
+      text += base::cat("=", response.version);
+  }
+  for (const std::string& name : response.removed) text += base::cat(" -", name);
+  return text;
+}
 
-  void subscribe(ResourceType type, std::set<std::string> wanted, const std::string& version = "") {
-    names[type] = std::move(wanted);
-    state.on_request({type, version, "", names[type], std::nullopt});
-  }
-  std::vector<ResourceType> send_due(const traffic::Snapshot& snapshot) {
-    const std::vector<ResourceType> due = state.due(snapshot);
-    for (const ResourceType type : due) {
-      versions[type] = snapshot.set(type).version;
-      nonces[type] = state.sent(type, versions[type]);
-    }
-    return due;
-  }
-  void accept(ResourceType type) { state.on_request({type, versions[type], nonces[type], names[type], std::nullopt}); }
-  void reject(ResourceType type) { state.on_request({type, "", nonces[type], names[type], "no good"}); }
-  // Everything subscribed, sent and accepted.
-  void settle(const traffic::Snapshot& snapshot) {
+// A proxy as Envoy is one: it asks for the endpoints of each new cluster, for routes after the listener, and for
+// virtual hosts after the routes. It answers when it is told to.
+struct Proxy {
+  std::optional<StreamState> state;
+  std::map<ResourceType, std::map<std::string, std::string>> has;
+  std::set<ResourceType> subscribed;
+  std::set<std::string> refuses;  // resources
+  std::vector<Response> unanswered;
+  std::vector<std::vector<std::string>> refused_batches;
+
+  // Subscribes as it does on a new stream.
+  void connect() {
+    state.emplace();
+    subscribed.clear();
+    unanswered.clear();
     subscribe(kClusters, {});
-    subscribe(kEndpoints, {"one"});
+    std::vector<std::string> clusters;
+    for (const auto& [name, version] : has[kClusters]) clusters.push_back(name);
+    if (!clusters.empty()) subscribe(kEndpoints, clusters);
     subscribe(kListener, {});
-    subscribe(kRoutes, {"tidegate"});
-    for (std::vector<ResourceType> due; !(due = send_due(snapshot)).empty();) {
-      for (const ResourceType type : due) accept(type);
+    if (!has[kListener].empty()) subscribe(kRoutes, {"tidegate"});
+    if (!has[kRoutes].empty()) subscribe(kHosts, {"tidegate"});
+  }
+  void subscribe(ResourceType type, std::vector<std::string> names) {
+    Request request{type, "", std::nullopt, std::move(names), {}, {}};
+    if (subscribed.insert(type).second) request.present = has[type];
+    state->on_request(std::move(request));
+  }
+  std::vector<std::string> receive(const SnapshotPointer& snapshot) {
+    std::vector<std::string> texts;
+    for (Response& response : state->due(snapshot)) {
+      texts.push_back(text_of(response));
+      unanswered.push_back(std::move(response));
     }
+    return texts;
+  }
+  bool would_refuse(const Response& response) const {
+    return std::any_of(response.changed.begin(), response.changed.end(),
+                       [&](const traffic::Resource* resource) { return refuses.contains(resource->name); });
+  }
+  // The oldest unanswered one of this type.
+  void answer(ResourceType type) {
+    const auto found = std::find_if(unanswered.begin(), unanswered.end(),
+                                    [&](const Response& response) { return response.type == type; });
+    ASSERT_NE(found, unanswered.end());
+    const Response response = *found;
+    unanswered.erase(found);
+    if (would_refuse(response)) {
+      refused_batches.emplace_back();
+      for (const traffic::Resource* resource : response.changed) refused_batches.back().push_back(resource->name);
+      state->on_request({type, response.nonce, "no good", {}, {}, {}});
+      return;
+    }
+    std::vector<std::string> anew;
+    for (const traffic::Resource* resource : response.changed) {
+      if (!has[type].contains(resource->name)) anew.push_back(resource->name);
+      const bool is_version = type == kEndpoints && resource->name == traffic::kVersionCluster;
+      has[type][resource->name] = is_version ? response.version : resource->version;
+    }
+    for (const std::string& name : response.removed) {
+      has[type].erase(name);
+      if (type == kClusters) state->on_request({kEndpoints, "", std::nullopt, {}, {name}, {}});
+      if (type == kClusters) has[kEndpoints].erase(name);
+    }
+    state->on_request({type, response.nonce, std::nullopt, {}, {}, {}});
+    if (type == kClusters && !anew.empty()) subscribe(kEndpoints, anew);
+    if (type == kListener) subscribe(kRoutes, {"tidegate"});
+    if (type == kRoutes) subscribe(kHosts, {"tidegate"});
+  }
+  // All that is sent until nothing more comes, each answered at once.
+  std::vector<std::string> settle(const SnapshotPointer& snapshot) {
+    std::vector<std::string> texts;
+    for (std::vector<std::string> more; !(more = receive(snapshot)).empty();) {
+      texts.insert(texts.end(), more.begin(), more.end());
+      while (!unanswered.empty()) answer(unanswered.front().type);
+    }
+    return texts;
   }
 };
 
-TEST(StreamState, SendsClustersAndEndpointsTogetherAndRoutesAfterTheirAnswers) {
-  Proxy proxy;
-  proxy.settle(snapshot_at(1));
-  const traffic::Snapshot next = snapshot_at(2);
-  EXPECT_THAT(proxy.send_due(next), ElementsAre(kClusters, kEndpoints));
-  EXPECT_THAT(proxy.send_due(next), IsEmpty());
-  proxy.accept(kEndpoints);
-  EXPECT_THAT(proxy.send_due(next), IsEmpty());
-  proxy.accept(kClusters);
-  EXPECT_THAT(proxy.send_due(next), ElementsAre(kListener, kRoutes));
+class Stream : public testing::Test {
+ protected:
+  Stream() {
+    proxy_.connect();
+    proxy_.settle(first_);
+  }
+  std::string confirmed() const { return traffic::to_text(proxy_.state->applied()); }
+
+  const SnapshotPointer first_ = snapshot_at(10, {{"cats"}, {"digits"}});
+  Proxy proxy_;
+};
+
+TEST_F(Stream, BringsANewProxyEverythingAndThenTheVersion) {
+  EXPECT_THAT(proxy_.has[kClusters], SizeIs(3));
+  EXPECT_THAT(proxy_.has[kEndpoints], SizeIs(3));
+  EXPECT_THAT(proxy_.has[kHosts], SizeIs(2));
+  EXPECT_EQ(proxy_.has[kEndpoints][traffic::kVersionCluster], "10");
+  EXPECT_EQ(confirmed(), "10");
 }
 
-TEST(StreamState, RoutesWaitUntilTheProxyHasAskedForANewClustersEndpoints) {
-  Proxy proxy;
-  proxy.settle(snapshot_at(1));
-  traffic::Snapshot next = snapshot_at(2);
-  next.sets[static_cast<size_t>(kClusters)].resources["two"] = "";
-  EXPECT_THAT(proxy.send_due(next), ElementsAre(kClusters, kEndpoints));
-  proxy.accept(kClusters);
-  proxy.accept(kEndpoints);
-  EXPECT_THAT(proxy.send_due(next), IsEmpty());
-  proxy.names[kEndpoints].insert("two");
-  proxy.accept(kEndpoints);
-  EXPECT_THAT(proxy.send_due(next), ElementsAre(kEndpoints));
-  proxy.accept(kEndpoints);
-  EXPECT_THAT(proxy.send_due(next), ElementsAre(kListener, kRoutes));
+TEST_F(Stream, SendsNothingWhereNothingChanged) { EXPECT_THAT(proxy_.settle(first_), IsEmpty()); }
+
+TEST_F(Stream, SendsOnlyTheVersionWhereNothingElseChanged) {
+  EXPECT_THAT(proxy_.settle(snapshot_at(11, {{"cats"}, {"digits"}})), ElementsAre("endpoints: tidegate/version=11"));
+  EXPECT_EQ(confirmed(), "11");
 }
 
-TEST(StreamState, WhatDidNotChangeIsNotSentAgain) {
-  Proxy proxy;
-  const traffic::Snapshot first = snapshot_at(1);
-  proxy.settle(first);
-  traffic::Snapshot next = first;
-  next.sets[static_cast<size_t>(kRoutes)].version = "2-a";
-  EXPECT_THAT(proxy.send_due(next), ElementsAre(kRoutes));
+TEST_F(Stream, SendsOnlyWhatChanged) {
+  EXPECT_THAT(proxy_.settle(snapshot_at(11, {{"cats"}, {"digits", "c1", "e1", "11-h"}})),
+              ElementsAre("hosts: tidegate/demo.digits", "endpoints: tidegate/version=11"));
+  EXPECT_THAT(proxy_.settle(snapshot_at(11, {{"cats", "c1", "e2"}, {"digits", "c1", "e1", "11-h"}})),
+              ElementsAre("endpoints: demo/cats/cats-1"));
 }
 
-TEST(StreamState, ARejectionIsKeptUntilSomethingNewerIsAccepted) {
-  Proxy proxy;
-  proxy.settle(snapshot_at(1));
-  const traffic::Snapshot next = snapshot_at(2);
-  proxy.send_due(next);
-  proxy.reject(kClusters);
-  proxy.accept(kEndpoints);
-  const TypeStatus status = proxy.state.status()[static_cast<size_t>(kClusters)];
-  ASSERT_TRUE(status.rejection);
-  EXPECT_EQ(*status.rejection, (Rejection{"2-a", "no good"}));
-  // What was rejected is not sent again, and does not hold up the rest.
-  EXPECT_THAT(proxy.send_due(next), ElementsAre(kListener, kRoutes));
-  const traffic::Snapshot newer = snapshot_at(3);
-  EXPECT_THAT(proxy.send_due(newer), ElementsAre(kClusters, kEndpoints));
-  proxy.accept(kClusters);
-  EXPECT_FALSE(proxy.state.status()[static_cast<size_t>(kClusters)].rejection);
+TEST_F(Stream, RoutesFollowTheClustersAndEndpointsThatTheyLeadTo) {
+  const SnapshotPointer next = snapshot_at(11, {{"cats"}, {"digits"}, {"dogs"}});
+  EXPECT_THAT(proxy_.receive(next), ElementsAre("clusters: demo/dogs/dogs-1"));
+  proxy_.answer(kClusters);  // and asks for its endpoints
+  EXPECT_THAT(proxy_.receive(next), ElementsAre("endpoints: demo/dogs/dogs-1"));
+  EXPECT_THAT(proxy_.receive(next), IsEmpty());
+  proxy_.answer(kEndpoints);
+  EXPECT_THAT(proxy_.receive(next), ElementsAre("hosts: tidegate/demo.dogs"));
+  EXPECT_EQ(confirmed(), "10");
+  proxy_.answer(kHosts);
+  EXPECT_THAT(proxy_.receive(next), ElementsAre("endpoints: tidegate/version=11"));
+  EXPECT_EQ(confirmed(), "10");
+  proxy_.answer(kEndpoints);
+  EXPECT_EQ(confirmed(), "11");
 }
 
-TEST(StreamState, AnAnswerToAnOlderResponseIsIgnored) {
-  Proxy proxy;
-  proxy.settle(snapshot_at(1));
-  const std::string old_nonce = proxy.nonces[kRoutes];
-  traffic::Snapshot next = snapshot_at(1);
-  next.sets[static_cast<size_t>(kRoutes)].version = "2-a";
-  proxy.send_due(next);
-  proxy.state.on_request({kRoutes, "1-a", old_nonce, {"something else"}, "late"});
-  EXPECT_FALSE(proxy.state.status()[static_cast<size_t>(kRoutes)].rejection);
-  EXPECT_THAT(proxy.state.names(kRoutes), ElementsAre("tidegate"));
+TEST_F(Stream, RoutesWaitUntilTheProxyHasAskedForANewClustersEndpoints) {
+  const SnapshotPointer next = snapshot_at(11, {{"cats"}, {"digits"}, {"dogs"}});
+  proxy_.receive(next);
+  proxy_.state->on_request({kClusters, proxy_.unanswered.front().nonce, std::nullopt, {}, {}, {}});
+  EXPECT_THAT(proxy_.receive(next), IsEmpty());
+  proxy_.subscribe(kEndpoints, {cluster_of("dogs")});
+  EXPECT_THAT(proxy_.receive(next), ElementsAre("endpoints: demo/dogs/dogs-1"));
 }
 
-TEST(StreamState, AnswersNothingToAProxyThatKnowsMore) {
-  Proxy proxy;
-  proxy.subscribe(kClusters, {}, "50-a");
-  proxy.subscribe(kRoutes, {"tidegate"}, "200-b");
-  EXPECT_TRUE(proxy.state.waits_for(snapshot_at(199)));
-  EXPECT_THAT(proxy.send_due(snapshot_at(199)), IsEmpty());
-  EXPECT_FALSE(proxy.state.waits_for(snapshot_at(200)));
-  EXPECT_THAT(proxy.send_due(snapshot_at(200)), ElementsAre(kClusters));
+TEST_F(Stream, EndpointsOfAChangedClusterAreSentAgain) {
+  const SnapshotPointer next = snapshot_at(11, {{"cats"}, {"digits", "c2"}});
+  EXPECT_THAT(proxy_.receive(next), ElementsAre("clusters: demo/digits/digits-1", "endpoints: demo/digits/digits-1"));
 }
 
-TEST(StreamState, AReplicaThatHasSeenEverythingMayAnswerWithALowerNumber) {
-  Proxy proxy;
-  proxy.subscribe(kRoutes, {"tidegate"}, "200-b");
-  traffic::Snapshot snapshot = snapshot_at(150);  // the object at 200 was deleted
-  snapshot.caught_up_to = 230;
-  EXPECT_THAT(proxy.send_due(snapshot), ElementsAre(kRoutes));
+TEST_F(Stream, AClusterGoesAfterTheRoutesThatLedToIt) {
+  const SnapshotPointer next = snapshot_at(11, {{"digits"}});
+  EXPECT_THAT(proxy_.receive(next), ElementsAre("hosts: -tidegate/demo.cats"));
+  proxy_.answer(kHosts);
+  EXPECT_THAT(proxy_.receive(next), ElementsAre("clusters: -demo/cats/cats-1"));
+  proxy_.answer(kClusters);
+  EXPECT_THAT(proxy_.receive(next), ElementsAre("endpoints: tidegate/version=11"));
 }
 
-TEST(StreamState, AProxyThatReconnectsIsAnsweredOnceEvenIfNothingChanged) {
-  Proxy proxy;
-  proxy.subscribe(kClusters, {}, "1-a");
-  EXPECT_THAT(proxy.send_due(snapshot_at(1)), ElementsAre(kClusters));
-  proxy.accept(kClusters);
-  EXPECT_THAT(proxy.send_due(snapshot_at(1)), IsEmpty());
+TEST_F(Stream, WhileTheProxyWorksSnapshotsComeAndGo) {
+  EXPECT_THAT(proxy_.receive(snapshot_at(11, {{"cats"}, {"digits", "c1", "e1", "11-h"}})), SizeIs(1));
+  EXPECT_THAT(proxy_.receive(snapshot_at(12, {{"cats"}, {"digits", "c1", "e1", "12-h"}})), IsEmpty());
+  const SnapshotPointer last = snapshot_at(13, {{"cats"}, {"digits", "c1", "e1", "13-h"}});
+  EXPECT_THAT(proxy_.receive(last), IsEmpty());
+  proxy_.answer(kHosts);
+  EXPECT_THAT(proxy_.settle(last), ElementsAre("endpoints: tidegate/version=11", "hosts: tidegate/demo.digits",
+                                               "endpoints: tidegate/version=13"));
+}
+
+TEST_F(Stream, WhatIsRefusedStandsAloneAndKeepsNothingElseBack) {
+  proxy_.refuses = {host_of("digits")};
+  const SnapshotPointer next =
+      snapshot_at(20, {{"cats", "c1", "e1", "20-h"}, {"digits", "c1", "e1", "20-h"}, {"dogs"}, {"eels"}, {"owls"}});
+  proxy_.settle(next);
+  for (const char* name : {"cats", "dogs", "eels", "owls"}) EXPECT_TRUE(proxy_.has[kHosts].contains(host_of(name)));
+  EXPECT_EQ(proxy_.has[kHosts][host_of("cats")], "20-h");
+  EXPECT_EQ(proxy_.has[kHosts][host_of("digits")], "1-h");
+  EXPECT_EQ(confirmed(), "20 without demo/digits");
+  EXPECT_THAT(proxy_.state->rejections(), ElementsAre(Rejection{kHosts, "demo/digits", "no good"}));
+}
+
+TEST_F(Stream, WhatWasRefusedIsOfferedAgainWithTheNextSnapshotButDoesNotHoldItUp) {
+  proxy_.refuses = {host_of("digits"), host_of("cats")};
+  proxy_.settle(snapshot_at(20, {{"cats", "c1", "e1", "20-h"}, {"digits", "c1", "e1", "20-h"}}));
+  EXPECT_EQ(confirmed(), "20 without demo/cats,demo/digits");
+  proxy_.settle(snapshot_at(21, {{"cats", "c1", "e1", "20-h"}, {"digits", "c1", "e1", "20-h"}, {"dogs"}}));
+  EXPECT_EQ(confirmed(), "21 without demo/cats,demo/digits");
+  EXPECT_TRUE(proxy_.has[kHosts].contains(host_of("dogs")));
+  // One that is taken shows that the proxy has changed its mind.
+  proxy_.refuses.clear();
+  proxy_.settle(snapshot_at(22, {{"cats", "c1", "e1", "20-h"}, {"digits", "c1", "e1", "20-h"}, {"dogs"}}));
+  EXPECT_EQ(confirmed(), "22");
+  EXPECT_EQ(proxy_.has[kHosts][host_of("digits")], "20-h");
+  EXPECT_THAT(proxy_.state->rejections(), IsEmpty());
+}
+
+TEST_F(Stream, AnObjectThatIsNoMoreIsNotRefused) {
+  proxy_.refuses = {host_of("dogs"), cluster_of("dogs")};
+  proxy_.settle(snapshot_at(20, {{"cats"}, {"digits"}, {"dogs"}}));
+  EXPECT_EQ(confirmed(), "20 without demo/dogs");
+  proxy_.settle(snapshot_at(21, {{"cats"}, {"digits"}}));
+  EXPECT_EQ(confirmed(), "21");
+}
+
+TEST_F(Stream, MoreRefusalsThanCanBeNamedConfirmNothing) {
+  std::vector<Object> objects;
+  for (int i = 10; i < 40; ++i) {
+    objects.push_back({base::cat("model", i)});
+    proxy_.refuses.insert(host_of(objects.back().name));
+  }
+  proxy_.settle(snapshot_at(20, objects));
+  EXPECT_EQ(confirmed(), "10");
+  EXPECT_THAT(proxy_.state->rejections(), SizeIs(30));
+}
+
+TEST_F(Stream, AnAnswerToAnOlderResponseIsIgnored) {
+  const SnapshotPointer next = snapshot_at(11, {{"cats"}, {"digits", "c1", "e1", "11-h"}});
+  proxy_.receive(next);
+  proxy_.state->on_request({kHosts, "1", "late", {}, {}, {}});
+  EXPECT_THAT(proxy_.state->rejections(), IsEmpty());
+  EXPECT_THAT(proxy_.receive(next), IsEmpty());
+}
+
+TEST_F(Stream, AProxyThatReconnectsIsSentOnlyWhatItLacks) {
+  proxy_.connect();
+  EXPECT_EQ(confirmed(), "10");
+  EXPECT_THAT(proxy_.settle(first_), IsEmpty());
+  proxy_.connect();
+  EXPECT_THAT(proxy_.settle(snapshot_at(11, {{"digits", "c1", "e2"}, {"dogs"}})),
+              ElementsAre("clusters: demo/dogs/dogs-1", "endpoints: demo/digits/digits-1",
+                          "endpoints: demo/dogs/dogs-1", "hosts: tidegate/demo.dogs -tidegate/demo.cats",
+                          "clusters: -demo/cats/cats-1", "endpoints: tidegate/version=11"));
+}
+
+TEST_F(Stream, AnswersNothingToAProxyThatKnowsMore) {
+  proxy_.connect();
+  EXPECT_TRUE(proxy_.state->waits_for(*snapshot_at(9, {})));
+  EXPECT_THAT(proxy_.receive(snapshot_at(9, {})), IsEmpty());
+  EXPECT_FALSE(proxy_.state->waits_for(*first_));
+}
+
+// It had a newer virtual host when its stream broke, and had not confirmed it yet.
+TEST_F(Stream, AnswersNothingToAProxyWhoseVirtualHostIsNewer) {
+  proxy_.receive(snapshot_at(30, {{"cats"}, {"digits", "c1", "e1", "30-h"}}));
+  proxy_.answer(kHosts);
+  proxy_.connect();
+  EXPECT_EQ(confirmed(), "10");
+  EXPECT_THAT(proxy_.receive(snapshot_at(29, {})), IsEmpty());
+  EXPECT_FALSE(proxy_.state->waits_for(*snapshot_at(30, {})));
+}
+
+TEST_F(Stream, AnswersNothingBeforeTheProxyHasSaidWhatItKnows) {
+  const SnapshotPointer newer = snapshot_at(50, {{"digits"}});
+  StreamState state;
+  state.on_request({kClusters, "", std::nullopt, {}, {}, proxy_.has[kClusters]});
+  EXPECT_THAT(state.due(newer), IsEmpty());
+  state.on_request({kEndpoints, "", std::nullopt, {}, {}, proxy_.has[kEndpoints]});
+  EXPECT_THAT(state.due(newer), IsEmpty());
+  state.on_request({kListener, "", std::nullopt, {}, {}, proxy_.has[kListener]});
+  state.on_request({kRoutes, "", std::nullopt, {}, {}, proxy_.has[kRoutes]});
+  EXPECT_THAT(state.due(newer), IsEmpty());
+  state.on_request({kHosts, "", std::nullopt, {}, {}, proxy_.has[kHosts]});
+  EXPECT_FALSE(state.due(newer).empty());
+}
+
+TEST_F(Stream, AReplicaThatHasSeenEverythingMayAnswerThoughItsOwnNumberIsLower) {
+  auto later = std::make_shared<traffic::Snapshot>(*snapshot_at(5, {{"cats"}}));  // the object at 10 was deleted
+  later->caught_up_to = 23;
+  proxy_.connect();
+  EXPECT_FALSE(proxy_.settle(later).empty());
+  EXPECT_FALSE(proxy_.has[kHosts].contains(host_of("digits")));
+  EXPECT_EQ(confirmed(), "10") << "a proxy does not go back";
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ import (
 	_ "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stats/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stream/v3"
+	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/lua/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
@@ -42,6 +43,7 @@ var roots = []string{
 	"envoy/config/route/v3/route.proto",
 	"envoy/extensions/access_loggers/stats/v3/stats.proto",
 	"envoy/extensions/access_loggers/stream/v3/stream.proto",
+	"envoy/extensions/filters/http/lua/v3/lua.proto",
 	"envoy/extensions/filters/http/router/v3/router.proto",
 	"envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto",
 	"envoy/extensions/upstreams/http/v3/http_protocol_options.proto",

@@ -142,7 +142,7 @@ std::optional<Gathered> gather(const kube::ObjectKey& key, const GatherSources& 
     observed.workloads.push_back(workload_of(*deployment, pods, serves));
   }
   resolve(key, sources, deployments, gathered);
-  observed.proxies = sources.proxies();
+  observed.proxies = sources.proxies(key);
   observed.traffic_resource_version = sources.traffic_versions.of(key);
   observed.measurements = sources.ledger.measurements(key);
   observed.measurement_error = sources.measurement_error();
