@@ -32,6 +32,12 @@ std::shared_ptr<const traffic::Snapshot> snapshot_of(ResourceType type,
   return snapshot;
 }
 
+// Replicas may differ in when they first saw the same bytes, which a virtual host's version begins with.
+bool same_content(std::string_view a, std::string_view b) {
+  const auto hash_of = [](std::string_view version) { return version.substr(version.find('-') + 1); };
+  return hash_of(a) == hash_of(b);
+}
+
 // Appends what is in `after` and not the same in `before`, and what is in `before` alone. Null: there is no such group.
 void compare(const traffic::ResourceGroup* before, const traffic::ResourceGroup* after, ResourceType type,
              Batch& batch) {
@@ -41,7 +47,7 @@ void compare(const traffic::ResourceGroup* before, const traffic::ResourceGroup*
   auto known = old.begin();
   for (const traffic::Resource& resource : now) {
     for (; known != old.end() && known->name < resource.name; ++known) batch.removed.push_back(known->name);
-    const bool same = known != old.end() && known->name == resource.name && known->version == resource.version;
+    const bool same = known != old.end() && known->name == resource.name && same_content(known->version, resource.version);
     if (!same) batch.changed.push_back(&resource);
     if (known != old.end() && known->name == resource.name) ++known;
   }

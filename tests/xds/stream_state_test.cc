@@ -29,7 +29,7 @@ struct Object {
   std::string name;
   std::string cluster = "c1";
   std::string endpoints = "e1";
-  std::string host = "1-h";
+  std::string host = "1-h1";
 };
 
 std::string cluster_of(const std::string& name) { return base::cat("demo/", name, "/", name, "-1"); }
@@ -176,9 +176,9 @@ TEST_F(Stream, SendsOnlyTheVersionWhereNothingElseChanged) {
 }
 
 TEST_F(Stream, SendsOnlyWhatChanged) {
-  EXPECT_THAT(proxy_.settle(snapshot_at(11, {{"cats"}, {"digits", "c1", "e1", "11-h"}})),
+  EXPECT_THAT(proxy_.settle(snapshot_at(11, {{"cats"}, {"digits", "c1", "e1", "11-h11"}})),
               ElementsAre("hosts: tidegate/demo.digits", "endpoints: tidegate/version=11"));
-  EXPECT_THAT(proxy_.settle(snapshot_at(11, {{"cats", "c1", "e2"}, {"digits", "c1", "e1", "11-h"}})),
+  EXPECT_THAT(proxy_.settle(snapshot_at(11, {{"cats", "c1", "e2"}, {"digits", "c1", "e1", "11-h11"}})),
               ElementsAre("endpoints: demo/cats/cats-1"));
 }
 
@@ -222,9 +222,9 @@ TEST_F(Stream, AClusterGoesAfterTheRoutesThatLedToIt) {
 }
 
 TEST_F(Stream, WhileTheProxyWorksSnapshotsComeAndGo) {
-  EXPECT_THAT(proxy_.receive(snapshot_at(11, {{"cats"}, {"digits", "c1", "e1", "11-h"}})), SizeIs(1));
-  EXPECT_THAT(proxy_.receive(snapshot_at(12, {{"cats"}, {"digits", "c1", "e1", "12-h"}})), IsEmpty());
-  const SnapshotPointer last = snapshot_at(13, {{"cats"}, {"digits", "c1", "e1", "13-h"}});
+  EXPECT_THAT(proxy_.receive(snapshot_at(11, {{"cats"}, {"digits", "c1", "e1", "11-h11"}})), SizeIs(1));
+  EXPECT_THAT(proxy_.receive(snapshot_at(12, {{"cats"}, {"digits", "c1", "e1", "12-h12"}})), IsEmpty());
+  const SnapshotPointer last = snapshot_at(13, {{"cats"}, {"digits", "c1", "e1", "13-h13"}});
   EXPECT_THAT(proxy_.receive(last), IsEmpty());
   proxy_.answer(kHosts);
   EXPECT_THAT(proxy_.settle(last), ElementsAre("endpoints: tidegate/version=11", "hosts: tidegate/demo.digits",
@@ -234,27 +234,27 @@ TEST_F(Stream, WhileTheProxyWorksSnapshotsComeAndGo) {
 TEST_F(Stream, WhatIsRefusedStandsAloneAndKeepsNothingElseBack) {
   proxy_.refuses = {host_of("digits")};
   const SnapshotPointer next =
-      snapshot_at(20, {{"cats", "c1", "e1", "20-h"}, {"digits", "c1", "e1", "20-h"}, {"dogs"}, {"eels"}, {"owls"}});
+      snapshot_at(20, {{"cats", "c1", "e1", "20-h20"}, {"digits", "c1", "e1", "20-h20"}, {"dogs"}, {"eels"}, {"owls"}});
   proxy_.settle(next);
   for (const char* name : {"cats", "dogs", "eels", "owls"}) EXPECT_TRUE(proxy_.has[kHosts].contains(host_of(name)));
-  EXPECT_EQ(proxy_.has[kHosts][host_of("cats")], "20-h");
-  EXPECT_EQ(proxy_.has[kHosts][host_of("digits")], "1-h");
+  EXPECT_EQ(proxy_.has[kHosts][host_of("cats")], "20-h20");
+  EXPECT_EQ(proxy_.has[kHosts][host_of("digits")], "1-h1");
   EXPECT_EQ(confirmed(), "20 without demo/digits");
   EXPECT_THAT(proxy_.state->rejections(), ElementsAre(Rejection{kHosts, "demo/digits", "no good"}));
 }
 
 TEST_F(Stream, WhatWasRefusedIsOfferedAgainWithTheNextSnapshotButDoesNotHoldItUp) {
   proxy_.refuses = {host_of("digits"), host_of("cats")};
-  proxy_.settle(snapshot_at(20, {{"cats", "c1", "e1", "20-h"}, {"digits", "c1", "e1", "20-h"}}));
+  proxy_.settle(snapshot_at(20, {{"cats", "c1", "e1", "20-h20"}, {"digits", "c1", "e1", "20-h20"}}));
   EXPECT_EQ(confirmed(), "20 without demo/cats,demo/digits");
-  proxy_.settle(snapshot_at(21, {{"cats", "c1", "e1", "20-h"}, {"digits", "c1", "e1", "20-h"}, {"dogs"}}));
+  proxy_.settle(snapshot_at(21, {{"cats", "c1", "e1", "20-h20"}, {"digits", "c1", "e1", "20-h20"}, {"dogs"}}));
   EXPECT_EQ(confirmed(), "21 without demo/cats,demo/digits");
   EXPECT_TRUE(proxy_.has[kHosts].contains(host_of("dogs")));
   // One that is taken shows that the proxy has changed its mind.
   proxy_.refuses.clear();
-  proxy_.settle(snapshot_at(22, {{"cats", "c1", "e1", "20-h"}, {"digits", "c1", "e1", "20-h"}, {"dogs"}}));
+  proxy_.settle(snapshot_at(22, {{"cats", "c1", "e1", "20-h20"}, {"digits", "c1", "e1", "20-h20"}, {"dogs"}}));
   EXPECT_EQ(confirmed(), "22");
-  EXPECT_EQ(proxy_.has[kHosts][host_of("digits")], "20-h");
+  EXPECT_EQ(proxy_.has[kHosts][host_of("digits")], "20-h20");
   EXPECT_THAT(proxy_.state->rejections(), IsEmpty());
 }
 
@@ -278,7 +278,7 @@ TEST_F(Stream, MoreRefusalsThanCanBeNamedConfirmNothing) {
 }
 
 TEST_F(Stream, AnAnswerToAnOlderResponseIsIgnored) {
-  const SnapshotPointer next = snapshot_at(11, {{"cats"}, {"digits", "c1", "e1", "11-h"}});
+  const SnapshotPointer next = snapshot_at(11, {{"cats"}, {"digits", "c1", "e1", "11-h11"}});
   proxy_.receive(next);
   proxy_.state->on_request({kHosts, "1", "late", {}, {}, {}});
   EXPECT_THAT(proxy_.state->rejections(), IsEmpty());
@@ -296,6 +296,12 @@ TEST_F(Stream, AProxyThatReconnectsIsSentOnlyWhatItLacks) {
                           "clusters: -demo/cats/cats-1", "endpoints: tidegate/version=11"));
 }
 
+TEST_F(Stream, WhatAnotherReplicaSentIsNotSentAgain) {
+  proxy_.has[kHosts][host_of("digits")] = "9-h1";
+  proxy_.connect();
+  EXPECT_THAT(proxy_.settle(first_), IsEmpty());
+}
+
 TEST_F(Stream, AnswersNothingToAProxyThatKnowsMore) {
   proxy_.connect();
   EXPECT_TRUE(proxy_.state->waits_for(*snapshot_at(9, {})));
@@ -305,7 +311,7 @@ TEST_F(Stream, AnswersNothingToAProxyThatKnowsMore) {
 
 // It had a newer virtual host when its stream broke, and had not confirmed it yet.
 TEST_F(Stream, AnswersNothingToAProxyWhoseVirtualHostIsNewer) {
-  proxy_.receive(snapshot_at(30, {{"cats"}, {"digits", "c1", "e1", "30-h"}}));
+  proxy_.receive(snapshot_at(30, {{"cats"}, {"digits", "c1", "e1", "30-h30"}}));
   proxy_.answer(kHosts);
   proxy_.connect();
   EXPECT_EQ(confirmed(), "10");
