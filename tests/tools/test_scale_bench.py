@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench/scale"))
 from scale import api, audit, measure, processes, report  # noqa: E402
 from scale.peers import PEERS  # noqa: E402
-from scale.stubs import discovery, gateway, object_store  # noqa: E402
+from scale.stubs import delta, discovery, gateway, object_store, sotw  # noqa: E402
 
 
 def event(verb, resource, name, received, answered, user="controller", subresource=None, code=200):
@@ -144,14 +144,14 @@ def test_a_resource_is_known_by_its_first_field(name):
 
 
 def response(kind, version, nonce, *names):
-    made = discovery.Response(type_url=kind, version_info=version, nonce=nonce)
+    made = sotw.Response(type_url=kind, version_info=version, nonce=nonce)
     for name in names:
         made.resources.add(value=resource(name))
     return made
 
 
 def test_a_proxy_asks_for_the_endpoints_of_its_clusters_and_acknowledges():
-    proxy = discovery.Subscriptions("gateway-0")
+    proxy = sotw.Subscriptions("gateway-0")
     assert [request.type_url for request in proxy.first()] == [discovery.CLUSTERS, discovery.LISTENERS]
     endpoints, acknowledged = proxy.answer(response(discovery.CLUSTERS, "7-a", "1", "x", "y"))
     assert (endpoints.type_url, list(endpoints.resource_names)) == (discovery.ENDPOINTS, ["x", "y"])
@@ -159,11 +159,168 @@ def test_a_proxy_asks_for_the_endpoints_of_its_clusters_and_acknowledges():
 
 
 def test_a_proxy_that_connects_again_presents_what_it_has_applied():
-    proxy = discovery.Subscriptions("gateway-0")
+    proxy = sotw.Subscriptions("gateway-0")
     proxy.first()
     proxy.answer(response(discovery.CLUSTERS, "7-a", "1", "x"))
     proxy.restart()
     assert [(request.version_info, request.response_nonce) for request in proxy.first()] == [("7-a", ""), ("", "")]
+
+
+# What Envoy 1.40 sent to a server that answered so. A request in short: type, subscribed, unsubscribed, versions, nonce.
+C, E, L, R, V = discovery.CLUSTERS, discovery.ENDPOINTS, discovery.LISTENERS, discovery.ROUTES, discovery.VIRTUAL_HOSTS
+
+
+def in_short(request):
+    versions = {each.key: each.value for each in request.initial_resource_versions}
+    return (request.type_url, sorted(request.resource_names_subscribe), list(request.resource_names_unsubscribe), versions,
+            request.response_nonce)
+
+
+def asks(kind, subscribed=(), versions=None, unsubscribed=()):
+    return kind, list(subscribed), list(unsubscribed), versions or {}, ""
+
+
+def acknowledges(kind, nonce):
+    return kind, [], [], {}, nonce
+
+
+class Delta:
+    """A proxy, and the server's side of its stream: nonces are counted from 1."""
+
+    def __init__(self):
+        self.proxy, self.nonce = delta.Subscriptions("gateway-0"), 0
+        self.began = [in_short(request) for request in self.proxy.first()]
+
+    def send(self, kind, system_version, resources=(), removed=(), type_of_resources=None):
+        """`resources`: [(name, version)] or [(name, version, serialized)]; the requests that follow, in short."""
+        self.nonce += 1
+        made = delta.Response(type_url=kind, system_version_info=system_version, nonce=f"n{self.nonce}", removed_resources=removed)
+        for name, version, *value in resources:
+            made.resources.add(name=name, version=version, resource={
+                "type_url": type_of_resources or kind, "value": value[0] if value else resource(name)})
+        self.requests = self.proxy.answer(made)
+        return [in_short(request) for request in self.requests]
+
+    def reconnect(self):
+        self.proxy.restart()
+        return [in_short(request) for request in self.proxy.first()]
+
+    def serving(self):
+        """With two clusters, a listener, routes and two virtual hosts."""
+        self.send(C, "5", [("c1", "v1"), ("c2", "v1")])
+        self.send(E, "5", [("c1", "v1"), ("c2", "v1")])
+        self.send(L, "5", [("l", "v1")])
+        self.send(R, "5", [("tidegate", "v1", ROUTES_BY_VHDS)])
+        self.send(V, "5", [("tidegate/a", "v1"), ("tidegate/b", "v1")])
+        return self
+
+
+ROUTES_BY_VHDS = discovery.MESSAGES["Routes"](name="tidegate", vhds=b"\x0a\x00").SerializeToString()
+
+
+def test_an_incremental_proxy_asks_for_each_type_when_it_comes_to_need_it():
+    stream = Delta()
+    assert stream.began == [asks(C)]
+    assert stream.send(C, "5", [("c1", "v1"), ("c2", "v1")]) == [asks(E, ["c1", "c2"]), acknowledges(C, "n1")]
+    assert stream.send(E, "5", [("c1", "v1")]) == [acknowledges(E, "n2")]
+    assert stream.send(E, "6", [("c2", "v1")]) == [asks(L), acknowledges(E, "n3")]
+    assert stream.send(L, "5", [("l", "v1")]) == [asks(R, ["tidegate"]), acknowledges(L, "n4")]
+    assert stream.send(R, "5", [("tidegate", "v1", ROUTES_BY_VHDS)]) == [asks(V), acknowledges(R, "n5")]
+    assert stream.send(V, "7", [("tidegate/a", "v1"), ("tidegate/b", "v1")]) == [acknowledges(V, "n6")]
+    assert stream.proxy.applied == {C: "5", L: "5", R: "5", V: "7"} | {E: "6"}
+
+
+def test_a_proxy_without_clusters_goes_on_to_its_listeners():
+    assert Delta().send(C, "5") == [asks(L), acknowledges(C, "n1")]
+
+
+def test_routes_that_hold_their_hosts_themselves_lead_to_no_further_request():
+    stream = Delta()
+    stream.send(C, "5")
+    stream.send(L, "5", [("l", "v1")])
+    assert stream.send(R, "5", [("tidegate", "v1")]) == [acknowledges(R, "n3")]
+
+
+def test_only_the_first_request_of_a_stream_names_the_node():
+    proxy = Delta().serving().proxy
+    proxy.restart()
+    assert [request.node.id for request in proxy.first()] == ["gateway-0", "", "", "", ""]
+
+
+def test_a_new_cluster_is_acknowledged_when_its_endpoints_are_there_and_one_that_goes_is_unsubscribed():
+    stream = Delta().serving()
+    assert stream.send(C, "6", [("c3", "v1")], ["c1"]) == [asks(E, ["c3"], unsubscribed=["c1"])]
+    assert stream.send(E, "7", [("c3", "v1")]) == [acknowledges(C, "n6"), acknowledges(E, "n7")]
+    assert stream.proxy.clusters == ["c2", "c3"]
+
+
+def test_a_changed_cluster_waits_for_endpoints_that_are_not_asked_for_again():
+    stream = Delta().serving()
+    assert stream.send(C, "7", [("c2", "v2")]) == []
+    assert stream.send(C, "8") == []
+    assert stream.send(E, "8", [("c2", "v1")]) == [acknowledges(C, "n6"), acknowledges(C, "n7"), acknowledges(E, "n8")]
+
+
+def test_a_version_without_a_resource_is_told_to_clusters_and_not_to_routes_and_hosts():
+    stream = Delta().serving()
+    for kind in (C, R, V):
+        assert stream.send(kind, "9") == [acknowledges(kind, f"n{stream.nonce}")]
+    assert [stream.proxy.applied[kind] for kind in (C, R, V)] == ["9", "5", "5"]
+
+
+def test_a_host_that_changes_or_goes_tells_the_version_of_all_hosts():
+    stream = Delta().serving()
+    stream.send(V, "6", [("tidegate/a", "v2")])
+    assert stream.proxy.applied[V] == "6"
+    stream.send(V, "7", [], ["tidegate/b"])
+    assert stream.proxy.applied[V] == "7" and stream.proxy.versions[V] == {"tidegate/a": "v2"}
+
+
+def test_hosts_of_other_routes_are_nobodys():
+    stream = Delta().serving()
+    assert stream.send(V, "6", [("other/a", "v1"), ("a", "v1")], ["b"]) == [acknowledges(V, "n6")]
+    assert stream.proxy.applied[V] == "5" and stream.proxy.versions[V].keys() == {"tidegate/a", "tidegate/b"}
+
+
+@pytest.mark.parametrize("resources, removed, of_type", [
+    ([("tidegate/a", "v2"), ("tidegate/a", "v3")], [], V), ([("tidegate/a", "v2")], ["tidegate/a"], V),
+    ([("tidegate/a", "v2")], [], C)])
+def test_what_contradicts_itself_is_rejected_and_nothing_of_it_is_applied(resources, removed, of_type):
+    stream = Delta().serving()
+    assert stream.send(V, "6", resources, removed, of_type) == [acknowledges(V, "n6")]
+    assert stream.requests[0].error_detail.code == 13 and "tidegate/a" in stream.requests[0].error_detail.message
+    assert (stream.proxy.applied[V], stream.proxy.versions[V]["tidegate/a"]) == ("5", "v1")
+    stream.send(V, "7", [("tidegate/a", "v2")])
+    assert not stream.requests[0].error_detail.code and stream.proxy.applied[V] == "7"
+
+
+def test_a_new_stream_is_told_the_versions_of_all_that_is_there():
+    stream = Delta().serving()
+    stream.send(V, "6", [("tidegate/b", "v2")])
+    assert stream.reconnect() == [
+        asks(C, versions={"c1": "v1", "c2": "v1"}), asks(E, ["c1", "c2"], {"c1": "v1", "c2": "v1"}), asks(L, versions={"l": "v1"}),
+        asks(R, ["tidegate"], {"tidegate": "v1"}), asks(V, versions={"tidegate/a": "v1", "tidegate/b": "v2"})]
+
+
+def test_a_new_stream_says_nothing_of_clusters_while_one_waits_for_its_endpoints():
+    stream = Delta().serving()
+    stream.send(C, "6", [("c3", "v1")])
+    assert [request[0] for request in stream.reconnect()] == [E, L, R, V]
+    assert stream.send(E, "6", [("c3", "v1")]) == [
+        asks(C, versions={"c1": "v1", "c2": "v1", "c3": "v1"}), acknowledges(E, "n7")]
+
+
+@pytest.mark.parametrize("version", ["rds", "rds.vhds"])
+def test_the_version_that_a_subscription_has_applied_is_a_statistic(version):
+    lines = gateway.process_statistics({R: "7-a", V: "7-a"}, 5, rf"^(x)|http\.gateway\.{version}\.tidegate\.version_text$")
+    assert lines == [f'http.gateway.{version}.tidegate.version_text: "7-a"']
+    assert gateway.process_statistics({}, 5, "") == ["server.uptime: 5"]
+
+
+def test_the_names_of_objects_do_not_hide_the_lines_of_the_process():
+    operators = r"^(tidegate\.(requests|ended)\.cluster\.)(b/a|b/b)/|cluster\.(b/a|b/b)/.*\.upstream_rq_active$|server\.uptime$"
+    assert gateway.wanted_objects(operators) == {"b/a", "b/b"}
+    assert gateway.process_statistics({R: "7-a"}, 5, operators) == ["server.uptime: 5"]
 
 
 def test_the_gateway_answers_for_the_objects_that_are_asked_for():

@@ -193,7 +193,7 @@ def measure(peer_class, paths, folder, options, result):
     title = f"{peer_class.title} {paths.version(peer_class.pinned)}" if peer_class.pinned else peer_class.title
     result |= {"peer": peer_class.name, "title": title, "objects": options.objects, "phases": {}}
     with Cluster(paths, folder, options.nodes) as cluster:
-        run = Run(cluster, peer_class(cluster, paths), options, result)
+        run = Run(cluster, peer_class(cluster, paths, options), options, result)
         try:
             run.all_phases()
         finally:

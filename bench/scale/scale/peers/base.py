@@ -23,9 +23,9 @@ class Peer(abc.ABC):
     also_watched = ()    # paths of further objects that tell about progress
     quiet_within = 20    # s after the last object is ready in which the controller falls quiet
 
-    def __init__(self, cluster, paths):
-        """`paths`: see run.Paths."""
-        self.cluster, self.api, self.paths = cluster, cluster.api, paths
+    def __init__(self, cluster, paths, options):
+        """`paths`: see paths.Paths; `options`: the command line's."""
+        self.cluster, self.api, self.paths, self.options = cluster, cluster.api, paths, options
 
     def prepare(self):
         """What must be in the cluster before the controller starts."""

@@ -1,5 +1,5 @@
-"""python -m scale.stubs --store-port P --xds-port P --tls DIR --gateway NAME=ADDRESS …: an object store, and gateways that
-subscribe to the operator and answer for their statistics; until it is terminated."""
+"""python -m scale.stubs --port P [--xds-port P --xds sotw --tls DIR --gateway NAME=ADDRESS …]: an object store, and
+gateways that subscribe to the operator and answer for their statistics; until it is terminated."""
 import argparse
 import asyncio
 import collections
@@ -8,7 +8,7 @@ import pathlib
 from aiohttp import web
 
 from . import object_store
-from .gateway import Gateway
+from .gateway import PROTOCOLS, Gateway
 
 
 def add_own_routes(application, counters):
@@ -28,20 +28,25 @@ async def serve(options):
     object_store.add_routes(application, counters)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
-    gateways = [Gateway(*gateway.split("="), options.xds_port, options.tls, counters) for gateway in options.gateway]
+    gateways = [Gateway(*gateway.split("="), options.xds_port, options.tls, PROTOCOLS[options.xds], counters)
+                for gateway in options.gateway]
     for gateway in gateways:
         await gateway.listen()
-    await web.TCPSite(runner, "127.0.0.1", options.store_port).start()
-    await asyncio.gather(*(gateway.follow() for gateway in gateways))
+    await web.TCPSite(runner, "127.0.0.1", options.port).start()
+    await asyncio.gather(asyncio.Event().wait(), *(gateway.follow() for gateway in gateways))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--store-port", type=int, required=True)
-    parser.add_argument("--xds-port", type=int, required=True)
-    parser.add_argument("--tls", type=pathlib.Path, required=True, help="folder with tls.crt, tls.key and ca.crt")
-    parser.add_argument("--gateway", action="append", default=[])
-    asyncio.run(serve(parser.parse_args()))
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--gateway", action="append", default=[], help="with the next three")
+    parser.add_argument("--xds-port", type=int)
+    parser.add_argument("--xds", choices=sorted(PROTOCOLS), default="sotw", help="state of the world, or incremental")
+    parser.add_argument("--tls", type=pathlib.Path, help="folder with tls.crt, tls.key and ca.crt")
+    options = parser.parse_args()
+    if options.gateway and not (options.xds_port and options.tls):
+        parser.error("--gateway needs --xds-port and --tls")
+    asyncio.run(serve(options))
 
 
 main()

@@ -1,45 +1,67 @@
-"""The two messages of Envoy's discovery service with the fields that a proxy here needs, numbered as in
-envoy/service/discovery/v3/discovery.proto; and what a proxy asks for next. No network."""
+"""What the two forms of Envoy's aggregated discovery service have in common: the types of resources in the order in which
+a proxy comes to need them, and messages with the fields that a proxy here needs, numbered as in
+envoy/service/discovery/v3/discovery.proto. No network.
+
+A protocol (sotw.py, delta.py) has METHOD, the Request and Response of it, and Subscriptions: one proxy's side, which is
+handed every response and says what the proxy sends because of it.
+"""
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
+SERVICE = "/envoy.service.discovery.v3.AggregatedDiscoveryService/"
 PREFIX = "type.googleapis.com/envoy.config."
 CLUSTERS = PREFIX + "cluster.v3.Cluster"
 ENDPOINTS = PREFIX + "endpoint.v3.ClusterLoadAssignment"
 LISTENERS = PREFIX + "listener.v3.Listener"
 ROUTES = PREFIX + "route.v3.RouteConfiguration"
+VIRTUAL_HOSTS = PREFIX + "route.v3.VirtualHost"
 ROUTES_NAME = "tidegate"
+NODE_CLUSTER = "tidegate-gateway"
+# The statistic that carries the version of what is applied, as Envoy names it.
+VERSION_STATISTICS = {
+    CLUSTERS: "cluster_manager.cds", LISTENERS: "listener_manager.lds", ROUTES: f"http.gateway.rds.{ROUTES_NAME}",
+    VIRTUAL_HOSTS: f"http.gateway.rds.vhds.{ROUTES_NAME}"}
 
-_STRING, _BYTES, _MESSAGE = (getattr(descriptor_pb2.FieldDescriptorProto, f"TYPE_{kind}") for kind in
-                             ("STRING", "BYTES", "MESSAGE"))
+_FIELDS = descriptor_pb2.FieldDescriptorProto
+_SCALARS = {"string": _FIELDS.TYPE_STRING, "bytes": _FIELDS.TYPE_BYTES, "int32": _FIELDS.TYPE_INT32}
+_MESSAGES = {
+    "Node": ["1 id string", "2 cluster string"],
+    "Status": ["1 code int32", "2 message string"],
+    "Any": ["1 type_url string", "2 value bytes"],
+    "Request": ["1 version_info string", "2 node Node", "3 resource_names string*", "4 type_url string",
+                "5 response_nonce string", "6 error_detail Status"],
+    "Response": ["1 version_info string", "2 resources Any*", "4 type_url string", "5 nonce string"],
+    "Version": ["1 key string", "2 value string"],   # what an entry of map<string, string> is on the wire
+    "DeltaRequest": ["1 node Node", "2 type_url string", "3 resource_names_subscribe string*",
+                     "4 resource_names_unsubscribe string*", "5 initial_resource_versions Version*",
+                     "6 response_nonce string", "7 error_detail Status"],
+    "Resource": ["1 version string", "2 resource Any", "3 name string"],
+    "DeltaResponse": ["1 system_version_info string", "2 resources Resource*", "4 type_url string", "5 nonce string",
+                      "6 removed_resources string*"],
+    "Routes": ["1 name string", "9 vhds bytes"],   # of a RouteConfiguration
+}
 
 
-def _messages():
+def _make_messages():
     file = descriptor_pb2.FileDescriptorProto(name="bench/discovery.proto", package="bench", syntax="proto3")
-
-    def message(name, *fields):
+    for name, fields in _MESSAGES.items():
         declared = file.message_type.add(name=name)
-        for number, field, kind, repeated in fields:
-            label = declared.field.add(name=field, number=number, label=3 if repeated else 1,
-                                       type=kind if isinstance(kind, int) else _MESSAGE)
-            if not isinstance(kind, int):
+        for field in fields:
+            number, field_name, kind = field.split()
+            label = declared.field.add(name=field_name, number=int(number), label=3 if kind.endswith("*") else 1)
+            kind = kind.rstrip("*")
+            label.type = _SCALARS.get(kind, _FIELDS.TYPE_MESSAGE)
+            if kind not in _SCALARS:
                 label.type_name = f".bench.{kind}"
-
-    message("Node", (1, "id", _STRING, False), (2, "cluster", _STRING, False))
-    message("Resource", (1, "type_url", _STRING, False), (2, "value", _BYTES, False))
-    message("Request", (1, "version_info", _STRING, False), (2, "node", "Node", False),
-            (3, "resource_names", _STRING, True), (4, "type_url", _STRING, False), (5, "response_nonce", _STRING, False))
-    message("Response", (1, "version_info", _STRING, False), (2, "resources", "Resource", True),
-            (4, "type_url", _STRING, False), (5, "nonce", _STRING, False))
-    made = message_factory.GetMessages([file], descriptor_pool.DescriptorPool())
-    return made["bench.Request"], made["bench.Response"]
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"bench.{name}")) for name in _MESSAGES}
 
 
-Request, Response = _messages()
+MESSAGES = _make_messages()
 
 
 def resource_name(value):
-    """The first field of a serialized resource: its name, for all four types."""
+    """The first field of a serialized resource: its name, for all five types."""
     size, start, shift = 0, 1, 0
     while True:
         byte = value[start]
@@ -47,42 +69,3 @@ def resource_name(value):
         start, shift = start + 1, shift + 7
         if byte < 0x80:
             return value[start:start + size].decode()
-
-
-class Subscriptions:
-    """One proxy's side of a stream. Like Envoy it asks for clusters and listeners whole, then by name for the endpoints
-    of every cluster that it has and for the routes; acknowledges every response; and presents on a new stream what it
-    has applied."""
-
-    def __init__(self, node):
-        self.node = node
-        self.clusters = []
-        self.applied = {}   # version by type
-        self.restart()
-
-    def restart(self):
-        """A new stream: nothing is subscribed to, and no nonce counts."""
-        self.nonces = {}
-
-    def first(self):
-        return [self._request(CLUSTERS), self._request(LISTENERS)]
-
-    def answer(self, response):
-        """What the proxy sends because of `response`, in order."""
-        kind = response.type_url
-        self.applied[kind], self.nonces[kind] = response.version_info, response.nonce
-        requests = []
-        if kind == CLUSTERS:
-            names = [resource_name(resource.value) for resource in response.resources]
-            if names != self.clusters or ENDPOINTS not in self.nonces:
-                self.clusters = names
-                requests.append(self._request(ENDPOINTS))
-        if kind == LISTENERS and ROUTES not in self.nonces:
-            requests.append(self._request(ROUTES))
-        return requests + [self._request(kind)]
-
-    def _request(self, kind):
-        names = {ENDPOINTS: self.clusters, ROUTES: [ROUTES_NAME]}.get(kind, [])
-        self.nonces.setdefault(kind, "")
-        return Request(node={"id": self.node, "cluster": "tidegate-gateway"}, type_url=kind, resource_names=names,
-                       version_info=self.applied.get(kind, ""), response_nonce=self.nonces[kind])

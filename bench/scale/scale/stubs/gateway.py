@@ -12,8 +12,9 @@ import time
 import grpc
 from aiohttp import web
 
-from . import discovery
+from . import delta, discovery, sotw
 
+PROTOCOLS = {"sotw": sotw, "delta": delta}
 STATISTICS_PORT = 8082
 REQUESTS_PER_SECOND = 50
 ENVOYS_LIMIT = 60 * 1024   # bytes of a request's head; a longer request line is refused here, too
@@ -22,12 +23,13 @@ DURATIONS = {1000 * n: share for n, share in zip(range(5, 21), (1, 2, 4, 8, 12, 
 
 
 class Gateway:
-    def __init__(self, name, address, xds_port, tls, counters):
-        """`counters`: what it is sent ("xdsResponses", "xdsBytes") and asked for ("statisticsRequests", "…Bytes")."""
-        self.name, self.address, self.xds_port, self.tls, self.counters = name, address, xds_port, tls, counters
+    def __init__(self, name, address, xds_port, tls, protocol, counters):
+        """`protocol`: one of PROTOCOLS. `counters`: what it is sent ("xdsResponses", "xdsBytes") and asked for ("statisticsRequests", "…Bytes")."""
+        self.name, self.address, self.xds_port, self.tls = name, address, xds_port, tls
+        self.protocol, self.counters = protocol, counters
         self.started = time.time()
         self.known_since = {}   # "<namespace>/<object>/<revision>" → when
-        self.subscriptions = discovery.Subscriptions(name)
+        self.subscriptions = protocol.Subscriptions(name)
 
     async def listen(self):
         application = web.Application()
@@ -54,8 +56,8 @@ class Gateway:
                 await asyncio.sleep(1)
 
     async def _follow_stream(self, channel):
-        open_stream = channel.stream_stream(discovery.METHOD, request_serializer=discovery.Request.SerializeToString,
-                                            response_deserializer=self._read)
+        open_stream = channel.stream_stream(
+            self.protocol.METHOD, request_serializer=self.protocol.Request.SerializeToString, response_deserializer=self._read)
         stream = open_stream()
         self.subscriptions.restart()
         for request in self.subscriptions.first():
@@ -72,7 +74,7 @@ class Gateway:
     def _read(self, message):
         self.counters["xdsResponses"] += 1
         self.counters["xdsBytes"] += len(message)
-        return discovery.Response.FromString(message)
+        return self.protocol.Response.FromString(message)
 
     def _note_revisions(self):
         now = time.time()
@@ -80,10 +82,8 @@ class Gateway:
         self.known_since = {name: self.known_since.get(name, now) for name in revisions}
 
     async def _statistics(self, request):
-        routes = self.subscriptions.applied.get(discovery.ROUTES, "")
         query = request.query.get("filter", "")
-        lines = [f'http.gateway.rds.{discovery.ROUTES_NAME}.version_text: "{routes}"',
-                 f"server.uptime: {int(time.time() - self.started)}"]
+        lines = process_statistics(self.subscriptions.applied, int(time.time() - self.started), query)
         lines += statistics(self.known_since, wanted_objects(query), "latency" in query, time.time())
         text = "\n".join(lines) + "\n"
         self.counters["statisticsRequests"] += 1
@@ -91,11 +91,25 @@ class Gateway:
         return web.Response(text=text)
 
 
+# Running the operator's regular expression over all lines would be the faithful thing and is too slow in Python: of the
+# objects that it names only the names are read, and it is run without them over the few lines of the process.
+NAMED_OBJECTS = re.compile(r"(cluster\\\.\)?)\(([^)]*)\)/")
+
+
 def wanted_objects(expression):
-    """The objects that the operator's regular expression names; None: it names none, so all. Running it over all lines
-    would be the faithful thing and is too slow in Python."""
-    named = re.search(r"cluster\\\.\)\(([^)]*)\)/", expression)
-    return set(named[1].split("|")) if named else None
+    """The objects that the regular expression names; None: it names none, so all."""
+    named = NAMED_OBJECTS.search(expression)
+    return set(named[2].split("|")) if named else None
+
+
+def process_statistics(applied, uptime, expression):
+    """The lines about the gateway itself that the regular expression lets through; `applied`: version by type. A
+    subscription that has nothing yet has no statistic."""
+    lines = [f'{statistic}.version_text: "{applied[kind]}"'
+             for kind, statistic in discovery.VERSION_STATISTICS.items() if kind in applied]
+    lines.append(f"server.uptime: {uptime}")
+    wanted = re.compile(NAMED_OBJECTS.sub(r"\1(-)/", expression))
+    return [line for line in lines if wanted.search(line.partition(":")[0])]
 
 
 def statistics(known_since, wanted, with_durations, now):
