@@ -74,7 +74,6 @@ bench: build-release ## run the benchmarks
 	@tools/run-benchmarks
 
 bench-scale: setup ## the operator beside others with many objects: OPTIONS="--objects=1000 --peers=tidegate,argo"
-	@tools/compile release tidegate-operator
 	@"$(CACHE)/venv/bin/python" bench/scale/measure --setup $(OPTIONS)
 
 clean: ## remove build/

@@ -1,4 +1,6 @@
 """The pure parts of bench/scale: the audit log, what a proxy asks for, the stubs' answers, the table."""
+import asyncio
+import collections
 import http.client
 import http.server
 import json
@@ -6,12 +8,14 @@ import pathlib
 import sys
 import threading
 
+import grpc
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench/scale"))
-from scale import api, audit, measure, processes, report  # noqa: E402
+from scale import api, audit, measure, processes, progress, report  # noqa: E402
 from scale.peers import PEERS  # noqa: E402
-from scale.stubs import delta, discovery, gateway, object_store, sotw  # noqa: E402
+from scale.peers.base import Peer, container, image  # noqa: E402
+from scale.stubs import delta, discovery, gateway, object_store, prometheus, sotw  # noqa: E402
 
 
 def event(verb, resource, name, received, answered, user="controller", subresource=None, code=200):
@@ -110,7 +114,8 @@ def test_the_bytes_of_one_process_are_summed_over_its_connections():
 
 def result(peer, cpu=1.0, writes=10):
     numbers = {"seconds": 30, "allReadySeconds": 25.5, "cpuSeconds": cpu, "rssPeakMiB": 50, "rssAfterMiB": 40,
-               "bytesSent": 1e6, "bytesReceived": 2e6, "reactionMs": {"samples": 2, "of": 2, "p50": 1.0, "p99": 2.0},
+               "bytesSent": 1e6, "bytesReceived": 2e6, "othersCpuSeconds": {"etcd": 1.5, "kwok": 1, "stubs": 40, "bench": 9},
+               "reactionMs": {"samples": 2, "of": 2, "p50": 1.0, "p99": 2.0},
                "api": {"requests": 20, "writes": writes, "events": 3, "writesAnObject": 1, "statusWritesAnObject": 0.5}}
     return {"peer": peer, "title": peer.title(), "objects": 1000, "phases": {"update": numbers}}
 
@@ -118,7 +123,14 @@ def result(peer, cpu=1.0, writes=10):
 def test_the_table_has_a_line_a_controller_and_phase():
     lines = report.table([result("tidegate"), result("argo")]).splitlines()
     assert len(lines) == 4 and len({line.count("|") for line in lines}) == 1
-    assert lines[2].startswith("| Tidegate | 1,000 | update | 25.5 | 1.00 | 50 / 40 |")
+    assert lines[2].startswith("| Tidegate | 1,000 | update | 25.5 | 1.00 | 2.5 | 50 / 40 |")
+
+
+def test_a_phase_that_was_ended_before_the_controller_was_done_is_marked():
+    unfinished = result("argo")
+    unfinished["phases"]["update"] |= {"fellQuiet": False, "reactionMs": {"samples": 3, "of": 20, "p50": 1, "p99": 2}}
+    line = report.table([unfinished]).splitlines()[2]
+    assert "| 1.00 + |" in line and "1 / 2 (3 of 20)" in line
 
 
 def test_a_controller_that_failed_has_a_line_that_says_why():
@@ -310,6 +322,56 @@ def test_a_new_stream_says_nothing_of_clusters_while_one_waits_for_its_endpoints
         asks(C, versions={"c1": "v1", "c2": "v1", "c3": "v1"}), acknowledges(E, "n7")]
 
 
+class Server:
+    """Of the discovery service: answers the first request about each type with one resource, until it was asked about
+    `last`."""
+    NAMES = {C: "bench/a/a-1", E: "bench/a/a-1", L: "l", R: "tidegate"}
+
+    def __init__(self, protocol, last):
+        self.protocol, self.last, self.asked, self.was_asked_all = protocol, last, [], asyncio.Event()
+
+    async def serve(self, requests, context):
+        async for request in requests:
+            if request.type_url in self.asked:
+                continue
+            self.asked.append(request.type_url)
+            if request.type_url == self.last:
+                self.was_asked_all.set()
+            else:
+                await context.write(self.response(request.type_url))
+
+    def response(self, kind):
+        value = ROUTES_BY_VHDS if kind == R else resource(self.NAMES[kind])
+        if self.protocol is sotw:
+            return sotw.Response(type_url=kind, version_info="1", nonce="1", resources=[{"type_url": kind, "value": value}])
+        one = {"name": self.NAMES[kind], "version": "1", "resource": {"type_url": kind, "value": value}}
+        return delta.Response(type_url=kind, system_version_info="1", nonce="1", resources=[one])
+
+
+async def follow_one_stream(proxy, server):
+    host = grpc.aio.server()
+    handler = grpc.stream_stream_rpc_method_handler(
+        server.serve, server.protocol.Request.FromString, server.protocol.Response.SerializeToString)
+    _, service, method = server.protocol.METHOD.split("/")
+    host.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, {method: handler})])
+    port = host.add_insecure_port("127.0.0.1:0")
+    await host.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        following = asyncio.create_task(proxy.follow_stream(channel))
+        await asyncio.wait_for(server.was_asked_all.wait(), 30)
+        following.cancel()
+    await host.stop(None)
+
+
+@pytest.mark.parametrize("protocol, order", [("sotw", [C, L, E, R]), ("delta", [C, E, L, R, V])])
+def test_a_gateway_subscribes_over_a_real_stream_and_knows_its_revisions(protocol, order):
+    server = Server(gateway.PROTOCOLS[protocol], order[-1])
+    proxy = gateway.Gateway("gateway-0", "127.0.0.1", 0, None, server.protocol, collections.Counter())
+    asyncio.run(follow_one_stream(proxy, server))
+    assert server.asked == order
+    assert list(proxy.known_since) == ["bench/a/a-1"]
+
+
 @pytest.mark.parametrize("version", ["rds", "rds.vhds"])
 def test_the_version_that_a_subscription_has_applied_is_a_statistic(version):
     lines = gateway.process_statistics({R: "7-a", V: "7-a"}, 5, rf"^(x)|http\.gateway\.{version}\.tidegate\.version_text$")
@@ -321,6 +383,136 @@ def test_the_names_of_objects_do_not_hide_the_lines_of_the_process():
     operators = r"^(tidegate\.(requests|ended)\.cluster\.)(b/a|b/b)/|cluster\.(b/a|b/b)/.*\.upstream_rq_active$|server\.uptime$"
     assert gateway.wanted_objects(operators) == {"b/a", "b/b"}
     assert gateway.process_statistics({R: "7-a"}, 5, operators) == ["server.uptime: 5"]
+
+
+def test_prometheus_says_that_it_is_there_and_that_all_is_well():
+    assert (prometheus.answer("vector(1)"), prometheus.answer("histogram_quantile(0.99, x)"), prometheus.answer("sum(x)")) == (
+        "1", "0.1", "100")
+
+
+class SomePeer(Peer):
+    """Objects are {"name", "stage", "weight"}: ready at stage "done"."""
+    collection = "/objects"
+
+    def __init__(self, lists=None):
+        self.api = type("Api", (), {"list": staticmethod(lambda path: (lists or {})[path])})
+
+    command = is_up = objects = update = is_created = lambda self, *_: None
+
+    def key(self, found):
+        return found["name"]
+
+    def is_updated(self, found, revision):
+        return found["stage"] == "done"
+
+    def weight(self, found):
+        return found["weight"]
+
+    def has_given_up(self, found):
+        return found["stage"] == "lost"
+
+
+def follow(*seen):
+    """A phase in which the watch saw these objects: (name, stage, weight)."""
+    peer = SomePeer()
+    followed = progress.Progress(peer)
+    followed.begin(lambda found: peer.is_updated(found, 2), lambda found: peer.is_updated(found, 2))
+    for when, (name, stage, weight) in enumerate(seen):
+        followed.saw({"name": name, "stage": stage, "weight": weight}, when)
+    return followed
+
+
+def test_an_object_is_ready_when_it_first_says_so():
+    followed = follow(("a", "begun", 20), ("a", "done", None), ("a", "done", None))
+    followed.wait(["a"], 0, lambda: None)
+    assert followed.ready_at == {"a": 1}
+
+
+def test_objects_that_are_not_ready_in_time_are_a_failure_and_not_a_number():
+    with pytest.raises(processes.CannotRun, match="1 of 2 objects, b among them"):
+        follow(("a", "done", None), ("b", "begun", None)).wait(["a", "b"], 0, lambda: None)
+
+
+def test_an_object_that_its_controller_gave_up_ends_the_phase_at_once():
+    with pytest.raises(processes.CannotRun, match="given up, b among them"):
+        follow(("a", "done", None), ("b", "lost", None)).wait(["a", "b"], 1000, lambda: None)
+
+
+@pytest.mark.parametrize("weights, missed", [
+    ((0, 20, 20, 50, 100), []), ((20, 50), []), ((50, 20), ["a"]), ((20,), ["a"]), ((None, 20, None, 50), []), ((), ["a"])])
+def test_an_update_must_be_seen_at_every_step_in_order(weights, missed):
+    assert follow(*(("a", "begun", weight) for weight in weights)).without_steps(["a"], (20, 50)) == missed
+
+
+def test_what_was_seen_before_a_phase_does_not_count_for_it():
+    followed = follow(("a", "begun", 20), ("a", "done", 50))
+    followed.begin(lambda _: False, lambda _: False)
+    assert followed.without_steps(["a"], (20, 50)) == ["a"] and not followed.ready_at
+
+
+def pod(name, revision=2, ready="True", deleted=False):
+    meta = {"name": name} | ({"deletionTimestamp": "2026-01-01T00:00:00Z"} if deleted else {})
+    return {"metadata": meta, "spec": {"containers": [{"image": image(revision)}]},
+            "status": {"conditions": [{"type": "Ready", "status": ready}]}}
+
+
+@pytest.mark.parametrize("pods, faults", [
+    ([pod("a-1"), pod("a-2")], {}),
+    ([pod("a-1")], {"objects without 2 pods, both ready": 1}),
+    ([pod("a-1"), pod("a-2", ready="False")], {"objects without 2 pods, both ready": 1}),
+    ([pod("a-1"), pod("a-2"), pod("a-3", deleted=True)], {"objects without 2 pods, both ready": 1}),
+    ([pod("a-1"), pod("a-2", revision=1)], {"pods of another version": 1})])
+def test_the_pods_say_whether_an_object_is_in_the_state_that_was_asked_for(pods, faults):
+    peer = SomePeer({"/objects": [{"metadata": {"name": "a"}}], "/api/v1/namespaces/bench/pods": pods})
+    assert peer.faults(["a"], 2) == faults
+
+
+def test_an_object_that_is_not_there_is_a_fault():
+    peer = SomePeer({"/objects": [], "/api/v1/namespaces/bench/pods": []})
+    assert peer.faults(["a"], 1) == {"objects that are not there": 1, "objects without 2 pods, both ready": 1}
+
+
+def peer_of(name):
+    return PEERS[name].__new__(PEERS[name])
+
+
+def test_flaggers_weight_is_the_one_of_its_route():
+    backends = [{"name": "m1-primary", "weight": 80}, {"name": "m1-canary", "weight": 20}]
+    flagger = peer_of("flagger")
+    assert flagger.weight({"kind": "HTTPRoute", "spec": {"rules": [{"backendRefs": backends}]}}) == 20
+    assert flagger.weight({"kind": "Canary", "status": {"canaryWeight": 50}}) is None
+
+
+@pytest.mark.parametrize("status, weight", [
+    ({"currentStepIndex": 1, "updatedReplicas": 1}, 20), ({"currentStepIndex": 3, "updatedReplicas": 1}, 50),
+    ({"currentStepIndex": 2, "updatedReplicas": 1}, None), ({"currentStepIndex": 5, "updatedReplicas": 2}, None),
+    ({"currentStepIndex": 1}, None), ({}, None)])
+def test_a_rollout_in_a_pause_has_the_weight_before_it(status, weight):
+    assert peer_of("argo").weight({"status": status}) == weight
+
+
+def test_our_weight_is_the_one_that_every_gateway_has_confirmed():
+    assert peer_of("tidegate").weight({"status": {"canary": {"weight": 50, "verifiedWeight": 20}}}) == 20
+    assert peer_of("tidegate").weight({"status": {"phase": "Healthy"}}) is None
+
+
+def deployment(revision=2, **status):
+    return {"kind": "Deployment", "metadata": {"name": "m1-predictor", "generation": 3},
+            "spec": {"replicas": 2, "template": {"spec": {"containers": [container(revision)]}}},
+            "status": {"observedGeneration": 3, "updatedReplicas": 2, "availableReplicas": 2, "replicas": 2} | status}
+
+
+@pytest.mark.parametrize("found, updated", [
+    (deployment(), True), (deployment(revision=1), False), (deployment(observedGeneration=2), False),
+    (deployment(replicas=3), False), (deployment(availableReplicas=1), False),
+    ({"kind": "InferenceService", "metadata": {"name": "m1"}}, False)])
+def test_an_inference_service_is_updated_when_its_deployment_is_rolled_out(found, updated):
+    assert peer_of("kserve").is_updated(found, 2) == updated
+
+
+def test_the_objects_of_a_list_know_their_kind():
+    assert api.items_of({"kind": "DeploymentList", "items": [{"metadata": {}}, {"kind": "Other"}]}) == [
+        {"kind": "Deployment", "metadata": {}}, {"kind": "Other"}]
 
 
 def test_the_gateway_answers_for_the_objects_that_are_asked_for():

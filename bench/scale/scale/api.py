@@ -7,7 +7,7 @@ import ssl
 import threading
 import time
 
-from .processes import say
+from .processes import CannotRun, say
 
 MERGE_PATCH = "application/merge-patch+json"
 SENDERS = 8   # threads; enough that the controller and not the client is what a phase waits for
@@ -19,6 +19,12 @@ class Refused(Exception):
     def __init__(self, method, path, status, body):
         super().__init__(f"{method} {path}: {status} {body[:500].decode(errors='replace')}")
         self.status = status
+
+
+def items_of(listed):
+    """The objects of a list. Each says its kind, which the API server leaves to the list for most kinds."""
+    kind = listed["kind"].removesuffix("List")
+    return [{"kind": kind, **item} for item in listed["items"]]
 
 
 class Api:
@@ -65,6 +71,9 @@ class Api:
     def get(self, path):
         return self.call("GET", path)
 
+    def list(self, path):
+        return items_of(self.get(path))
+
     def create(self, path, body):
         return self.call("POST", path, body)
 
@@ -109,29 +118,36 @@ class Api:
 
 class Watch(threading.Thread):
     """Calls on_object(object, when) for every object that is there and every one that changes, from a thread of its
-    own. A watch that ends is begun again where it was."""
+    own. A watch that ends is begun again where it was; what on_object raises ends it for good, and check() tells."""
 
     def __init__(self, api, path, on_object):
         super().__init__(daemon=True)
         self.api, self.path, self.on_object = api, path, on_object
-        self.stopped, self.connection = False, None
+        self.stopped, self.connection, self.failure = False, None, None
         self._list()
         self.start()
+
+    def check(self):
+        """CannotRun when nothing is watched any more."""
+        if self.failure:
+            raise CannotRun(f"the watch of {self.path} ended: {self.failure!r}")
 
     def _list(self):
         listed = self.api.get(self.path)
         self.version = listed["metadata"]["resourceVersion"]
-        for item in listed["items"]:
+        for item in items_of(listed):
             self.on_object(item, time.time())
 
     def run(self):
-        while not self.stopped:
+        while not self.stopped and not self.failure:
             try:
                 self._follow()
-            except (OSError, http.client.HTTPException, ValueError) as error:
+            except (OSError, http.client.HTTPException, json.JSONDecodeError) as error:
                 if not self.stopped:
                     say(f"watch of {self.path} begins again: {error!r}")
                     time.sleep(0.2)
+            except Exception as error:
+                self.failure = error
 
     def _follow(self):
         self.connection = self.api.connect(timeout=3600)

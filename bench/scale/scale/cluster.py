@@ -169,23 +169,23 @@ class Cluster:
         wait_until(lambda: all(map(_is_ready, self.api.get("/api/v1/nodes")["items"])), "the nodes are ready")
 
     def create_definitions(self, documents):
-        """Creates CustomResourceDefinitions and waits until they are served."""
-        path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-        names = []
-        for document in documents:
-            if document and document["kind"] == "CustomResourceDefinition":
-                names.append(self.api.create(path, document)["metadata"]["name"])
-        for name in names:
-            wait_until(lambda: _has_condition(self.api.get(f"{path}/{name}"), "Established"), f"{name} is served")
+        """Creates CustomResourceDefinitions and waits until they are served: a while after they are Established the API
+        server still refuses with "storage is (re)initializing"."""
+        created = [self.api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", document)["spec"]
+                   for document in documents if document and document["kind"] == "CustomResourceDefinition"]
+        for spec in created:
+            version = next(version["name"] for version in spec["versions"] if version["served"])
+            path = f"/apis/{spec['group']}/{version}/{spec['names']['plural']}"
+            wait_until(lambda: self.api.list(path) is not None, f"{path} is served")
 
     def new_audit_reader(self):
         return audit.Reader(self.audit_log)
 
 
-def _has_condition(found, kind):
+def has_condition(found, kind):
     conditions = found.get("status", {}).get("conditions") or []
     return any(condition["type"] == kind and condition["status"] == "True" for condition in conditions)
 
 
 def _is_ready(node):
-    return _has_condition(node, "Ready")
+    return has_condition(node, "Ready")

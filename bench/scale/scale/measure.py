@@ -1,7 +1,8 @@
 """One controller's run: a fresh cluster, the controller as a process, and the phases create, update, idle and react.
 
 A phase's numbers are differences between its begin and its end. It ends when every object is at rest and the controller
-has used at most 2 % of a core for 3 s, so that the tail of its work is in them; times are to the last object ready.
+has used at most 2 % of a core for 3 s, so that the tail of its work is in them; times are to the last object ready. A
+phase that did not end in the state that was asked for has no numbers: it is a CannotRun.
 """
 import os
 import time
@@ -12,11 +13,12 @@ from .cluster import CONTROLLER, Cluster
 from .processes import bytes_exchanged, cpu_seconds, reset_peak, resident_mib, say, wait_until
 from .progress import Progress
 
-PHASE_SECONDS = 900       # the most that a phase may take
+STATE_SECONDS = 30        # the most that the cluster's own controllers may need for the state after a phase
 QUIET_SHARE = 0.02        # of a core
 QUIET_SECONDS = 3
 REACT_SAMPLES = 20
 REACT_PAUSE = 1.0         # s between two samples: the first writes of one are over when the next begins
+REACT_SECONDS = 30        # the most that is waited for the last reactions
 IDLE_PAUSE = 5            # s from the end of the updates to the begin of idling
 
 
@@ -27,7 +29,7 @@ class Snapshot:
         self.when = time.time()
         self.controller = cpu_seconds(run.pid)
         self.others = {name: cpu_seconds(child.pid) for name, child in run.cluster.processes.children.items()
-                       if name != CONTROLLER}
+                       if name != CONTROLLER} | {"bench": time.process_time()}
         self.bytes = bytes_exchanged(run.pid, run.cluster.port)
         self.counters = run.peer.counters()
 
@@ -38,17 +40,16 @@ class Run:
         self.names = [f"m{number:05d}" for number in range(options.objects)]
         self.progress = Progress(peer)
         self.audit = cluster.new_audit_reader()
-        self.revision, self.causes = 1, {}
+        self.revision, self.causes, self.requests = 1, {}, []
 
     def all_phases(self):
         self._start_controller()
-        self._measure("create", self._create)
+        self._measure("create", self._create, self._demand_state)
         for number in range(1, self.options.updates + 1):
-            self._measure(f"update {number}" if self.options.updates > 1 else "update", self._update)
-            self._check()
+            self._measure(f"update {number}" if self.options.updates > 1 else "update", self._update, self._demand_state)
         if self.options.idle_seconds:
             time.sleep(IDLE_PAUSE)
-            self._measure("idle", self._idle)
+            self._measure("idle", self._idle, self._demand_state)
         if self.options.react:
             self._measure("react", self._react)
         self.result["memory"] = memory_growth(self.result["phases"], self.options.objects)
@@ -68,19 +69,27 @@ class Run:
         self.cluster.processes.check_alive()
         return self.peer.is_up()
 
-    def _measure(self, phase, act):
-        """Runs a phase and writes its numbers down."""
+    def _measure(self, phase, act, demand=lambda: None):
+        """Runs a phase and writes its numbers down, if `demand` finds what it asks for after it."""
         say(f"{self.peer.title}, {phase}: begins")
         self.audit.read()
         reset_peak(self.pid)
-        self.causes = {}
+        self.causes, self.requests = {}, []
         before = Snapshot(self)
-        numbers = act(before) or {}
+        try:
+            numbers = (act(before) or {}) | self._numbers_since(before)
+            demand()
+        except CannotRun as error:
+            raise CannotRun(f"{phase}: {error}") from error
+        self.result["phases"][phase] = numbers
+        say(f"{self.peer.title}, {phase}: {summary(numbers)}")
+
+    def _numbers_since(self, before):
         after = Snapshot(self)
         now, peak = resident_mib(self.pid)
-        requests = self.audit.read()
-        own = [request for request in requests if request.user == CONTROLLER]
-        numbers |= {
+        self._read_audit()
+        own = [request for request in self.requests if request.user == CONTROLLER]
+        numbers = {
             "seconds": round(after.when - before.when, 2),
             "cpuSeconds": round(after.controller - before.controller, 2),
             "rssPeakMiB": peak, "rssAfterMiB": now,
@@ -90,10 +99,28 @@ class Run:
             "othersCpuSeconds": {name: round(after.others[name] - before.others.get(name, 0), 2) for name in after.others},
         }
         if self.causes:
-            numbers["reactionMs"] = reaction_summary(
-                audit.reactions(requests, self.causes, CONTROLLER, self.peer.key_of_name), len(self.causes))
-        self.result["phases"][phase] = numbers
-        say(f"{self.peer.title}, {phase}: {summary(numbers)}")
+            numbers["reactionMs"] = reaction_summary(self._reactions(), len(self.causes))
+        return numbers
+
+    def _read_audit(self):
+        self.requests += self.audit.read()
+
+    def _reactions(self):
+        return audit.reactions(self.requests, self.causes, CONTROLLER, self.peer.key_of_name)
+
+    def _demand_state(self):
+        """CannotRun when the cluster does not come into the state that was asked for, whatever the objects say."""
+        deadline = time.monotonic() + STATE_SECONDS
+        while faults := self.peer.faults(self.names, self.revision):
+            if time.monotonic() > deadline:
+                raise CannotRun(f"not in the state that was asked for: {faults}")
+            time.sleep(1)
+
+    def _demand_steps(self):
+        missed = self.progress.without_steps(self.names, self.peer.steps)
+        if missed:
+            seen = self.progress.weights.get(missed[0])
+            raise CannotRun(f"{len(missed)} objects were not seen with the weights {self.peer.steps}: {missed[0]} had {seen}")
 
     def _create(self, before):
         def job(name):
@@ -102,7 +129,9 @@ class Run:
         return self._send_and_wait({name: job(name) for name in self.names}, before)
 
     def _update(self, before):
-        return self._send_and_wait(self._next_revision(self.names), before)
+        numbers = self._send_and_wait(self._next_revision(self.names), before)
+        self._demand_steps()
+        return numbers
 
     def _next_revision(self, names):
         """Jobs that ask for another revision of these."""
@@ -118,13 +147,18 @@ class Run:
     def _send_and_wait(self, jobs, before):
         self.causes = self.cluster.api.send_all(jobs)
         sent = time.time()
-        self.progress.wait(jobs, PHASE_SECONDS, self.cluster.processes.check_alive)
+        self.progress.wait(jobs, self.options.phase_seconds, self._check_alive)
         each = [self.progress.ready_at[name] - self.causes[name][0] for name in jobs]
         settled = self._settle(self.peer.quiet_within)
         return {"sentSeconds": round(sent - before.when, 2),
                 "allReadySeconds": round(max(self.progress.ready_at.values()) - before.when, 2),
                 "objectP50Seconds": round(audit.percentile(each, 0.5), 2),
                 "objectP99Seconds": round(audit.percentile(each, 0.99), 2), "fellQuiet": settled}
+
+    def _check_alive(self):
+        self.cluster.processes.check_alive()
+        for watch in self.watches:
+            watch.check()
 
     def _settle(self, seconds):
         """Whether the controller fell quiet within so many seconds."""
@@ -140,7 +174,7 @@ class Run:
         end = time.monotonic() + self.options.idle_seconds
         while time.monotonic() < end:
             time.sleep(min(10, max(0, end - time.monotonic())))
-            self.cluster.processes.check_alive()
+            self._check_alive()
 
     def _react(self, _):
         """Changes some objects, one at a time, among the idle ones."""
@@ -148,12 +182,11 @@ class Run:
         for name, job in self._next_revision(self.names[::stride][:REACT_SAMPLES]).items():
             self.causes |= self.cluster.api.send_all({name: job})
             time.sleep(REACT_PAUSE)
-
-    def _check(self):
-        faults = self.peer.faults(self.revision)
-        if faults:
-            say(f"  WRONG after the update: {faults}")
-        self.result.setdefault("faults", []).append(faults)
+        # Who looks at intervals reacts to the last ones later: leaving those out would flatter it.
+        deadline = time.monotonic() + REACT_SECONDS
+        while len(self._reactions()) < len(self.causes) and time.monotonic() < deadline:
+            time.sleep(REACT_PAUSE)
+            self._read_audit()
 
     def close(self):
         for watch in getattr(self, "watches", []):

@@ -1,6 +1,6 @@
 """The results as a Markdown table, and ours against another's."""
 
-COLUMNS = ("controller", "objects", "phase", "all ready s", "CPU s", "RSS peak / after MiB", "API requests",
+COLUMNS = ("controller", "objects", "phase", "all ready s", "CPU s", "cluster's CPU s", "RSS peak / after MiB", "API requests",
            "writes an object (status)", "events", "MB sent / received", "reaction p50 / p99 ms")
 
 
@@ -9,7 +9,8 @@ def table(results):
     lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     for result in results:
         if "error" in result:
-            lines.append(f"| {result['title']} | {result['objects']} | failed: {result['error'].splitlines()[0]} |" + " |" * 8)
+            why = result["error"].splitlines()[0][:100]
+            lines.append(f"| {result['title']} | {result['objects']} | failed: {why} |" + " |" * (len(COLUMNS) - 3))
         for phase, numbers in result["phases"].items():
             lines.append("| " + " | ".join(_cells(result, phase, numbers)) + " |")
     return "\n".join(lines)
@@ -19,11 +20,26 @@ def _cells(result, phase, numbers):
     api = numbers["api"]
     reaction = numbers.get("reactionMs") or {}
     shown = f"{phase} {numbers['seconds']:.0f} s" if phase == "idle" else phase
+    of_all = f"{api['writesAnObject']} ({api['statusWritesAnObject']})" if "allReadySeconds" in numbers else ""
     return (result["title"], f"{result['objects']:,}", shown, str(numbers.get("allReadySeconds", "")),
-            f"{numbers['cpuSeconds']:.2f}", f"{numbers['rssPeakMiB']:.0f} / {numbers['rssAfterMiB']:.0f}",
-            f"{api['requests']:,}", f"{api['writesAnObject']} ({api['statusWritesAnObject']})", f"{api['events']:,}",
+            f"{numbers['cpuSeconds']:.2f}{'' if numbers.get('fellQuiet', True) else ' +'}", f"{cluster_cpu(numbers):.1f}",
+            f"{numbers['rssPeakMiB']:.0f} / {numbers['rssAfterMiB']:.0f}",
+            f"{api['requests']:,}", of_all, f"{api['events']:,}",
             f"{numbers['bytesSent'] / 1e6:.1f} / {numbers['bytesReceived'] / 1e6:.1f}",
-            f"{reaction['p50']} / {reaction['p99']}" if reaction.get("samples") else "")
+            _reaction(reaction))
+
+
+def _reaction(reaction):
+    """Says so when not every change was reacted to."""
+    if not reaction.get("samples"):
+        return "none" if reaction else ""
+    some = "" if reaction["samples"] == reaction["of"] else f" ({reaction['samples']} of {reaction['of']})"
+    return f"{reaction['p50']} / {reaction['p99']}{some}"
+
+
+def cluster_cpu(numbers):
+    """What the phase cost the control plane, without the bench and its stubs."""
+    return sum(seconds for name, seconds in numbers["othersCpuSeconds"].items() if name not in ("bench", "stubs"))
 
 
 def ratios(results, ours="tidegate", theirs="argo"):

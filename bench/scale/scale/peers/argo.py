@@ -1,10 +1,13 @@
 """Argo Rollouts: a canary by numbers of pods, without a traffic router and without analysis; 20 %, 10 s, 50 %, 10 s,
 all. Its client's limits are raised (--qps): with its own defaults it is many times slower."""
+import collections
+
 from ..cluster import CONTROLLER, free_ports
-from .base import REPLICAS, STEP_SECONDS, STEPS, Peer, answers, collection, container, documents, image
+from .base import (PROGRESS_DEADLINE_SECONDS, REPLICAS, STEP_SECONDS, STEPS, Peer, answers, collection, container, documents,
+                   image)
 
 GROUP_VERSION = "argoproj.io/v1alpha1"
-HASH = "rollouts-pod-template-hash"
+REPLICA_SETS = collection("apps/v1", "replicasets")
 
 
 class Argo(Peer):
@@ -36,6 +39,7 @@ class Argo(Peer):
         return [(self.collection, {
             "apiVersion": GROUP_VERSION, "kind": "Rollout", "metadata": {"name": name},
             "spec": {"replicas": REPLICAS, "revisionHistoryLimit": 2, "selector": {"matchLabels": {"app": name}},
+                     "progressDeadlineSeconds": PROGRESS_DEADLINE_SECONDS,
                      "template": {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container(1)]}},
                      "strategy": {"canary": {"steps": steps + [{"setWeight": 100}]}}}})]
 
@@ -52,13 +56,18 @@ class Argo(Peer):
         return (asked == image(revision) and self.is_created(found) and status.get("updatedReplicas") == REPLICAS
                 and status.get("stableRS") == status.get("currentPodHash"))
 
-    def faults(self, revision):
-        serving = {}
-        for found in self.api.get(collection("apps/v1", "replicasets"))["items"]:
-            if found["spec"]["replicas"]:
-                serving.setdefault(found["metadata"]["ownerReferences"][0]["name"], []).append(found)
-        wrong = 0
-        for rollout in self.api.get(self.collection)["items"]:
-            sets = serving.get(rollout["metadata"]["name"], [])
-            wrong += len(sets) != 1 or sets[0]["spec"]["template"]["spec"]["containers"][0]["image"] != image(revision)
-        return {"objects whose pods are not of the wanted version alone": wrong} if wrong else {}
+    def is_at_rest(self, found, revision):
+        return self.is_updated(found, revision) and found["status"].get("replicas") == REPLICAS
+
+    def weight(self, found):
+        """By the pause that it is in, behind the setWeight that was reached; it rounds up to one pod of the two."""
+        status = found.get("status", {})
+        pauses = dict(zip(range(1, 2 * len(STEPS), 2), STEPS))
+        return pauses.get(status.get("currentStepIndex")) if status.get("updatedReplicas") else None
+
+    def own_faults(self, objects, revision):
+        in_use = collections.Counter(found["metadata"]["ownerReferences"][0]["name"]
+                                     for found in self.api.list(REPLICA_SETS) if found["spec"]["replicas"])
+        return {"objects with other than one ReplicaSet in use": sum(
+                    in_use[found["metadata"]["name"]] != 1 for found in objects),
+                "objects that were aborted": sum(bool(found["status"].get("abort")) for found in objects)}

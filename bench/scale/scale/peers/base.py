@@ -1,17 +1,20 @@
 """What the harness has to know about a controller: how it is started, what an object of it is, how it is updated, and
 when it is done. Everything that is peculiar to a controller is in its own file beside this one."""
 import abc
+import collections
 import json
 import pathlib
 import urllib.request
 
 import yaml
 
-from ..cluster import NAMESPACE
+from ..cluster import NAMESPACE, has_condition
 
 REPLICAS = 2           # pods of each object, whoever manages it
-STEPS = (20, 50)       # per cent for the canary before it gets everything
+STEPS = (20, 50)       # per cent for the new version before it gets everything
 STEP_SECONDS = 10      # how long each of them is held
+# Nobody gives an object up because this machine is small: a phase has its own limit.
+PROGRESS_DEADLINE_SECONDS = 24 * 3600
 
 
 class Peer(abc.ABC):
@@ -21,7 +24,8 @@ class Peer(abc.ABC):
     pinned = ""          # its version's name in tools/versions.env
     collection = ""      # path of the watched objects
     also_watched = ()    # paths of further objects that tell about progress
-    quiet_within = 20    # s after the last object is ready in which the controller falls quiet
+    steps = STEPS        # the weights that an update has to pass; empty: it has none
+    quiet_within = 20    # s after the last object is at rest in which the controller falls quiet
 
     def __init__(self, cluster, paths, options):
         """`paths`: see paths.Paths; `options`: the command line's."""
@@ -64,12 +68,19 @@ class Peer(abc.ABC):
         """Whether nothing is left to be done for it; may be later than is_updated, when an old version drains."""
         return self.is_updated(found, revision)
 
+    def weight(self, found):
+        """The share of the new version in force, in per cent, as a watched object tells it; None: it does not."""
+
+    def has_given_up(self, found):
+        """Whether the controller will not go on with this object by itself."""
+        return False
+
     def update_begins(self):
         """A new round of updates: whatever is_updated remembers is void."""
 
     def key(self, found):
         """The name of the object that a watched object belongs to."""
-        return found["metadata"]["name"]
+        return self.key_of_name(found["metadata"]["name"])
 
     def key_of_name(self, name):
         """The same for the name of anything that a controller makes for it: objects' names have no hyphen."""
@@ -79,8 +90,27 @@ class Peer(abc.ABC):
         """Running totals of its surroundings, {name: number}: a phase has the differences."""
         return {}
 
-    def faults(self, revision):
-        """What is wrong with the cluster after all are at rest at `revision`: {what: how often}; empty: nothing."""
+    def faults(self, names, revision):
+        """What is not in the state that was asked for, whatever the controller says: {what: how often}; empty: all is.
+        Asked while nothing is changed."""
+        objects = {found["metadata"]["name"]: found for found in self.api.list(self.collection)}
+        pods = collections.defaultdict(list)
+        for pod in self.api.list(PODS):
+            pods[self.key_of_name(pod["metadata"]["name"])].append(pod)
+        counts = {"objects that are not there": sum(name not in objects for name in names),
+                  f"objects without {REPLICAS} pods, both ready": sum(
+                      len(pods[name]) != REPLICAS or not all(map(is_ready, pods[name])) for name in names),
+                  "pods of another version": sum(
+                      not self.is_of_revision(pod, objects.get(name, {}), revision) for name in names for pod in pods[name])}
+        counts |= self.own_faults(objects.values(), revision)
+        return {what: count for what, count in counts.items() if count}
+
+    def is_of_revision(self, pod, found, revision):
+        """Whether a pod of an object is what `revision` asks for."""
+        return all(each["image"] == image(revision) for each in pod["spec"]["containers"])
+
+    def own_faults(self, objects, revision):
+        """The rest of what is wrong, of what only this controller makes; numbers may be 0."""
         return {}
 
     def close(self):
@@ -93,6 +123,18 @@ def image(revision):
 
 def container(revision):
     return {"name": "model", "image": image(revision), "ports": [{"containerPort": 8080}]}
+
+
+def is_rolled_out(deployment, revision):
+    """Whether all pods of a Deployment are of this revision and serve."""
+    status, wanted = deployment.get("status", {}), deployment["spec"]["replicas"]
+    return (all(each["image"] == image(revision) for each in deployment["spec"]["template"]["spec"]["containers"])
+            and status.get("observedGeneration") == deployment["metadata"]["generation"]
+            and status.get("updatedReplicas") == wanted == status.get("availableReplicas") == status.get("replicas"))
+
+
+def is_ready(pod):
+    return not pod["metadata"].get("deletionTimestamp") and has_condition(pod, "Ready")
 
 
 def answers(url):
@@ -114,3 +156,6 @@ def collection(group_version, plural):
     """The path of a namespaced kind's objects."""
     root = "/api/v1" if group_version == "v1" else f"/apis/{group_version}"
     return f"{root}/namespaces/{NAMESPACE}/{plural}"
+
+
+PODS = collection("v1", "pods")

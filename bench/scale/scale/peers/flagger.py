@@ -1,12 +1,16 @@
 """Flagger with the Gateway API as its router and a stub in the place of Prometheus: 20 %, 50 %, all, one step an interval
-of 10 s, two metrics checked each time. An object is a Deployment and a Canary; what is updated is the Deployment. Its
-client is limited by nothing that its command line offers; it polls every object each interval."""
+of 10 s, two metrics checked each time. An object is a Deployment and a Canary; what is updated is the Deployment. It looks
+at every object each interval, whether anything has changed or not, and it is done only when it looks the next time."""
+import sys
+
 from ..cluster import CONTROLLER, NAMESPACE, free_ports
-from ..stubs.prometheus import Prometheus
-from .base import REPLICAS, STEP_SECONDS, STEPS, Peer, answers, collection, container, documents, image
+from ..processes import wait_until
+from .base import (PROGRESS_DEADLINE_SECONDS, REPLICAS, STEP_SECONDS, STEPS, Peer, answers, collection, container, documents,
+                   is_rolled_out, json_of)
 
 GROUP_VERSION = "flagger.app/v1beta1"
 DEPLOYMENTS = collection("apps/v1", "deployments")
+ROUTES = collection("gateway.networking.k8s.io/v1", "httproutes")
 UNDER_WAY = ("Progressing", "WaitingPromotion", "Promoting", "Finalising")
 
 
@@ -15,24 +19,31 @@ class Flagger(Peer):
     title = "Flagger"
     program, pinned = "flagger", "FLAGGER"
     collection = collection(GROUP_VERSION, "canaries")
+    also_watched = (ROUTES,)
+    quiet_within = 3   # it never is: what it does while it polls is in the idle phase
 
     def prepare(self):
         self.cluster.create_definitions(documents(self.paths.kept(self.program, self.pinned) / "artifacts/flagger/crd.yaml"))
         gateway_api = self.paths.kept("gateway-api", "GATEWAY_API") / "standard"
         for kind in ("gatewayclasses", "gateways", "httproutes", "referencegrants", "grpcroutes"):
             self.cluster.create_definitions(documents(gateway_api / f"gateway.networking.k8s.io_{kind}.yaml"))
-        self.prometheus = Prometheus()
-        self.port, = free_ports(1)
+        self.port, self.prometheus_port = free_ports(2)
+        self.cluster.processes.start("stubs", [sys.executable, "-m", "scale.stubs", "--port", self.prometheus_port],
+                                     {"PYTHONPATH": str(self.paths.bench)})
+        wait_until(lambda: answers(f"http://127.0.0.1:{self.prometheus_port}/ready"), "the stub of Prometheus")
         self.under_way = set()   # an object is Succeeded before an update, too
 
     def command(self):
         return [self.paths.program(self.program, self.pinned), "-kubeconfig", self.cluster.kubeconfig(CONTROLLER),
-                "-metrics-server", f"http://127.0.0.1:{self.prometheus.port}", "-mesh-provider", "gatewayapi:v1",
+                "-metrics-server", f"http://127.0.0.1:{self.prometheus_port}", "-mesh-provider", "gatewayapi:v1",
                 "-port", self.port, "-log-level", "info", "-threadiness", 10, "-kubeconfig-qps", 1000,
                 "-kubeconfig-burst", 2000]
 
     def is_up(self):
         return answers(f"http://127.0.0.1:{self.port}/healthz")
+
+    def counters(self):
+        return json_of(f"http://127.0.0.1:{self.prometheus_port}/counters")
 
     def objects(self, name):
         metrics = [{"name": "request-success-rate", "thresholdRange": {"min": 99}, "interval": "1m"},
@@ -43,7 +54,7 @@ class Flagger(Peer):
                      "template": {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container(1)]}}}}),
                 (self.collection, {
             "apiVersion": GROUP_VERSION, "kind": "Canary", "metadata": {"name": name},
-            "spec": {"provider": "gatewayapi:v1", "progressDeadlineSeconds": 300,
+            "spec": {"provider": "gatewayapi:v1", "progressDeadlineSeconds": PROGRESS_DEADLINE_SECONDS,
                      "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
                      "service": {"port": 80, "targetPort": 8080, "hosts": [f"{name}.example.com"],
                                  "gatewayRefs": [{"name": "gateway", "namespace": NAMESPACE}]},
@@ -57,20 +68,34 @@ class Flagger(Peer):
         return f"{DEPLOYMENTS}/{name}", {"spec": {"template": {"spec": {"containers": [container(revision)]}}}}
 
     def is_created(self, found):
-        return found.get("status", {}).get("phase") == "Initialized"
+        return found["kind"] == "Canary" and found.get("status", {}).get("phase") == "Initialized"
 
     def is_updated(self, found, revision):
+        if found["kind"] != "Canary":
+            return False
         phase, name = found.get("status", {}).get("phase"), found["metadata"]["name"]
         if phase in UNDER_WAY:
             self.under_way.add(name)
         return phase == "Succeeded" and name in self.under_way
 
-    def faults(self, revision):
-        primaries = [found for found in self.api.get(DEPLOYMENTS)["items"] if found["metadata"]["name"].endswith("-primary")]
-        wrong = sum(1 for found in primaries
-                    if found["spec"]["template"]["spec"]["containers"][0]["image"] != image(revision))
-        return {"primaries that do not have the wanted version": wrong} if wrong else {}
+    def weight(self, found):
+        return canary_weight(found) if found["kind"] == "HTTPRoute" else None
 
-    def close(self):
-        if hasattr(self, "prometheus"):
-            self.prometheus.close()
+    def has_given_up(self, found):
+        return found["kind"] == "Canary" and found.get("status", {}).get("phase") == "Failed"
+
+    def own_faults(self, objects, revision):
+        deployments = {found["metadata"]["name"]: found for found in self.api.list(DEPLOYMENTS)}
+        weights = {found["metadata"]["name"]: canary_weight(found) for found in self.api.list(ROUTES)}
+        names = [found["metadata"]["name"] for found in objects]
+        return {"primaries that are not rolled out": sum(not is_rolled_out(deployments[f"{name}-primary"], revision)
+                                                         if f"{name}-primary" in deployments else 1 for name in names),
+                "canaries that are not scaled to nothing": sum(deployments[name]["spec"]["replicas"] != 0 for name in names),
+                "routes that do not send everything to the primary": sum(weights.get(name) != 0 for name in names),
+                "checks that failed": sum(found["status"].get("failedChecks", 0) for found in objects)}
+
+
+def canary_weight(route):
+    """The weight of an HTTPRoute's backend "…-canary", of 100."""
+    return next((backend["weight"] for rule in route["spec"]["rules"] for backend in rule["backendRefs"]
+                 if backend["name"].endswith("-canary")), None)

@@ -1,17 +1,18 @@
 """KServe in its raw mode (a Deployment an InferenceService, no ingress, no autoscaler), with its webhooks. It has no
 gradual rollout in this mode: an update replaces the pods, so its update is not comparable step by step and the column
-is there for what it costs."""
+is there for what it costs. It has one worker, and its client sends 20 requests a second: neither can be set."""
 import base64
 import json
 import subprocess
 
 import yaml
 
-from ..cluster import CONTROLLER, free_ports
-from .base import REPLICAS, Peer, answers, collection, documents, image
+from ..cluster import CONTROLLER, free_ports, has_condition
+from .base import REPLICAS, Peer, answers, collection, documents, image, is_rolled_out
 
 GROUP_VERSION = "serving.kserve.io/v1beta1"
 DEPLOYMENTS = collection("apps/v1", "deployments")
+SERVICES = collection("v1", "services")
 SYSTEM = "kserve"
 
 
@@ -21,7 +22,8 @@ class KServe(Peer):
     program, pinned = "kserve", "KSERVE"
     collection = collection(GROUP_VERSION, "inferenceservices")
     also_watched = (DEPLOYMENTS,)
-    quiet_within = 200
+    steps = ()
+    quiet_within = 300   # at 20 requests a second its work lasts long after the last object is ready
 
     def prepare(self):
         self.config = self.paths.kept(self.program, self.pinned) / "config"
@@ -86,19 +88,18 @@ class KServe(Peer):
     def update(self, name, revision):
         return f"{self.collection}/{name}", {"spec": {"predictor": {"containers": self._predictor(revision)}}}
 
-    def key(self, found):
-        return self.key_of_name(found["metadata"]["name"])
-
     def is_created(self, found):
-        conditions = found.get("status", {}).get("conditions") or []
-        return found["kind"] == "InferenceService" and any(
-            condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+        return found["kind"] == "InferenceService" and has_condition(found, "Ready")
 
     def is_updated(self, found, revision):
         """Its own status says Ready all the time; the Deployment tells."""
         if found["kind"] != "Deployment":
             return False
-        status, wanted = found.get("status", {}), found["spec"]["replicas"]
-        return (any(each["image"] == image(revision) for each in found["spec"]["template"]["spec"]["containers"])
-                and status.get("observedGeneration") == found["metadata"]["generation"]
-                and status.get("updatedReplicas") == wanted == status.get("availableReplicas") == status.get("replicas"))
+        return is_rolled_out(found, revision)
+
+    def own_faults(self, objects, revision):
+        deployments = self.api.list(DEPLOYMENTS)
+        return {"objects that are not Ready": sum(not has_condition(found, "Ready") for found in objects),
+                "Deployments that are not rolled out": sum(not is_rolled_out(found, revision) for found in deployments),
+                "objects without a Deployment": len(objects) - len(deployments),
+                "objects without a Service": len(objects) - len(self.api.list(SERVICES))}

@@ -8,16 +8,17 @@ gateways that confirm every weight; that is more than the peers do, and is what 
 import base64
 import sys
 
-from ..cluster import CONTROLLER, NAMESPACE, free_ports
+from ..cluster import CONTROLLER, NAMESPACE, free_ports, has_condition
 from ..processes import wait_until
-from .base import REPLICAS, STEP_SECONDS, STEPS, Peer, answers, collection, documents, json_of
+from .base import PROGRESS_DEADLINE_SECONDS, REPLICAS, STEP_SECONDS, STEPS, Peer, answers, collection, documents, json_of
 
 GROUP_VERSION = "tidegate.dev/v1alpha1"
 SYSTEM = "tidegate-system"
 SECRETS = f"/api/v1/namespaces/{SYSTEM}/secrets"
-PODS = f"/api/v1/namespaces/{SYSTEM}/pods"
+SYSTEM_PODS = f"/api/v1/namespaces/{SYSTEM}/pods"
 # Loopback addresses of their own, because every gateway answers on the same port.
 GATEWAYS = {"gateway-0": "127.77.0.1", "gateway-1": "127.77.0.2"}
+REVISION_LABEL = "tidegate.dev/revision"
 REQUEST_TIMEOUT = "5s"     # the old version is kept 5 s longer than its last request may take
 
 
@@ -43,9 +44,9 @@ class Tidegate(Peer):
     def _make_gateway(self, name, address):
         """A pod that runs as far as the API knows; nobody schedules it, so no fake kubelet touches it."""
         labels = {"app.kubernetes.io/part-of": "tidegate", "app.kubernetes.io/component": "gateway"}
-        self.api.create(PODS, {"metadata": {"name": name, "labels": labels}, "spec": {
+        self.api.create(SYSTEM_PODS, {"metadata": {"name": name, "labels": labels}, "spec": {
             "schedulerName": "nobody", "containers": [{"name": "envoy", "image": "bench.local/gateway"}]}})
-        self.api.patch(f"{PODS}/{name}/status", {"status": {
+        self.api.patch(f"{SYSTEM_PODS}/{name}/status", {"status": {
             "phase": "Running", "podIP": address, "podIPs": [{"ip": address}],
             "conditions": [{"type": kind, "status": "True"} for kind in ("Initialized", "ContainersReady", "Ready")],
             "containerStatuses": [{"name": "envoy", "image": "bench.local/gateway", "imageID": "", "ready": True,
@@ -84,7 +85,8 @@ class Tidegate(Peer):
             "apiVersion": GROUP_VERSION, "kind": "ModelDeployment", "metadata": {"name": name},
             "spec": {"model": {"uri": f"s3://models/{name}", "version": "1", "credentials": {"secretName": "store"}},
                      "replicas": REPLICAS, "traffic": {"timeout": REQUEST_TIMEOUT},
-                     "rollout": {"steps": steps, "scaleDownDelay": "0s", "historyLimit": 2, "analysis": self.analysis}}})]
+                     "rollout": {"steps": steps, "scaleDownDelay": "0s", "historyLimit": 2, "analysis": self.analysis,
+                                 "progressDeadline": f"{PROGRESS_DEADLINE_SECONDS}s"}}})]
 
     def update(self, name, revision):
         return f"{self.collection}/{name}", {"spec": {"model": {"version": str(revision)}}}
@@ -101,23 +103,21 @@ class Tidegate(Peer):
     def is_at_rest(self, found, revision):
         return self.is_updated(found, revision) and not found["status"].get("draining")
 
-    def faults(self, revision):
-        wrong = {}
-        pods = self.api.get(collection("v1", "pods"))["items"]
-        objects = self.api.get(self.collection)["items"]
-        if len(pods) != REPLICAS * len(objects):
-            wrong["pods"] = len(pods)
-        unverified = sum(1 for found in objects if _condition(found, "TrafficVerified") != "True")
-        if unverified:
-            wrong["objects whose weights are not verified"] = unverified
-        return wrong
+    def weight(self, found):
+        return (found.get("status", {}).get("canary") or {}).get("verifiedWeight")
+
+    def has_given_up(self, found):
+        return found.get("status", {}).get("phase") == "RolledBack"
+
+    def is_of_revision(self, pod, found, revision):
+        stable = found.get("status", {}).get("stable") or {}
+        return stable.get("version") == str(revision) and pod["metadata"]["labels"].get(REVISION_LABEL) == stable["revision"]
+
+    def own_faults(self, objects, revision):
+        return {"objects whose weights are not verified": sum(not has_condition(found, "TrafficVerified") for found in objects)}
 
 
 class TidegateWithAnalysis(Tidegate):
     name = "tidegate-analysis"
     title = "Tidegate, measuring"
     analysis = {}   # the defaults: errors and latency
-
-
-def _condition(found, kind):
-    return next((c["status"] for c in found["status"].get("conditions", []) if c["type"] == kind), None)

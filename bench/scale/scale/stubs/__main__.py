@@ -1,5 +1,6 @@
-"""python -m scale.stubs --port P [--xds-port P --xds sotw --tls DIR --gateway NAME=ADDRESS …]: an object store, and
-gateways that subscribe to the operator and answer for their statistics; until it is terminated."""
+"""python -m scale.stubs --port P [--xds-port P --xds sotw --tls DIR --gateway NAME=ADDRESS …]: an object store and a
+Prometheus on one port, and gateways that subscribe to the operator and answer for their statistics; until it is
+terminated."""
 import argparse
 import asyncio
 import collections
@@ -7,7 +8,7 @@ import pathlib
 
 from aiohttp import web
 
-from . import object_store
+from . import object_store, prometheus
 from .gateway import PROTOCOLS, Gateway
 
 
@@ -25,6 +26,7 @@ def add_own_routes(application, counters):
 async def serve(options):
     application, counters = web.Application(), collections.Counter()
     add_own_routes(application, counters)
+    prometheus.add_routes(application, counters)
     object_store.add_routes(application, counters)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()

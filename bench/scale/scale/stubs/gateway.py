@@ -50,12 +50,13 @@ class Gateway:
         async with grpc.aio.secure_channel(f"127.0.0.1:{self.xds_port}", credentials, options) as channel:
             while True:
                 try:
-                    await self._follow_stream(channel)
-                except grpc.aio.AioRpcError as error:
-                    print(f"{self.name}: the stream ended: {error.code()} {error.details()}", flush=True)
+                    await self.follow_stream(channel)
+                except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:   # the latter: it ended while we wrote
+                    print(f"{self.name}: the stream ended: {error!r}", flush=True)
                 await asyncio.sleep(1)
 
-    async def _follow_stream(self, channel):
+    async def follow_stream(self, channel):
+        """Over one stream, until the server ends it."""
         open_stream = channel.stream_stream(
             self.protocol.METHOD, request_serializer=self.protocol.Request.SerializeToString, response_deserializer=self._read)
         stream = open_stream()

@@ -1,9 +1,17 @@
-"""A Prometheus for Flagger, in the harness' process: every query has the answer of a healthy service."""
-import http.server
-import json
-import threading
+"""A Prometheus for Flagger: every query has the answer of a healthy service."""
 import time
-import urllib.parse
+
+from aiohttp import web
+
+
+def add_routes(application, counters):
+    """`counters["prometheusQueries"]` counts the queries."""
+    async def query(request):
+        counters["prometheusQueries"] += 1
+        result = {"metric": {}, "value": [time.time(), answer(request.query.get("query", ""))]}
+        return web.json_response({"status": "success", "data": {"resultType": "vector", "result": [result]}})
+
+    application.router.add_get("/api/v1/query", query)
 
 
 def answer(query):
@@ -11,32 +19,3 @@ def answer(query):
     if "vector(1)" in query:
         return "1"
     return "0.1" if "histogram_quantile" in query else "100"
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query).get("query", [""])[0]
-        result = {"metric": {}, "value": [time.time(), answer(query)]}
-        body = json.dumps({"status": "success", "data": {"resultType": "vector", "result": [result]}}).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
-class Prometheus:
-    def __init__(self):
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_port
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
