@@ -70,4 +70,4 @@ class Argo(Peer):
                                      for found in self.api.list(REPLICA_SETS) if found["spec"]["replicas"])
         return {"objects with other than one ReplicaSet in use": sum(
                     in_use[found["metadata"]["name"]] != 1 for found in objects),
-                "objects that were aborted": sum(bool(found["status"].get("abort")) for found in objects)}
+                "objects that were aborted": sum(bool(found.get("status", {}).get("abort")) for found in objects)}

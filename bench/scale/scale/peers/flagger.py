@@ -85,14 +85,15 @@ class Flagger(Peer):
         return found["kind"] == "Canary" and found.get("status", {}).get("phase") == "Failed"
 
     def own_faults(self, objects, revision):
-        deployments = {found["metadata"]["name"]: found for found in self.api.list(DEPLOYMENTS)}
-        weights = {found["metadata"]["name"]: canary_weight(found) for found in self.api.list(ROUTES)}
-        names = [found["metadata"]["name"] for found in objects]
-        return {"primaries that are not rolled out": sum(not is_rolled_out(deployments[f"{name}-primary"], revision)
-                                                         if f"{name}-primary" in deployments else 1 for name in names),
-                "canaries that are not scaled to nothing": sum(deployments[name]["spec"]["replicas"] != 0 for name in names),
-                "routes that do not send everything to the primary": sum(weights.get(name) != 0 for name in names),
-                "checks that failed": sum(found["status"].get("failedChecks", 0) for found in objects)}
+        names = {found["metadata"]["name"] for found in objects}
+        deployments = self.api.list(DEPLOYMENTS)
+        rolled_out = {found["metadata"]["name"] for found in deployments if is_rolled_out(found, revision)}
+        empty = {found["metadata"]["name"] for found in deployments if found["spec"]["replicas"] == 0}
+        at_primary = {found["metadata"]["name"] for found in self.api.list(ROUTES) if canary_weight(found) == 0}
+        return {"primaries that are not rolled out": len({f"{name}-primary" for name in names} - rolled_out),
+                "canaries that are not scaled to nothing": len(names - empty),
+                "routes that do not send everything to the primary": len(names - at_primary),
+                "checks that failed": sum(found.get("status", {}).get("failedChecks", 0) for found in objects)}
 
 
 def canary_weight(route):

@@ -98,8 +98,8 @@ class KServe(Peer):
         return is_rolled_out(found, revision)
 
     def own_faults(self, objects, revision):
-        deployments = self.api.list(DEPLOYMENTS)
+        names = {found["metadata"]["name"] for found in objects}
+        rolled_out = {self.key(found) for found in self.api.list(DEPLOYMENTS) if is_rolled_out(found, revision)}
         return {"objects that are not Ready": sum(not has_condition(found, "Ready") for found in objects),
-                "Deployments that are not rolled out": sum(not is_rolled_out(found, revision) for found in deployments),
-                "objects without a Deployment": len(objects) - len(deployments),
-                "objects without a Service": len(objects) - len(self.api.list(SERVICES))}
+                "objects without a Deployment that is rolled out": len(names - rolled_out),
+                "objects without a Service": len(names - {self.key(found) for found in self.api.list(SERVICES)})}
