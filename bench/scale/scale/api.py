@@ -142,7 +142,7 @@ class Watch(threading.Thread):
         while not self.stopped and not self.failure:
             try:
                 self._follow()
-            except (OSError, http.client.HTTPException, json.JSONDecodeError) as error:
+            except (OSError, http.client.HTTPException, json.JSONDecodeError, Refused) as error:
                 if not self.stopped:
                     say(f"watch of {self.path} begins again: {error!r}")
                     time.sleep(0.2)
@@ -154,6 +154,8 @@ class Watch(threading.Thread):
         query = f"watch=1&allowWatchBookmarks=true&resourceVersion={self.version}"
         self.connection.request("GET", f"{self.path}?{query}", headers=self.api.headers())
         response = self.connection.getresponse()
+        if response.status != 200:   # most likely 410: the version is too old
+            return self._list()
         for line in iter(response.readline, b""):
             when, event = time.time(), json.loads(line)
             if event["type"] == "ERROR":
