@@ -263,7 +263,7 @@ def test_a_new_cluster_is_acknowledged_when_its_endpoints_are_there_and_one_that
     stream = Delta().serving()
     assert stream.send(C, "6", [("c3", "v1")], ["c1"]) == [asks(E, ["c3"], unsubscribed=["c1"])]
     assert stream.send(E, "7", [("c3", "v1")]) == [acknowledges(C, "n6"), acknowledges(E, "n7")]
-    assert stream.proxy.clusters == ["c2", "c3"]
+    assert stream.proxy.clusters == {"c2", "c3"}
 
 
 def test_a_changed_cluster_waits_for_endpoints_that_are_not_asked_for_again():
@@ -369,7 +369,7 @@ def test_a_gateway_subscribes_over_a_real_stream_and_knows_its_revisions(protoco
     proxy = gateway.Gateway("gateway-0", "127.0.0.1", 0, None, server.protocol, collections.Counter())
     asyncio.run(follow_one_stream(proxy, server))
     assert server.asked == order
-    assert list(proxy.known_since) == ["bench/a/a-1"]
+    assert [revision for revision, _ in proxy.revisions.of(None)] == ["bench/a/a-1"]
 
 
 @pytest.mark.parametrize("version", ["rds", "rds.vhds"])
@@ -558,12 +558,23 @@ def test_the_objects_of_a_list_know_their_kind():
 
 
 def test_the_gateway_answers_for_the_objects_that_are_asked_for():
-    known = {"bench/a/a-1": 0, "bench/b/b-1": 0}
+    known = gateway.Revisions()
+    known.note({"bench/a/a-1", "bench/b/b-1"}, 0)
     wanted = gateway.wanted_objects(r"^(tidegate\.(requests|ended|latency)\.cluster\.)(bench/a|bench/c)/|x")
-    lines = gateway.statistics(known, wanted, True, now=100)
+    lines = gateway.statistics(known.of(wanted), True, now=100)
     assert f"tidegate.requests.cluster.bench/a/a-1: {100 * gateway.REQUESTS_PER_SECOND}" in lines
     assert not any("bench/b" in line for line in lines)
     assert sum(gateway.DURATIONS.values()) == 100
+
+
+def test_a_revision_is_known_since_its_cluster_appeared():
+    known = gateway.Revisions()
+    known.note({"bench/a/a-1", "not-a-revision"}, 1)
+    known.note({"bench/a/a-1", "bench/a/a-2", "bench/b/b-1"}, 2)
+    known.note({"bench/a/a-1", "bench/b/b-1"}, 3)
+    known.note({"bench/a/a-1", "bench/a/a-2"}, 4)
+    assert sorted(known.of(None)) == [("bench/a/a-1", 1), ("bench/a/a-2", 4)]
+    assert known.of(["bench/b", "bench/c"]) == []
 
 
 def test_a_filter_without_names_is_for_all():

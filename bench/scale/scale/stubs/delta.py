@@ -29,7 +29,8 @@ class Subscriptions:
 
     @property
     def clusters(self):
-        return list(self.versions[CLUSTERS])
+        """The names of all that there are."""
+        return self.versions[CLUSTERS].keys()
 
     def restart(self):
         """A new stream. What has not been acknowledged on the last one never will be."""

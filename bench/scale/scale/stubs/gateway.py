@@ -22,13 +22,42 @@ ENVOYS_LIMIT = 60 * 1024   # bytes of a request's head; a longer request line is
 DURATIONS = {1000 * n: share for n, share in zip(range(5, 21), (1, 2, 4, 8, 12, 15, 15, 12, 9, 7, 5, 4, 3, 1, 1, 1))}
 
 
+class Revisions:
+    """Which revisions a gateway has clusters for, and since when. Looks only at what appeared and what went: it is asked
+    after every change of a cluster."""
+
+    def __init__(self):
+        self.clusters = set()
+        self.since = {}   # by "<namespace>/<object>", then by "<namespace>/<object>/<revision>"
+
+    def note(self, clusters, now):
+        """`clusters`: the names of all that there are, as a set."""
+        appeared, gone = clusters - self.clusters, self.clusters - clusters
+        self.clusters |= appeared
+        self.clusters -= gone
+        for name in filter(is_revision, appeared):
+            self.since.setdefault(name.rpartition("/")[0], {})[name] = now
+        for name in filter(is_revision, gone):
+            del self.since[name.rpartition("/")[0]][name]
+
+    def of(self, objects):
+        """[(revision, since when)] of these objects; None: of all."""
+        wanted = self.since.values() if objects is None else (self.since.get(each, {}) for each in objects)
+        return [known for each in wanted for known in each.items()]
+
+
+def is_revision(cluster):
+    return cluster.count("/") == 2
+
+
 class Gateway:
     def __init__(self, name, address, xds_port, tls, protocol, counters):
-        """`protocol`: one of PROTOCOLS. `counters`: what it is sent ("xdsResponses", "xdsBytes") and asked for ("statisticsRequests", "…Bytes")."""
+        """`protocol`: one of PROTOCOLS. `counters`: what it is sent ("xdsResponses", "xdsBytes") and asked for
+        ("statisticsRequests", "statisticsBytes")."""
         self.name, self.address, self.xds_port, self.tls = name, address, xds_port, tls
         self.protocol, self.counters = protocol, counters
         self.started = time.time()
-        self.known_since = {}   # "<namespace>/<object>/<revision>" → when
+        self.revisions = Revisions()
         self.subscriptions = protocol.Subscriptions(name)
 
     async def listen(self):
@@ -70,22 +99,17 @@ class Gateway:
             for request in self.subscriptions.answer(response):
                 await stream.write(request)
             if response.type_url == discovery.CLUSTERS:
-                self._note_revisions()
+                self.revisions.note(self.subscriptions.clusters, time.time())
 
     def _read(self, message):
         self.counters["xdsResponses"] += 1
         self.counters["xdsBytes"] += len(message)
         return self.protocol.Response.FromString(message)
 
-    def _note_revisions(self):
-        now = time.time()
-        revisions = {name for name in self.subscriptions.clusters if name.count("/") == 2}
-        self.known_since = {name: self.known_since.get(name, now) for name in revisions}
-
     async def _statistics(self, request):
         query = request.query.get("filter", "")
         lines = process_statistics(self.subscriptions.applied, int(time.time() - self.started), query)
-        lines += statistics(self.known_since, wanted_objects(query), "latency" in query, time.time())
+        lines += statistics(self.revisions.of(wanted_objects(query)), "latency" in query, time.time())
         text = "\n".join(lines) + "\n"
         self.counters["statisticsRequests"] += 1
         self.counters["statisticsBytes"] += len(text)
@@ -113,12 +137,10 @@ def process_statistics(applied, uptime, expression):
     return [line for line in lines if wanted.search(line.partition(":")[0])]
 
 
-def statistics(known_since, wanted, with_durations, now):
-    """The lines of the wanted objects' revisions."""
+def statistics(revisions, with_durations, now):
+    """The lines of these revisions: [(name, since when)]."""
     lines = []
-    for revision, since in known_since.items():
-        if wanted is not None and revision.rsplit("/", 1)[0] not in wanted:
-            continue
+    for revision, since in revisions:
         requests = int((now - since) * REQUESTS_PER_SECOND)
         lines.append(f"tidegate.requests.cluster.{revision}: {requests}")
         lines.append(f"cluster.{revision}.upstream_rq_active: 0")

@@ -12,7 +12,7 @@ class Subscriptions:
 
     def __init__(self, node):
         self.node = node
-        self.clusters = []
+        self.clusters = {}.keys()   # their names: a set that keeps its order
         self.applied = {}   # version by type
         self.restart()
 
@@ -29,7 +29,7 @@ class Subscriptions:
         self.applied[kind], self.nonces[kind] = response.version_info, response.nonce
         requests = []
         if kind == CLUSTERS:
-            names = [resource_name(resource.value) for resource in response.resources]
+            names = dict.fromkeys(resource_name(resource.value) for resource in response.resources).keys()
             if names != self.clusters or ENDPOINTS not in self.nonces:
                 self.clusters = names
                 requests.append(self._request(ENDPOINTS))
