@@ -15,7 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench/scal
 from scale import api, audit, measure, processes, progress, report  # noqa: E402
 from scale.peers import PEERS  # noqa: E402
 from scale.peers.base import Peer, container, image  # noqa: E402
-from scale.stubs import delta, discovery, gateway, object_store, prometheus, sotw  # noqa: E402
+from scale.stubs import delta, discovery, gateway, object_store, prometheus  # noqa: E402
 
 
 def event(verb, resource, name, received, answered, user="controller", subresource=None, code=200):
@@ -150,34 +150,6 @@ def resource(name):
     return b"\x0a" + size + value + b"\x12\x00"
 
 
-@pytest.mark.parametrize("name", ["ns/a/a-1", "n" * 300])
-def test_a_resource_is_known_by_its_first_field(name):
-    assert discovery.resource_name(resource(name)) == name
-
-
-def response(kind, version, nonce, *names):
-    made = sotw.Response(type_url=kind, version_info=version, nonce=nonce)
-    for name in names:
-        made.resources.add(value=resource(name))
-    return made
-
-
-def test_a_proxy_asks_for_the_endpoints_of_its_clusters_and_acknowledges():
-    proxy = sotw.Subscriptions("gateway-0")
-    assert [request.type_url for request in proxy.first()] == [discovery.CLUSTERS, discovery.LISTENERS]
-    endpoints, acknowledged = proxy.answer(response(discovery.CLUSTERS, "7-a", "1", "x", "y"))
-    assert (endpoints.type_url, list(endpoints.resource_names)) == (discovery.ENDPOINTS, ["x", "y"])
-    assert (acknowledged.version_info, acknowledged.response_nonce) == ("7-a", "1")
-
-
-def test_a_proxy_that_connects_again_presents_what_it_has_applied():
-    proxy = sotw.Subscriptions("gateway-0")
-    proxy.first()
-    proxy.answer(response(discovery.CLUSTERS, "7-a", "1", "x"))
-    proxy.restart()
-    assert [(request.version_info, request.response_nonce) for request in proxy.first()] == [("7-a", ""), ("", "")]
-
-
 # What Envoy 1.40 sent to a server that answered so. A request in short: type, subscribed, unsubscribed, versions, nonce.
 C, E, L, R, V = discovery.CLUSTERS, discovery.ENDPOINTS, discovery.LISTENERS, discovery.ROUTES, discovery.VIRTUAL_HOSTS
 
@@ -239,7 +211,6 @@ def test_an_incremental_proxy_asks_for_each_type_when_it_comes_to_need_it():
     assert stream.send(L, "5", [("l", "v1")]) == [asks(R, ["tidegate"]), acknowledges(L, "n4")]
     assert stream.send(R, "5", [("tidegate", "v1", ROUTES_BY_VHDS)]) == [asks(V), acknowledges(R, "n5")]
     assert stream.send(V, "7", [("tidegate/a", "v1"), ("tidegate/b", "v1")]) == [acknowledges(V, "n6")]
-    assert stream.proxy.applied == {C: "5", L: "5", R: "5", V: "7"} | {E: "6"}
 
 
 def test_a_proxy_without_clusters_goes_on_to_its_listeners():
@@ -273,25 +244,20 @@ def test_a_changed_cluster_waits_for_endpoints_that_are_not_asked_for_again():
     assert stream.send(E, "8", [("c2", "v1")]) == [acknowledges(C, "n6"), acknowledges(C, "n7"), acknowledges(E, "n8")]
 
 
-def test_a_version_without_a_resource_is_told_to_clusters_and_not_to_routes_and_hosts():
+def test_the_version_of_the_version_clusters_endpoints_is_what_the_gateway_has_applied():
     stream = Delta().serving()
-    for kind in (C, R, V):
-        assert stream.send(kind, "9") == [acknowledges(kind, f"n{stream.nonce}")]
-    assert [stream.proxy.applied[kind] for kind in (C, R, V)] == ["9", "5", "5"]
-
-
-def test_a_host_that_changes_or_goes_tells_the_version_of_all_hosts():
-    stream = Delta().serving()
-    stream.send(V, "6", [("tidegate/a", "v2")])
-    assert stream.proxy.applied[V] == "6"
-    stream.send(V, "7", [], ["tidegate/b"])
-    assert stream.proxy.applied[V] == "7" and stream.proxy.versions[V] == {"tidegate/a": "v2"}
+    stream.send(C, "6", [("tidegate/version", "v1")])
+    assert stream.proxy.applied_version == ""
+    stream.send(E, "6", [("tidegate/version", "6")])
+    stream.send(E, "7", [("c1", "v2")])
+    assert stream.proxy.applied_version == "6"
+    assert stream.reconnect()[1] == asks(E, ["c1", "c2", "tidegate/version"], {"c1": "v2", "c2": "v1", "tidegate/version": "6"})
 
 
 def test_hosts_of_other_routes_are_nobodys():
     stream = Delta().serving()
     assert stream.send(V, "6", [("other/a", "v1"), ("a", "v1")], ["b"]) == [acknowledges(V, "n6")]
-    assert stream.proxy.applied[V] == "5" and stream.proxy.versions[V].keys() == {"tidegate/a", "tidegate/b"}
+    assert stream.proxy.versions[V].keys() == {"tidegate/a", "tidegate/b"}
 
 
 @pytest.mark.parametrize("resources, removed, of_type", [
@@ -301,9 +267,9 @@ def test_what_contradicts_itself_is_rejected_and_nothing_of_it_is_applied(resour
     stream = Delta().serving()
     assert stream.send(V, "6", resources, removed, of_type) == [acknowledges(V, "n6")]
     assert stream.requests[0].error_detail.code == 13 and "tidegate/a" in stream.requests[0].error_detail.message
-    assert (stream.proxy.applied[V], stream.proxy.versions[V]["tidegate/a"]) == ("5", "v1")
+    assert stream.proxy.versions[V]["tidegate/a"] == "v1"
     stream.send(V, "7", [("tidegate/a", "v2")])
-    assert not stream.requests[0].error_detail.code and stream.proxy.applied[V] == "7"
+    assert not stream.requests[0].error_detail.code and stream.proxy.versions[V]["tidegate/a"] == "v2"
 
 
 def test_a_new_stream_is_told_the_versions_of_all_that_is_there():
@@ -327,8 +293,8 @@ class Server:
     `last`."""
     NAMES = {C: "bench/a/a-1", E: "bench/a/a-1", L: "l", R: "tidegate"}
 
-    def __init__(self, protocol, last):
-        self.protocol, self.last, self.asked, self.was_asked_all = protocol, last, [], asyncio.Event()
+    def __init__(self, last):
+        self.last, self.asked, self.was_asked_all = last, [], asyncio.Event()
 
     async def serve(self, requests, context):
         async for request in requests:
@@ -342,8 +308,6 @@ class Server:
 
     def response(self, kind):
         value = ROUTES_BY_VHDS if kind == R else resource(self.NAMES[kind])
-        if self.protocol is sotw:
-            return sotw.Response(type_url=kind, version_info="1", nonce="1", resources=[{"type_url": kind, "value": value}])
         one = {"name": self.NAMES[kind], "version": "1", "resource": {"type_url": kind, "value": value}}
         return delta.Response(type_url=kind, system_version_info="1", nonce="1", resources=[one])
 
@@ -351,8 +315,8 @@ class Server:
 async def follow_one_stream(proxy, server):
     host = grpc.aio.server()
     handler = grpc.stream_stream_rpc_method_handler(
-        server.serve, server.protocol.Request.FromString, server.protocol.Response.SerializeToString)
-    _, service, method = server.protocol.METHOD.split("/")
+        server.serve, delta.Request.FromString, delta.Response.SerializeToString)
+    _, service, method = delta.METHOD.split("/")
     host.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, {method: handler})])
     port = host.add_insecure_port("127.0.0.1:0")
     await host.start()
@@ -363,26 +327,26 @@ async def follow_one_stream(proxy, server):
     await host.stop(None)
 
 
-@pytest.mark.parametrize("protocol, order", [("sotw", [C, L, E, R]), ("delta", [C, E, L, R, V])])
-def test_a_gateway_subscribes_over_a_real_stream_and_knows_its_revisions(protocol, order):
-    server = Server(gateway.PROTOCOLS[protocol], order[-1])
-    proxy = gateway.Gateway("gateway-0", "127.0.0.1", 0, None, server.protocol, collections.Counter())
+def test_a_gateway_subscribes_over_a_real_stream_and_knows_its_revisions():
+    order = [C, E, L, R, V]
+    server = Server(order[-1])
+    proxy = gateway.Gateway("gateway-0", "127.0.0.1", 0, None, collections.Counter())
     asyncio.run(follow_one_stream(proxy, server))
     assert server.asked == order
     assert [revision for revision, _ in proxy.revisions.of(None)] == ["bench/a/a-1"]
 
 
-@pytest.mark.parametrize("version", ["rds", "rds.vhds"])
-def test_the_version_that_a_subscription_has_applied_is_a_statistic(version):
-    lines = gateway.process_statistics({R: "7-a", V: "7-a"}, 5, rf"^(x)|http\.gateway\.{version}\.tidegate\.version_text$")
-    assert lines == [f'http.gateway.{version}.tidegate.version_text: "7-a"']
-    assert gateway.process_statistics({}, 5, "") == ["server.uptime: 5"]
+OPERATORS = r"^(tidegate\.(requests|ended)\.cluster\.(b/a|b/b)/|cluster\.tidegate/version\.version_text$|server\.uptime$)"
 
 
-def test_the_names_of_objects_do_not_hide_the_lines_of_the_process():
-    operators = r"^(tidegate\.(requests|ended)\.cluster\.)(b/a|b/b)/|cluster\.(b/a|b/b)/.*\.upstream_rq_active$|server\.uptime$"
-    assert gateway.wanted_objects(operators) == {"b/a", "b/b"}
-    assert gateway.process_statistics({R: "7-a"}, 5, operators) == ["server.uptime: 5"]
+def test_the_version_that_a_gateway_has_applied_is_a_statistic():
+    assert gateway.process_statistics("7", 5, OPERATORS) == ['cluster.tidegate/version.version_text: "7"', "server.uptime: 5"]
+    assert gateway.process_statistics("", 5, OPERATORS) == ["server.uptime: 5"]
+
+
+def test_the_names_of_objects_are_read_from_the_operators_expression():
+    assert gateway.wanted_objects(OPERATORS) == {"b/a", "b/b"}
+    assert gateway.wanted_objects(OPERATORS.replace("(b/a|b/b)/", "")) is None
 
 
 def test_prometheus_says_that_it_is_there_and_that_all_is_well():

@@ -71,7 +71,7 @@ class Tidegate(Peer):
             folder.joinpath(file).write_bytes(base64.b64decode(identity[file]))
         gateways = [f"--gateway={name}={address}" for name, address in GATEWAYS.items()]
         self.cluster.processes.start("stubs", [
-            sys.executable, "-m", "scale.stubs", "--port", self.store_port, "--xds-port", self.xds_port, "--xds", self.options.xds,
+            sys.executable, "-m", "scale.stubs", "--port", self.store_port, "--xds-port", self.xds_port,
             "--tls", folder, *gateways], {"PYTHONPATH": str(self.paths.bench)})
         wait_until(lambda: answers(f"http://127.0.0.1:{self.store_port}/ready"), "the gateways' stubs")
 

@@ -1,4 +1,4 @@
-"""python -m scale.stubs --port P [--xds-port P --xds sotw --tls DIR --gateway NAME=ADDRESS …]: an object store and a
+"""python -m scale.stubs --port P [--xds-port P --tls DIR --gateway NAME=ADDRESS …]: an object store and a
 Prometheus on one port, and gateways that subscribe to the operator and answer for their statistics; until it is
 terminated."""
 import argparse
@@ -9,7 +9,7 @@ import pathlib
 from aiohttp import web
 
 from . import object_store, prometheus
-from .gateway import PROTOCOLS, Gateway
+from .gateway import Gateway
 
 
 def add_own_routes(application, counters):
@@ -30,7 +30,7 @@ async def serve(options):
     object_store.add_routes(application, counters)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
-    gateways = [Gateway(*gateway.split("="), options.xds_port, options.tls, PROTOCOLS[options.xds], counters)
+    gateways = [Gateway(*gateway.split("="), options.xds_port, options.tls, counters)
                 for gateway in options.gateway]
     for gateway in gateways:
         await gateway.listen()
@@ -43,7 +43,6 @@ def main():
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--gateway", action="append", default=[], help="with the next three")
     parser.add_argument("--xds-port", type=int)
-    parser.add_argument("--xds", choices=sorted(PROTOCOLS), default="sotw", help="state of the world, or incremental")
     parser.add_argument("--tls", type=pathlib.Path, help="folder with tls.crt, tls.key and ca.crt")
     options = parser.parse_args()
     if options.gateway and not (options.xds_port and options.tls):

@@ -7,9 +7,10 @@
   are not asked for again, yet it stays out of use until they are sent;
 - while a new or changed cluster waits for its endpoints, clusters are not acknowledged, except the very first;
 - a new stream begins with one request a type, with the versions of all that is there; only the first names the node;
-- a response without a resource, added or removed, tells clusters and listeners a version, but not routes and hosts.
+- the version of a cluster's endpoints, as its statistics have it, is that of the whole response that brought them.
 """
-from .discovery import (CLUSTERS, ENDPOINTS, LISTENERS, MESSAGES, NODE_CLUSTER, ROUTES, ROUTES_NAME, SERVICE, VIRTUAL_HOSTS)
+from .discovery import (CLUSTERS, ENDPOINTS, LISTENERS, MESSAGES, NODE_CLUSTER, ROUTES, ROUTES_NAME, SERVICE, VERSION_CLUSTER,
+                        VIRTUAL_HOSTS)
 
 METHOD = SERVICE + "DeltaAggregatedResources"
 Request, Response = MESSAGES["DeltaRequest"], MESSAGES["DeltaResponse"]
@@ -21,7 +22,7 @@ class Subscriptions:
 
     def __init__(self, node):
         self.node = node
-        self.applied = {}               # system_version_info by type
+        self.applied_version = ""       # of the version cluster's endpoints; empty: none yet
         self.versions = {CLUSTERS: {}}  # by type, of what is asked for on every stream: version by resource name
         self.warming = set()            # clusters that wait for their endpoints
         self.has_begun = False          # the first clusters have their endpoints
@@ -60,8 +61,8 @@ class Subscriptions:
         """Takes it over; the requests for other types that follow from it."""
         added = {resource.name: resource for resource in response.resources if self._wants(kind, resource.name)}
         removed = [name for name in response.removed_resources if self._wants(kind, name)]
-        if added or removed or kind in (CLUSTERS, LISTENERS):
-            self.applied[kind] = response.system_version_info
+        if VERSION_CLUSTER in added and kind == ENDPOINTS:
+            self.applied_version = response.system_version_info
         known = self.versions[kind]
         appeared = [name for name in added if name not in known]
         gone = [name for name in removed if known.pop(name, None) is not None]

@@ -1,9 +1,6 @@
-"""What the two forms of Envoy's aggregated discovery service have in common: the types of resources in the order in which
-a proxy comes to need them, and messages with the fields that a proxy here needs, numbered as in
-envoy/service/discovery/v3/discovery.proto. No network.
-
-A protocol (sotw.py, delta.py) has METHOD, the Request and Response of it, and Subscriptions: one proxy's side, which is
-handed every response and says what the proxy sends because of it.
+"""Envoy's aggregated discovery service in its incremental form: the types of resources in the order in which a proxy comes
+to need them, and messages with the fields that a proxy here needs, numbered as in envoy/service/discovery/v3/discovery.proto.
+No network.
 """
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
@@ -16,10 +13,9 @@ ROUTES = PREFIX + "route.v3.RouteConfiguration"
 VIRTUAL_HOSTS = PREFIX + "route.v3.VirtualHost"
 ROUTES_NAME = "tidegate"
 NODE_CLUSTER = "tidegate-gateway"
-# The statistic that carries the version of what is applied, as Envoy names it.
-VERSION_STATISTICS = {
-    CLUSTERS: "cluster_manager.cds", LISTENERS: "listener_manager.lds", ROUTES: f"http.gateway.rds.{ROUTES_NAME}",
-    VIRTUAL_HOSTS: f"http.gateway.rds.vhds.{ROUTES_NAME}"}
+# The operator says by the version of this cluster's endpoints what a gateway has applied; Envoy has it as this statistic.
+VERSION_CLUSTER = "tidegate/version"
+VERSION_STATISTIC = f"cluster.{VERSION_CLUSTER}.version_text"
 
 _FIELDS = descriptor_pb2.FieldDescriptorProto
 _SCALARS = {"string": _FIELDS.TYPE_STRING, "bytes": _FIELDS.TYPE_BYTES, "int32": _FIELDS.TYPE_INT32}
@@ -27,9 +23,6 @@ _MESSAGES = {
     "Node": ["1 id string", "2 cluster string"],
     "Status": ["1 code int32", "2 message string"],
     "Any": ["1 type_url string", "2 value bytes"],
-    "Request": ["1 version_info string", "2 node Node", "3 resource_names string*", "4 type_url string",
-                "5 response_nonce string", "6 error_detail Status"],
-    "Response": ["1 version_info string", "2 resources Any*", "4 type_url string", "5 nonce string"],
     "Version": ["1 key string", "2 value string"],   # what an entry of map<string, string> is on the wire
     "DeltaRequest": ["1 node Node", "2 type_url string", "3 resource_names_subscribe string*",
                      "4 resource_names_unsubscribe string*", "5 initial_resource_versions Version*",
@@ -59,13 +52,3 @@ def _make_messages():
 
 MESSAGES = _make_messages()
 
-
-def resource_name(value):
-    """The first field of a serialized resource: its name, for all five types."""
-    size, start, shift = 0, 1, 0
-    while True:
-        byte = value[start]
-        size |= (byte & 0x7F) << shift
-        start, shift = start + 1, shift + 7
-        if byte < 0x80:
-            return value[start:start + size].decode()

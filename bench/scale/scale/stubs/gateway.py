@@ -12,9 +12,8 @@ import time
 import grpc
 from aiohttp import web
 
-from . import delta, discovery, sotw
+from . import delta, discovery
 
-PROTOCOLS = {"sotw": sotw, "delta": delta}
 STATISTICS_PORT = 8082
 REQUESTS_PER_SECOND = 50
 ENVOYS_LIMIT = 60 * 1024   # bytes of a request's head; a longer request line is refused here, too
@@ -51,14 +50,14 @@ def is_revision(cluster):
 
 
 class Gateway:
-    def __init__(self, name, address, xds_port, tls, protocol, counters):
-        """`protocol`: one of PROTOCOLS. `counters`: what it is sent ("xdsResponses", "xdsBytes") and asked for
+    def __init__(self, name, address, xds_port, tls, counters):
+        """`counters`: what it is sent ("xdsResponses", "xdsBytes") and asked for
         ("statisticsRequests", "statisticsBytes")."""
         self.name, self.address, self.xds_port, self.tls = name, address, xds_port, tls
-        self.protocol, self.counters = protocol, counters
+        self.counters = counters
         self.started = time.time()
         self.revisions = Revisions()
-        self.subscriptions = protocol.Subscriptions(name)
+        self.subscriptions = delta.Subscriptions(name)
 
     async def listen(self):
         application = web.Application()
@@ -87,7 +86,7 @@ class Gateway:
     async def follow_stream(self, channel):
         """Over one stream, until the server ends it."""
         open_stream = channel.stream_stream(
-            self.protocol.METHOD, request_serializer=self.protocol.Request.SerializeToString, response_deserializer=self._read)
+            delta.METHOD, request_serializer=delta.Request.SerializeToString, response_deserializer=self._read)
         stream = open_stream()
         self.subscriptions.restart()
         for request in self.subscriptions.first():
@@ -104,11 +103,11 @@ class Gateway:
     def _read(self, message):
         self.counters["xdsResponses"] += 1
         self.counters["xdsBytes"] += len(message)
-        return self.protocol.Response.FromString(message)
+        return delta.Response.FromString(message)
 
     async def _statistics(self, request):
         query = request.query.get("filter", "")
-        lines = process_statistics(self.subscriptions.applied, int(time.time() - self.started), query)
+        lines = process_statistics(self.subscriptions.applied_version, int(time.time() - self.started), query)
         lines += statistics(self.revisions.of(wanted_objects(query)), "latency" in query, time.time())
         text = "\n".join(lines) + "\n"
         self.counters["statisticsRequests"] += 1
@@ -127,11 +126,9 @@ def wanted_objects(expression):
     return set(named[2].split("|")) if named else None
 
 
-def process_statistics(applied, uptime, expression):
-    """The lines about the gateway itself that the regular expression lets through; `applied`: version by type. A
-    subscription that has nothing yet has no statistic."""
-    lines = [f'{statistic}.version_text: "{applied[kind]}"'
-             for kind, statistic in discovery.VERSION_STATISTICS.items() if kind in applied]
+def process_statistics(applied_version, uptime, expression):
+    """The lines about the gateway itself that the regular expression lets through."""
+    lines = [f'{discovery.VERSION_STATISTIC}: "{applied_version}"'] if applied_version else []
     lines.append(f"server.uptime: {uptime}")
     wanted = re.compile(NAMED_OBJECTS.sub(r"\1(-)/", expression))
     return [line for line in lines if wanted.search(line.partition(":")[0])]
@@ -143,7 +140,6 @@ def statistics(revisions, with_durations, now):
     for revision, since in revisions:
         requests = int((now - since) * REQUESTS_PER_SECOND)
         lines.append(f"tidegate.requests.cluster.{revision}: {requests}")
-        lines.append(f"cluster.{revision}.upstream_rq_active: 0")
         if with_durations and requests:
             totals = ", ".join(f"{lower},1000:{requests * share // 100}" for lower, share in DURATIONS.items()
                                if requests * share // 100)
