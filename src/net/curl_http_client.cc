@@ -55,6 +55,7 @@ class CurlHttpClient::Engine {
   void collect_finished();
   void run_deferred();
   void set_timer(long milliseconds);
+  void arm_timer();
   void watch_for_stall(const std::shared_ptr<Entry>& entry, absl::Duration delay);
   void set_socket(curl_socket_t socket, int what);
 
@@ -73,6 +74,8 @@ class CurlHttpClient::Engine {
   CURLM* multi_;
   boost::asio::posix::stream_descriptor epoll_;
   std::unique_ptr<base::Clock::Timer> timer_;
+  absl::Duration timer_at_;                                    // uptime at which timer_ fires, if there is one
+  absl::Duration timeout_at_ = absl::InfiniteDuration();  // uptime at which libcurl wants to be called; infinite: never
   std::vector<std::shared_ptr<Entry>> entries_;
   std::vector<std::function<void()>> deferred_;
   std::set<curl_socket_t> sockets_;  // that libcurl waits for
@@ -317,9 +320,22 @@ void CurlHttpClient::Engine::run_deferred() {
 }
 
 void CurlHttpClient::Engine::set_timer(long milliseconds) {
-  timer_.reset();
-  if (milliseconds < 0) return;
-  timer_ = clock_.after(absl::Milliseconds(milliseconds), [this] { serve(CURL_SOCKET_TIMEOUT, 0); });
+  timeout_at_ = milliseconds < 0 ? absl::InfiniteDuration() : clock_.uptime() + absl::Milliseconds(milliseconds);
+  arm_timer();
+}
+
+// libcurl moves its timeout several times a request, mostly further away, and setting a timer is a call of the kernel:
+// one that fires too early is set again then.
+void CurlHttpClient::Engine::arm_timer() {
+  if (timeout_at_ == absl::InfiniteDuration()) return;
+  if (timer_ != nullptr && timer_at_ <= timeout_at_) return;
+  timer_at_ = timeout_at_;
+  timer_ = clock_.after(timeout_at_ - clock_.uptime(), [this] {
+    timer_.reset();
+    if (clock_.uptime() < timeout_at_) return arm_timer();
+    timeout_at_ = absl::InfiniteDuration();
+    serve(CURL_SOCKET_TIMEOUT, 0);
+  });
 }
 
 void CurlHttpClient::Engine::set_socket(curl_socket_t socket, int what) {

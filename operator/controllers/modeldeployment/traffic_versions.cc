@@ -10,6 +10,7 @@ void TrafficVersions::saw(const kube::ObjectKey& key, const api::ModelDeployment
   if (known && written.traffic == object.status.traffic) return;
   written = {object.metadata.uid, object.status.traffic,
              kube::resource_version_number(object.metadata.resource_version), std::nullopt};
+  if (!written.traffic.empty()) highest_ = std::max(highest_, written.resource_version);
   if (known) written.unconfirmed_since = uptime;
 }
 
@@ -26,12 +27,6 @@ std::vector<absl::Duration> TrafficVersions::confirmed(uint64_t applied, absl::D
 uint64_t TrafficVersions::of(const kube::ObjectKey& key) const {
   auto found = written_.find(key);
   return found == written_.end() || found->second.traffic.empty() ? 0 : found->second.resource_version;
-}
-
-uint64_t TrafficVersions::highest() const {
-  uint64_t highest = 0;
-  for (const auto& [key, written] : written_) highest = std::max(highest, of(key));
-  return highest;
 }
 
 }  // namespace tidegate::operator_

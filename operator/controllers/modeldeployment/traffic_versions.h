@@ -23,8 +23,8 @@ class TrafficVersions {
 
   // 0 while the object has no shares.
   uint64_t of(const kube::ObjectKey& key) const;
-  // The highest of all objects.
-  uint64_t highest() const;
+  // The highest that any object has had.
+  uint64_t highest() const { return highest_; }
 
   // Every gateway has applied `applied` by now: how long each of the writes took that this confirms for the first time.
   // Writes that this process did not see happen are not among them.
@@ -38,6 +38,7 @@ class TrafficVersions {
     std::optional<absl::Duration> unconfirmed_since;  // uptime
   };
   std::map<kube::ObjectKey, Written> written_;
+  uint64_t highest_ = 0;
 };
 
 }  // namespace tidegate::operator_
