@@ -167,7 +167,7 @@ base::Task<absl::StatusOr<net::HttpResponse>> Client::send_once(Call call, base:
   request.url = base::cat(config_.server, call.path);
   request.headers = {{"accept", call.accept}, {"user-agent", config_.user_agent}};
   if (!call.body.empty()) request.headers.emplace_back("content-type", call.content_type);
-  request.tls = config_.tls;
+  if (config_.tls) request.tls = config_.tls->tls();
   if (config_.credentials) {
     absl::StatusOr<Credential> credential = co_await config_.credentials->credential(scope);
     if (!credential.ok()) co_return base::annotate(credential.status(), call.what);
@@ -186,17 +186,29 @@ base::Task<absl::StatusOr<net::HttpResponse>> Client::send_once(Call call, base:
   request.on_chunk = std::move(call.on_chunk);
   absl::StatusOr<net::HttpResponse> response = co_await http_.request(std::move(request), scope);
   count(call.verb, response.ok() ? response->status : 0);
+  // It may have been its certificate that we do not trust, or ours that it did not take.
+  if (config_.tls && absl::IsUnavailable(response.status())) config_.tls->invalidate();
   if (!response.ok()) co_return base::annotate(response.status(), call.what);
   co_return response;
 }
 
-base::Task<absl::StatusOr<net::HttpResponse>> Client::send(Call call, base::Scope& scope) {
-  const std::string what = call.what;
-  absl::StatusOr<net::HttpResponse> response = co_await send_once(call, scope);
-  const bool can_ask_anew = config_.token || config_.credentials;
-  if (!response.ok() || response->status != 401 || !can_ask_anew) co_return checked(std::move(response), what);
+// After a 401 for `refused`: whether there may be something else to say about who we are.
+bool Client::renew_credentials(const std::shared_ptr<const net::TlsOptions>& refused) {
   if (config_.token) config_.token->invalidate();
   if (config_.credentials) config_.credentials->invalidate();
+  if (config_.token || config_.credentials) return true;
+  if (!config_.tls) return false;
+  config_.tls->invalidate();
+  return config_.tls->tls() != refused;
+}
+
+base::Task<absl::StatusOr<net::HttpResponse>> Client::send(Call call, base::Scope& scope) {
+  const std::string what = call.what;
+  const std::shared_ptr<const net::TlsOptions> used = config_.tls ? config_.tls->tls() : nullptr;
+  absl::StatusOr<net::HttpResponse> response = co_await send_once(call, scope);
+  if (!response.ok() || response->status != 401 || !renew_credentials(used)) {
+    co_return checked(std::move(response), what);
+  }
   absl::StatusOr<net::HttpResponse> again = co_await send_once(std::move(call), scope);
   co_return checked(std::move(again), what);
 }

@@ -1,7 +1,7 @@
 #pragma once
 // The Kubernetes API, one coroutine a request, on a net::HttpClient. JSON in, JSON out.
 //
-// It never retries by itself, except once with a fresh token after a 401: whoever calls knows whether to try again
+// It never retries by itself, except once with fresh credentials after a 401: whoever calls knows whether to try again
 // (the work queue's backoff, the reflector's). Errors are those of errors.h, plus UNAVAILABLE and DEADLINE_EXCEEDED
 // of the transport and CANCELLED when the scope ends; the message begins with verb, collection and object.
 // Loop thread only. To test against it, hand it a fake HttpClient (tests/kube/fake_api_server.h).
@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -153,6 +154,7 @@ class Client {
   base::Task<absl::StatusOr<net::HttpResponse>> send(Call call, base::Scope& scope);
   base::Task<absl::StatusOr<net::HttpResponse>> send_once(Call call, base::Scope& scope);
   base::Task<absl::StatusOr<Json>> send_json(Call call, base::Scope& scope);
+  bool renew_credentials(const std::shared_ptr<const net::TlsOptions>& refused);
   void count(std::string_view verb, int code);
 
   net::HttpClient& http_;

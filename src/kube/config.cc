@@ -84,9 +84,10 @@ absl::StatusOr<ClientConfig> load_in_cluster_config(base::Clock& clock, std::str
   }
   ClientConfig config;
   config.server = base::cat("https://", url_host(host), ":", port);
-  auto tls = std::make_shared<net::TlsOptions>();
-  TG_ASSIGN_OR_RETURN(tls->ca_pem, read_file(base::cat(directory, "/ca.crt")));
-  config.tls = std::move(tls);
+  const std::string ca_path = base::cat(directory, "/ca.crt");
+  net::TlsOptions tls;
+  TG_ASSIGN_OR_RETURN(tls.ca_pem, read_file(ca_path));
+  config.tls = make_file_tls(std::move(tls), {.ca = ca_path}, clock);
   config.token = make_file_token(token_path, clock);
   TG_RETURN_IF_ERROR(config.token->token().status());
   absl::StatusOr<std::string> ns = read_file(base::cat(directory, "/namespace"));

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/scope.h"
 #include "base/task.h"
+#include "kube/tls_source.h"
 #include "net/http_client.h"
 
 namespace tidegate::kube {
@@ -33,7 +34,7 @@ std::unique_ptr<TokenSource> make_file_token(std::string path, base::Clock& cloc
 // Who we are, as another program says (kubeconfig's `exec`).
 struct Credential {
   std::string token;                           // empty: the certificate says it
-  std::shared_ptr<const net::TlsOptions> tls;  // with the program's certificate; null: ClientConfig::tls
+  std::shared_ptr<const net::TlsOptions> tls;  // with the program's certificate; null: what ClientConfig::tls says
 };
 
 class CredentialSource {
@@ -45,8 +46,8 @@ class CredentialSource {
 };
 
 struct ClientConfig {
-  std::string server;  // "https://host:port", no trailing slash
-  std::shared_ptr<const net::TlsOptions> tls;
+  std::string server;                             // "https://host:port", no trailing slash
+  std::shared_ptr<TlsSource> tls;                 // null: the system's trust, and no client certificate
   std::shared_ptr<TokenSource> token;             // null: the client certificate, or nothing, says who we are
   std::shared_ptr<CredentialSource> credentials;  // asked instead of `token` when set
   std::string default_namespace = "default";
@@ -58,15 +59,17 @@ struct ClientConfig {
   absl::Duration probe_timeout = absl::Seconds(4);
 };
 
-// The service account of the pod we run in. NOT_FOUND when this is no pod (no KUBERNETES_SERVICE_HOST or no token);
+// The service account of the pod we run in; its token and the cluster's authority are followed as the kubelet changes
+// them. NOT_FOUND when this is no pod (no KUBERNETES_SERVICE_HOST or no token);
 // INVALID_ARGUMENT when a file is there but unusable. `clock` must outlive the result.
 absl::StatusOr<ClientConfig> load_in_cluster_config(
     base::Clock& clock, std::string_view directory = "/var/run/secrets/kubernetes.io/serviceaccount");
 
 // A kubeconfig file; `context` empty means its current-context. Certificates, keys and tokens inline or by file
-// (relative to the kubeconfig), or from a program (exec, see exec_credentials.h). NOT_FOUND: no such file or context;
-// INVALID_ARGUMENT names file, entry and field; UNIMPLEMENTED names the credential kinds that are not supported
-// (auth-provider plugins, basic authentication, impersonation, proxy-url). `clock` must outlive the result.
+// (relative to the kubeconfig; files are followed as they change), or from a program (exec, see exec_credentials.h).
+// NOT_FOUND: no such file or context; INVALID_ARGUMENT names file, entry and field; UNIMPLEMENTED names the credential
+// kinds that are not supported (auth-provider plugins, basic authentication, impersonation, proxy-url). `clock` must
+// outlive the result.
 absl::StatusOr<ClientConfig> load_kubeconfig(const std::string& path, std::string_view context, base::Clock& clock);
 
 }  // namespace tidegate::kube

@@ -3,6 +3,7 @@
 #include <absl/strings/escaping.h>
 #include <absl/strings/strip.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "kube/json.h"
+#include "net/certificate.h"
 
 namespace tidegate::kube {
 namespace {
@@ -25,9 +27,10 @@ std::string request_text(const ExecCredentialOptions& options) {
   if (options.provide_cluster_info) {
     Json& cluster = spec["cluster"];
     cluster["server"] = options.server;
-    if (!options.tls->ca_pem.empty()) cluster["certificate-authority-data"] = absl::Base64Escape(options.tls->ca_pem);
-    if (!options.tls->server_name.empty()) cluster["tls-server-name"] = options.tls->server_name;
-    if (options.tls->insecure_skip_verify) cluster["insecure-skip-tls-verify"] = true;
+    const std::shared_ptr<const net::TlsOptions> tls = options.tls->tls();
+    if (!tls->ca_pem.empty()) cluster["certificate-authority-data"] = absl::Base64Escape(tls->ca_pem);
+    if (!tls->server_name.empty()) cluster["tls-server-name"] = tls->server_name;
+    if (tls->insecure_skip_verify) cluster["insecure-skip-tls-verify"] = true;
   }
   return dump_json(request);
 }
@@ -38,12 +41,12 @@ class ExecCredentials : public CredentialSource {
 
   base::Task<absl::StatusOr<Credential>> credential(base::Scope& scope) override {
     while (true) {
-      if (known_ && clock_.now() + kEarly < known_->expires) co_return known_->credential;
+      if (known_ && clock_.now() + kEarly < known_->expires) co_return current();
       if (scope.cancelled()) co_return absl::CancelledError("scope ended");
       if (!running_) {
         absl::Status ran = co_await run(scope);
         if (!ran.ok()) co_return ran;
-        co_return known_->credential;
+        co_return current();
       }
       // Whoever runs it may give up; then the next one does.
       base::Promise<bool> over;
@@ -80,12 +83,31 @@ class ExecCredentials : public CredentialSource {
                                                   result->exit_code, ": ", result->errors.substr(0, kMaxWords)));
     }
     TG_ASSIGN_OR_RETURN(known_, parse_exec_credential(result->output, options_));
+    tls_.reset();
     return absl::OkStatus();
+  }
+
+  // What the program printed, with whom to trust as of now.
+  Credential current() {
+    Credential credential{known_->token, nullptr};
+    if (known_->certificate_pem.empty()) return credential;
+    const std::shared_ptr<const net::TlsOptions> trust = options_.tls->tls();
+    if (!tls_ || trust != trust_) {
+      auto tls = std::make_shared<net::TlsOptions>(*trust);
+      tls->certificate_pem = known_->certificate_pem;
+      tls->private_key_pem = known_->private_key_pem;
+      tls_ = std::move(tls);
+      trust_ = trust;
+    }
+    credential.tls = tls_;
+    return credential;
   }
 
   ExecCredentialOptions options_;
   base::Clock& clock_;
   std::optional<ExecCredential> known_;
+  std::shared_ptr<const net::TlsOptions> tls_;    // of known_, with trust_
+  std::shared_ptr<const net::TlsOptions> trust_;  // what tls_ was made of
   bool running_ = false;
   absl::Status failed_;  // of the last run
   std::vector<base::Promise<bool>> waiting_;
@@ -104,26 +126,26 @@ absl::StatusOr<ExecCredential> parse_exec_credential(std::string_view text, cons
                                                 "', the kubeconfig says '", options.api_version, "'"));
   }
   ExecCredential result;
-  result.credential.token = string_at(json, {"status", "token"});
-  const std::string certificate = string_at(json, {"status", "clientCertificateData"});
-  const std::string key = string_at(json, {"status", "clientKeyData"});
-  if (certificate.empty() != key.empty()) {
+  result.token = string_at(json, {"status", "token"});
+  result.certificate_pem = string_at(json, {"status", "clientCertificateData"});
+  result.private_key_pem = string_at(json, {"status", "clientKeyData"});
+  if (result.certificate_pem.empty() != result.private_key_pem.empty()) {
     return absl::InvalidArgumentError(
         base::cat(where, ": status.clientCertificateData and clientKeyData must be given together"));
   }
-  if (result.credential.token.empty() && key.empty()) {
+  if (result.token.empty() && result.private_key_pem.empty()) {
     return absl::InvalidArgumentError(base::cat(where, ": status holds neither a token nor a certificate"));
-  }
-  if (!key.empty()) {
-    auto tls = std::make_shared<net::TlsOptions>(*options.tls);
-    tls->certificate_pem = certificate;
-    tls->private_key_pem = key;
-    result.credential.tls = std::move(tls);
   }
   if (find(json, {"status", "expirationTimestamp"}) != nullptr) {
     const std::optional<absl::Time> expires = time_at(json, {"status", "expirationTimestamp"});
     if (!expires) return absl::InvalidArgumentError(base::cat(where, ": status.expirationTimestamp is no time"));
     result.expires = *expires;
+  }
+  if (!result.certificate_pem.empty()) {
+    const absl::Status usable = net::check_identity({result.certificate_pem, result.private_key_pem, ""});
+    if (!usable.ok()) return base::annotate(usable, base::cat(where, ": status.clientCertificateData"));
+    TG_ASSIGN_OR_RETURN(const net::CertificateInfo info, net::parse_certificate(result.certificate_pem));
+    result.expires = std::min(result.expires, info.not_after);
   }
   return result;
 }

@@ -53,21 +53,27 @@ absl::StatusOr<YAML::Node> entry(const File& file, const char* list, const char*
   return absl::NotFoundError(base::cat(file.where, ": no entry '", name, "' in ", list));
 }
 
+// A PEM text, and the file it was read from unless it is given inline.
+struct Pem {
+  std::string text;
+  std::string path;
+};
+
 // `<field>-data` (base64) wins over `<field>` (a path), as in kubectl. Empty when neither is there.
-absl::StatusOr<std::string> inline_or_file(const File& file, const YAML::Node& node, const std::string& field) {
+absl::StatusOr<Pem> inline_or_file(const File& file, const YAML::Node& node, const std::string& field) {
   const std::string data_field = field + "-data";
   if (const std::string data = text_of(node, data_field.c_str()); !data.empty()) {
     std::string bytes;
     if (!absl::Base64Unescape(data, &bytes)) {
       return absl::InvalidArgumentError(base::cat(file.where, ": ", data_field, " is not base64"));
     }
-    return bytes;
+    return Pem{bytes, ""};
   }
-  const std::string path = text_of(node, field.c_str());
-  if (path.empty()) return "";
-  absl::StatusOr<std::string> text = read_file(file.directory / path);
+  if (text_of(node, field.c_str()).empty()) return Pem{};
+  const std::string path = file.directory / text_of(node, field.c_str());
+  absl::StatusOr<std::string> text = read_file(path);
   if (!text.ok()) return base::annotate(text.status(), base::cat(file.where, ": ", field));
-  return text;
+  return Pem{*std::move(text), path};
 }
 
 absl::Status refuse_unsupported(const File& file, const YAML::Node& node, std::initializer_list<const char*> fields) {
@@ -79,14 +85,22 @@ absl::Status refuse_unsupported(const File& file, const YAML::Node& node, std::i
   return absl::OkStatus();
 }
 
-absl::Status read_cluster(const File& file, const YAML::Node& cluster, ClientConfig& config, net::TlsOptions& tls) {
+// What becomes of both halves.
+struct Tls {
+  net::TlsOptions now;
+  TlsFiles files;
+};
+
+absl::Status read_cluster(const File& file, const YAML::Node& cluster, ClientConfig& config, Tls& tls) {
   TG_RETURN_IF_ERROR(refuse_unsupported(file, cluster, {"proxy-url"}));
   config.server = text_of(cluster, "server");
   if (config.server.ends_with('/')) config.server.pop_back();
   if (config.server.empty()) return absl::InvalidArgumentError(base::cat(file.where, ": the cluster has no server"));
-  TG_ASSIGN_OR_RETURN(tls.ca_pem, inline_or_file(file, cluster, "certificate-authority"));
-  tls.server_name = text_of(cluster, "tls-server-name");
-  tls.insecure_skip_verify = text_of(cluster, "insecure-skip-tls-verify") == "true";
+  TG_ASSIGN_OR_RETURN(Pem ca, inline_or_file(file, cluster, "certificate-authority"));
+  tls.now.ca_pem = std::move(ca.text);
+  tls.files.ca = std::move(ca.path);
+  tls.now.server_name = text_of(cluster, "tls-server-name");
+  tls.now.insecure_skip_verify = text_of(cluster, "insecure-skip-tls-verify") == "true";
   return absl::OkStatus();
 }
 
@@ -101,8 +115,7 @@ std::map<std::string, std::string> environment_of(const YAML::Node& exec) {
   return environment;
 }
 
-absl::Status read_exec(const File& file, const YAML::Node& exec, base::Clock& clock, ClientConfig& config,
-                       std::shared_ptr<const net::TlsOptions> tls) {
+absl::Status read_exec(const File& file, const YAML::Node& exec, base::Clock& clock, ClientConfig& config) {
   if (!exec.IsMap() || text_of(exec, "command").empty()) {
     return absl::InvalidArgumentError(base::cat(file.where, ": exec has no command"));
   }
@@ -127,21 +140,24 @@ absl::Status read_exec(const File& file, const YAML::Node& exec, base::Clock& cl
   options.install_hint = text_of(exec, "installHint");
   options.provide_cluster_info = text_of(exec, "provideClusterInfo") == "true";
   options.server = config.server;
-  options.tls = std::move(tls);
+  options.tls = config.tls;
   config.credentials = make_exec_credentials(std::move(options), clock);
   return absl::OkStatus();
 }
 
-absl::Status read_user(const File& file, const YAML::Node& user, base::Clock& clock, ClientConfig& config,
-                       net::TlsOptions& tls) {
+absl::Status read_user(const File& file, const YAML::Node& user, base::Clock& clock, ClientConfig& config, Tls& tls) {
   TG_RETURN_IF_ERROR(refuse_unsupported(
       file, user, {"auth-provider", "username", "password", "as", "as-uid", "as-groups", "as-user-extra"}));
-  TG_ASSIGN_OR_RETURN(tls.certificate_pem, inline_or_file(file, user, "client-certificate"));
-  TG_ASSIGN_OR_RETURN(tls.private_key_pem, inline_or_file(file, user, "client-key"));
-  if (tls.certificate_pem.empty() != tls.private_key_pem.empty()) {
+  TG_ASSIGN_OR_RETURN(Pem certificate, inline_or_file(file, user, "client-certificate"));
+  TG_ASSIGN_OR_RETURN(Pem key, inline_or_file(file, user, "client-key"));
+  if (certificate.text.empty() != key.text.empty()) {
     return absl::InvalidArgumentError(
         base::cat(file.where, ": client-certificate and client-key must be given together"));
   }
+  tls.now.certificate_pem = std::move(certificate.text);
+  tls.files.certificate = std::move(certificate.path);
+  tls.now.private_key_pem = std::move(key.text);
+  tls.files.private_key = std::move(key.path);
   if (const std::string path = text_of(user, "tokenFile"); !path.empty()) {
     config.token = make_file_token(file.directory / path, clock);
     return config.token->token().status();
@@ -162,11 +178,11 @@ absl::StatusOr<ClientConfig> load_kubeconfig(const std::string& path, std::strin
   TG_ASSIGN_OR_RETURN(const YAML::Node cluster, entry(file, "clusters", "cluster", text_of(chosen, "cluster")));
   TG_ASSIGN_OR_RETURN(const YAML::Node user, entry(file, "users", "user", text_of(chosen, "user")));
   ClientConfig config;
-  auto tls = std::make_shared<net::TlsOptions>();
-  TG_RETURN_IF_ERROR(read_cluster(file, cluster, config, *tls));
-  TG_RETURN_IF_ERROR(read_user(file, user, clock, config, *tls));
-  config.tls = std::move(tls);
-  if (const YAML::Node exec = user["exec"]) TG_RETURN_IF_ERROR(read_exec(file, exec, clock, config, config.tls));
+  Tls tls;
+  TG_RETURN_IF_ERROR(read_cluster(file, cluster, config, tls));
+  TG_RETURN_IF_ERROR(read_user(file, user, clock, config, tls));
+  config.tls = make_file_tls(std::move(tls.now), std::move(tls.files), clock);
+  if (const YAML::Node exec = user["exec"]) TG_RETURN_IF_ERROR(read_exec(file, exec, clock, config));
   if (std::string ns = text_of(chosen, "namespace"); !ns.empty()) config.default_namespace = std::move(ns);
   return config;
 }

@@ -36,6 +36,8 @@ struct TlsOptions {
   // A URI SAN (SPIFFE id) that the server's certificate must carry; replaces the check of the host name.
   std::string server_uri_san;
   bool insecure_skip_verify = false;
+
+  friend bool operator==(const TlsOptions&, const TlsOptions&) = default;
 };
 
 struct HttpResponse {

@@ -102,7 +102,7 @@ Answer Admission::send(const std::string& method, const std::string& path, const
   net::HttpRequest request;
   request.method = method;
   request.url = config.server + path;
-  request.tls = config.tls;
+  request.tls = config.tls->tls();
   request.headers = {{"authorization", "Bearer conformance-token"}, {"accept", "application/json"}};
   if (!user.empty()) request.headers.emplace_back("impersonate-user", user);
   if (!body.empty()) request.headers.emplace_back("content-type", content_type);

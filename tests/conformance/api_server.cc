@@ -9,7 +9,6 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "kube/json.h"
-#include "net/certificate.h"
 
 namespace tidegate::conformance {
 namespace {
@@ -47,6 +46,13 @@ bool World::until(const std::function<bool()>& condition, absl::Duration limit) 
 }
 
 absl::Status ApiServer::write_keys(World& world) {
+  TG_ASSIGN_OR_RETURN(clients_, net::make_authority({"conformance clients", world.clock.now(), absl::Hours(2)}));
+  write_file(directory_ / "clients.crt", clients_.certificate_pem);
+  write_file(directory_ / "tokens.csv", base::cat(kToken, ",conformance,conformance,\"system:masters\"\n"));
+  return write_server_certificate(world);
+}
+
+absl::Status ApiServer::write_server_certificate(World& world) {
   TG_ASSIGN_OR_RETURN(const net::KeyPair authority,
                       net::make_authority({"conformance", world.clock.now(), absl::Hours(2)}));
   net::LeafRequest request;
@@ -58,8 +64,18 @@ absl::Status ApiServer::write_keys(World& world) {
   ca_pem_ = authority.certificate_pem;
   write_file(directory_ / "server.crt", server.certificate_pem);
   write_file(directory_ / "server.key", server.private_key_pem);
-  write_file(directory_ / "tokens.csv", base::cat(kToken, ",conformance,conformance,\"system:masters\"\n"));
   return absl::OkStatus();
+}
+
+absl::Status ApiServer::replace_authority(World& world) { return write_server_certificate(world); }
+
+absl::StatusOr<net::KeyPair> ApiServer::issue_client(const std::string& name, absl::Time now) const {
+  net::LeafRequest request;
+  request.common_name = name;
+  request.dns_names = {name};
+  request.now = now;
+  request.lifetime = absl::Hours(1);
+  return net::issue(clients_, request);
 }
 
 absl::Status ApiServer::start_etcd() {
@@ -91,6 +107,7 @@ absl::Status ApiServer::start_api(World& world) {
        "--service-cluster-ip-range=10.254.0.0/24", base::cat("--tls-cert-file=", directory, "/server.crt"),
        base::cat("--tls-private-key-file=", directory, "/server.key"),
        base::cat("--token-auth-file=", directory, "/tokens.csv"),
+       base::cat("--client-ca-file=", directory, "/clients.crt"),
        "--service-account-issuer=https://conformance.invalid",
        base::cat("--service-account-key-file=", directory, "/server.crt"),
        base::cat("--service-account-signing-key-file=", directory, "/server.key"), "--authorization-mode=RBAC",
@@ -106,7 +123,7 @@ absl::Status ApiServer::start_api(World& world) {
 bool ApiServer::ready(World& world) {
   net::HttpRequest request;
   request.url = base::cat("https://127.0.0.1:", api_port_, "/readyz");
-  request.tls = config().tls;
+  request.tls = config().tls->tls();
   request.timeout = absl::Seconds(5);
   request.headers = {{"authorization", base::cat("Bearer ", kToken)}};
   auto answer = world.await(world.http.request(std::move(request), world.scope));
@@ -152,11 +169,9 @@ void ApiServer::set_second_token(const std::string& token) {
 }
 
 kube::ClientConfig ApiServer::config() const {
-  auto tls = std::make_shared<net::TlsOptions>();
-  tls->ca_pem = ca_pem_;
   kube::ClientConfig config;
   config.server = base::cat("https://127.0.0.1:", api_port_);
-  config.tls = std::move(tls);
+  config.tls = kube::make_static_tls({.ca_pem = ca_pem_});
   config.token = kube::make_static_token(kToken);
   return config;
 }

@@ -15,6 +15,7 @@
 #include "base/task.h"
 #include "conformance/process.h"
 #include "kube/client.h"
+#include "net/certificate.h"
 #include "net/curl_http_client.h"
 
 namespace tidegate::conformance {
@@ -63,6 +64,10 @@ class ApiServer {
   absl::Status put_in_etcd(World& world, const std::vector<std::pair<std::string, std::string>>& objects);
   // Besides the one of config(), this token is cluster-admin from the next start on (and the one before is not).
   void set_second_token(const std::string& token);
+  // A certificate that makes its bearer the user `name`, valid from `now` on for an hour.
+  absl::StatusOr<net::KeyPair> issue_client(const std::string& name, absl::Time now) const;
+  // From the next start on the API server shows a certificate of another authority, which config() then names.
+  absl::Status replace_authority(World& world);
 
   // cluster-admin by token.
   kube::ClientConfig config() const;
@@ -73,12 +78,14 @@ class ApiServer {
 
  private:
   absl::Status write_keys(World& world);
+  absl::Status write_server_certificate(World& world);
   absl::StatusOr<net::HttpResponse> ask_etcd(World& world, const std::string& path, const kube::Json& body);
   absl::Status start_etcd();
   bool ready(World& world);
 
   std::filesystem::path directory_;
   std::string ca_pem_;
+  net::KeyPair clients_;  // the clients' authority
   int api_port_ = 0;
   int etcd_port_ = 0;
   int etcd_peer_port_ = 0;

@@ -50,7 +50,7 @@ struct Side {
     if (!content_type.empty()) request.headers.emplace_back("content-type", content_type);
     if (config.token) request.headers.emplace_back("authorization", base::cat("Bearer ", *config.token->token()));
     request.body = std::move(body);
-    request.tls = config.tls;
+    if (config.tls) request.tls = config.tls->tls();
     request.on_chunk = std::move(on_chunk);
     if (request.on_chunk) request.timeout = absl::Minutes(5);
     absl::StatusOr<net::HttpResponse> answer = co_await http->request(std::move(request), scope);

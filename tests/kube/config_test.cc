@@ -47,9 +47,9 @@ TEST_F(ConfigTest, ReadsCertificatesInlineAndByFile) {
                      "{client-certificate-data: Q0VSVA==, client-key-data: S0VZ}");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->server, "https://127.0.0.1:6443");
-  EXPECT_EQ(config->tls->ca_pem, "THE CA");
-  EXPECT_EQ(config->tls->certificate_pem, "CERT");
-  EXPECT_EQ(config->tls->private_key_pem, "KEY");
+  EXPECT_EQ(config->tls->tls()->ca_pem, "THE CA");
+  EXPECT_EQ(config->tls->tls()->certificate_pem, "CERT");
+  EXPECT_EQ(config->tls->tls()->private_key_pem, "KEY");
   EXPECT_EQ(config->token, nullptr);
   EXPECT_EQ(config->default_namespace, "demo");
 }

@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "kube/client.h"
 #include "kube_fixture.h"
+#include "net/certificate.h"
 
 namespace tidegate::kube {
 namespace {
@@ -36,6 +37,10 @@ class ExecCredentialsTest : public KubeTest {
     return base::cat("cat <<END\n{\"apiVersion\": \"client.authentication.k8s.io/", version,
                      "\", \"kind\": \"ExecCredential\", \"status\": ", status, "}\nEND");
   }
+  static std::string printing_certificate(const net::KeyPair& pair) {
+    return printing(
+        Json{{"clientCertificateData", pair.certificate_pem}, {"clientKeyData", pair.private_key_pem}}.dump());
+  }
   size_t runs() const {
     std::ifstream file(directory_ / "runs");
     size_t lines = 0;
@@ -46,9 +51,9 @@ class ExecCredentialsTest : public KubeTest {
     std::ifstream file(directory_ / name);
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   }
-  absl::StatusOr<ClientConfig> load(const std::string& exec) {
+  absl::StatusOr<ClientConfig> load(const std::string& exec, const std::string& cluster = "server: 'https://x'") {
     std::ofstream(directory_ / "kubeconfig")
-        << "current-context: main\nclusters:\n- name: c\n  cluster: {server: 'https://x'}\nusers:\n- name: u\n  user:\n"
+        << "current-context: main\nclusters:\n- name: c\n  cluster: {" << cluster << "}\nusers:\n- name: u\n  user:\n"
         << "    exec: " << exec << "\ncontexts:\n- name: main\n  context: {cluster: c, user: u}\n";
     return load_kubeconfig(directory_ / "kubeconfig", "", clock_);
   }
@@ -56,6 +61,11 @@ class ExecCredentialsTest : public KubeTest {
     return load(
         "{apiVersion: client.authentication.k8s.io/v1, command: ./plugin, interactiveMode: Never, "
         "args: [one, 'two words'], env: [{name: COLOR, value: red}], provideClusterInfo: true}");
+  }
+
+  absl::StatusOr<ClientConfig> load_with_authority(const std::string& file) {
+    return load("{apiVersion: client.authentication.k8s.io/v1, command: ./plugin}",
+                base::cat("server: 'https://x', certificate-authority: ", file));
   }
 
   // The plugin takes real time.
@@ -149,6 +159,8 @@ TEST_F(ExecCredentialsTest, SaysWhatIsWrongWithTheProgram) {
   EXPECT_THAT(error_of(printing("{}")), HasSubstr("neither a token nor a certificate"));
   EXPECT_THAT(error_of(printing(R"({"token": "t"})", "v1beta1")), HasSubstr("the kubeconfig says"));
   EXPECT_THAT(error_of(printing(R"({"clientKeyData": "k"})")), HasSubstr("given together"));
+  EXPECT_THAT(error_of(printing(R"({"clientKeyData": "k", "clientCertificateData": "c"})")),
+              HasSubstr("status.clientCertificateData: "));
   EXPECT_THAT(error_of(printing(R"({"token": "t", "expirationTimestamp": "soon"})")), HasSubstr("is no time"));
   std::filesystem::remove(directory_ / "plugin");
   auto config = load();
@@ -167,12 +179,42 @@ TEST_F(ExecCredentialsTest, KillsAProgramThatHangs) {
 }
 
 TEST_F(ExecCredentialsTest, ReplacesTheClientCertificateButNotTheTrust) {
-  write_plugin(printing(R"({"clientCertificateData": "CERT", "clientKeyData": "KEY"})"));
+  const net::KeyPair own = net::make_authority({.common_name = "plugin", .now = clock_.now()}).value();
+  write_plugin(printing_certificate(own));
   auto config = load();
   auto credential = await_real(config->credentials->credential(scope_));
   ASSERT_TRUE(credential.ok()) << credential.status();
-  EXPECT_EQ(credential->tls->certificate_pem, "CERT");
-  EXPECT_EQ(credential->tls->private_key_pem, "KEY");
+  EXPECT_EQ(credential->tls->certificate_pem, own.certificate_pem);
+  EXPECT_EQ(credential->tls->private_key_pem, own.private_key_pem);
+}
+
+TEST_F(ExecCredentialsTest, AddsItsCertificateToTheTrustOfTheMoment) {
+  const net::KeyPair own = net::make_authority({.common_name = "plugin", .now = clock_.now()}).value();
+  write_plugin(printing_certificate(own));
+  std::ofstream(directory_ / "ca.pem") << "the authority before";
+  auto config = load_with_authority("ca.pem");
+  ASSERT_TRUE(config.ok()) << config.status();
+  auto before = await_real(config->credentials->credential(scope_));
+  EXPECT_EQ(before->tls->ca_pem, "the authority before");
+  std::ofstream(directory_ / "ca.pem") << own.certificate_pem;
+  config->tls->invalidate();
+  auto after = await_real(config->credentials->credential(scope_));
+  EXPECT_EQ(after->tls->ca_pem, own.certificate_pem);
+  EXPECT_EQ(after->tls->certificate_pem, own.certificate_pem);
+  EXPECT_EQ(runs(), 1u);
+}
+
+TEST_F(ExecCredentialsTest, AsksAgainWhenACertificateEndsThoughNobodySaidWhen) {
+  write_plugin(printing_certificate(
+      net::make_authority({.common_name = "plugin", .now = clock_.now(), .lifetime = absl::Hours(1)}).value()));
+  auto config = load();
+  await_real(config->credentials->credential(scope_)).IgnoreError();
+  clock_.advance(absl::Minutes(59));
+  await_real(config->credentials->credential(scope_)).IgnoreError();
+  EXPECT_EQ(runs(), 1u);
+  clock_.advance(absl::Minutes(1));
+  await_real(config->credentials->credential(scope_)).IgnoreError();
+  EXPECT_EQ(runs(), 2u);
 }
 
 TEST_F(ExecCredentialsTest, RefusesWhatNobodyCouldAnswer) {
