@@ -8,6 +8,7 @@
 #include <memory>
 #include <random>
 
+#include "base/background.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "kube/config.h"
@@ -77,9 +78,10 @@ int run(const Options& options) {
   if (!api_server.ok()) return fail(api_server.status());
   net::CurlHttpClient api_server_http(loop.context(), clock);
   net::ThreadedHttpClient other_http(loop);
+  base::BackgroundThread background(loop);
   const std::string identity = identity_of(options, random);
   Process process({loop, clock, random, api_server_http, other_http, *std::move(api_server), identity,
-                   xds::Server::start, servers_on(webhook_thread)},
+                   xds::Server::start, servers_on(webhook_thread), &background},
                   options);
 
   net::RestServerOptions management;

@@ -84,7 +84,7 @@ Process::Process(Environment environment, Options options)
       client_(foreground_http_, environment_.api_server, &client_metrics_),
       background_client_(background_http_, environment_.api_server, &client_metrics_),
       lease_client_(environment_.api_server_http, environment_.api_server, &client_metrics_),
-      stores_(client_, environment_.clock, environment_.random, options_.ns),
+      stores_(client_, environment_.clock, environment_.random, options_.ns, environment_.background),
       queue_(environment_.clock),
       expectations_(environment_.clock),
       events_(background_client_, environment_.clock, kController, environment_.identity),

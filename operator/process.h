@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "base/background.h"
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/random.h"
@@ -58,9 +59,10 @@ struct Environment {
   net::HttpClient& api_server_http;
   net::HttpClient& other_http;  // stores that users name, and gateways
   kube::ClientConfig api_server;
-  std::string identity;           // unique among the replicas and their lives
-  MakeXdsServer make_xds_server;  // xds::Server::start, or what stands in for it
-  ServerFactory listen = {};      // for the webhook; empty: there is none
+  std::string identity;                          // unique among the replicas and their lives
+  MakeXdsServer make_xds_server;                 // xds::Server::start, or what stands in for it
+  ServerFactory listen = {};                     // for the webhook; empty: there is none
+  base::BackgroundThread* background = nullptr;  // reads big lists; null: the loop does
 };
 
 class Process {

@@ -37,7 +37,8 @@ std::string model_deployment_of(const kube::ObjectMeta& meta) {
   return base::cat(meta.ns, "/", meta.label(kDeploymentLabel));
 }
 
-Stores::Stores(kube::Client& client, base::Clock& clock, base::Random& random, const std::string& system_namespace)
+Stores::Stores(kube::Client& client, base::Clock& clock, base::Random& random, const std::string& system_namespace,
+               base::BackgroundThread* background)
     : models("modeldeployments", api::parse_model_deployment, clock),
       runtimes("servingruntimes", api::parse_serving_runtime, clock),
       cluster_runtimes("clusterservingruntimes", api::parse_serving_runtime, clock),
@@ -46,7 +47,8 @@ Stores::Stores(kube::Client& client, base::Clock& clock, base::Random& random, c
       gateway_pods("gateway pods", kube::decode_pod, clock),
       services("services", decode_service, clock),
       clock_(clock),
-      random_(random) {
+      random_(random),
+      background_(background) {
   const std::string ours = base::cat(kManagedByLabel, "=", kManagedByValue, ",", kDeploymentLabel);
   const std::string gateways = base::cat("app.kubernetes.io/part-of=tidegate,", kGatewayLabel, "=", kGatewayValue);
   watch(client, model_deployments(), models, "", "");
@@ -72,6 +74,7 @@ void Stores::watch(kube::Client& client, const kube::GroupVersionResource& resou
   kube::ReflectorOptions options;
   options.ns = ns;
   options.label_selector = label_selector;
+  options.background = background_;
   watched_.push_back({store.name(),
                       std::make_unique<kube::Reflector>(client, resource, options, store, clock_, random_),
                       [&store] { return store.synced(); }, [&store] { return store.age(); }});

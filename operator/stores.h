@@ -9,6 +9,7 @@
 
 #include "api/runtime_types.h"
 #include "api/types.h"
+#include "base/background.h"
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/random.h"
@@ -40,8 +41,10 @@ inline constexpr char kByHost[] = "host";
 
 class Stores {
  public:
-  // `system_namespace`: where the gateways are. `client`, `clock` and `random` must outlive it.
-  Stores(kube::Client& client, base::Clock& clock, base::Random& random, const std::string& system_namespace);
+  // `system_namespace`: where the gateways are. `client`, `clock`, `random` and `background` must outlive it.
+  // `background` may be null: the loop reads the lists, then.
+  Stores(kube::Client& client, base::Clock& clock, base::Random& random, const std::string& system_namespace,
+         base::BackgroundThread* background = nullptr);
 
   // Starts the reflectors; they end with `scope`.
   void start(base::Loop& loop, base::Scope& scope);
@@ -72,6 +75,7 @@ class Stores {
 
   base::Clock& clock_;
   base::Random& random_;
+  base::BackgroundThread* background_;
   std::vector<Watched> watched_;
 };
 

@@ -3,9 +3,17 @@
 #include <benchmark/benchmark.h>
 #include <malloc.h>
 
+#include <chrono>
+
 #include "api/json.h"
+#include "base/background.h"
 #include "base/clock.h"
+#include "base/loop.h"
+#include "base/random.h"
 #include "base/strings.h"
+#include "kube/client.h"
+#include "kube/list_page.h"
+#include "kube/reflector.h"
 #include "kube/samples.h"
 #include "kube/store.h"
 #include "kube/types.h"
@@ -91,6 +99,97 @@ void PodFromBytesToStore(benchmark::State& state) {
   }
 }
 BENCHMARK(PodFromBytesToStore);
+
+constexpr int kListed = 20'000;
+
+// A list of kListed pods as an API server sends it: resourceVersion "0" is answered in one page.
+const std::string& big_list() {
+  static const std::string list = [] {
+    std::string text = R"({"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"3000000"},"items":[)";
+    for (int i = 0; i < kListed; ++i) text += base::cat(i == 0 ? "" : ",", pod_text(i));
+    return text + "]}";
+  }();
+  return list;
+}
+
+void add_index(kube::Store<kube::Pod>& pods) {
+  pods.add_index("by deployment", [](const kube::ObjectKey&, const kube::Pod& pod) {
+    return std::vector<std::string>{pod.meta.label("tidegate.dev/modeldeployment")};
+  });
+}
+
+double seconds_since(std::chrono::steady_clock::time_point began) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+}
+
+// For how long the loop would be held if it did all of it at once.
+void ListInOneTurn(benchmark::State& state) {
+  base::ManualClock clock;
+  for (auto _ : state) {
+    kube::Store<kube::Pod> pods("pods", kube::decode_pod, clock);
+    add_index(pods);
+    kube::ListText text{"bench", {big_list()}};
+    const auto began = std::chrono::steady_clock::now();
+    {
+      const auto page = kube::read_list_page(std::move(text));
+      for (const JsonView& item : page->items) pods.keep(item);
+      pods.commit(page->resource_version);
+    }
+    state.SetIterationTime(seconds_since(began));
+  }
+}
+BENCHMARK(ListInOneTurn)->UseManualTime()->Unit(benchmark::kMillisecond)->Iterations(3);
+
+// Answers a list once and leaves the watch open.
+class OneListServer : public net::HttpClient {
+ public:
+  base::Task<absl::StatusOr<net::HttpResponse>> request(net::HttpRequest request, base::Scope& scope) override {
+    base::Promise<bool> over;
+    auto registration = scope.on_cancel([over] { over.set(true); });
+    if (request.on_chunk) co_await over.wait();
+    net::HttpResponse response;
+    response.status = 200;
+    response.pieces = std::move(pieces);
+    co_return response;
+  }
+
+  std::vector<std::string> pieces;
+};
+
+// The longest turn of the loop while a reflector lists them.
+void ListByTheReflectorLongestTurn(benchmark::State& state) {
+  base::ManualClock clock;
+  base::SeededRandom random(1);
+  for (auto _ : state) {
+    base::Loop loop;
+    base::BackgroundThread background(loop);
+    OneListServer server;
+    for (size_t at = 0; at < big_list().size(); at += 256 << 10) {
+      server.pieces.push_back(big_list().substr(at, 256 << 10));
+    }
+    kube::ClientConfig config;
+    config.server = "https://bench.test";
+    kube::Client client(server, config);
+    kube::Store<kube::Pod> pods("pods", kube::decode_pod, clock);
+    add_index(pods);
+    kube::ReflectorOptions options;
+    options.background = &background;
+    kube::Reflector reflector(client, kube::resources::pods(), options, pods, clock, random);
+    base::Scope scope;
+    loop.spawn(reflector.run(scope));
+    double longest = 0;
+    while (!pods.synced()) {
+      loop.context().restart();
+      const auto began = std::chrono::steady_clock::now();
+      if (loop.context().poll_one() > 0) longest = std::max(longest, seconds_since(began));
+    }
+    state.SetIterationTime(longest);
+    scope.cancel();
+    while (loop.run_ready() > 0) {
+    }
+  }
+}
+BENCHMARK(ListByTheReflectorLongestTurn)->UseManualTime()->Unit(benchmark::kMillisecond)->Iterations(3);
 
 size_t heap_bytes() {
   const struct mallinfo2 facts = ::mallinfo2();

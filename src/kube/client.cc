@@ -152,6 +152,7 @@ struct Client::Call {
   absl::Duration timeout = absl::Seconds(30);
   std::function<bool(std::string_view)> on_chunk;
   std::string accept = std::string(kJson);
+  bool body_in_pieces = false;
 };
 
 Client::Client(net::HttpClient& http, ClientConfig config, ClientMetrics* metrics)
@@ -181,6 +182,7 @@ base::Task<absl::StatusOr<net::HttpResponse>> Client::send_once(Call call, base:
   }
   request.body = std::move(call.body);
   request.timeout = call.timeout;
+  request.body_in_pieces = call.body_in_pieces;
   if (call.on_chunk)
     request.probe = {base::cat(config_.server, "/version"), config_.probe_after, config_.probe_timeout};
   request.on_chunk = std::move(call.on_chunk);
@@ -257,19 +259,17 @@ base::Task<absl::StatusOr<ListPage>> Client::list_page(GroupVersionResource reso
   co_return page;
 }
 
-base::Task<absl::StatusOr<ListDocument>> Client::list_document(GroupVersionResource resource, ListOptions options,
-                                                               base::Scope& scope) {
+base::Task<absl::StatusOr<ListText>> Client::list_text(GroupVersionResource resource, ListOptions options,
+                                                       base::Scope& scope) {
   Call call = list_call(resource, options);
-  const std::string what = call.what;
+  call.body_in_pieces = true;
+  ListText text;
+  text.what = call.what;
   absl::StatusOr<net::HttpResponse> response = co_await send(std::move(call), scope);
   if (!response.ok()) co_return response.status();
-  ListDocument page;
-  const absl::StatusOr<JsonView> list = page.document.parse(response->body);
-  if (!list.ok()) co_return base::annotate(list.status(), what);
-  page.resource_version = string_at(*list, {"metadata", "resourceVersion"});
-  page.continue_token = string_at(*list, {"metadata", "continue"});
-  each_at(*list, {"items"}, [&page](const JsonView& item) { page.items.push_back(item); });
-  co_return page;
+  text.pieces = std::move(response->pieces);
+  if (!response->body.empty()) text.pieces.push_back(std::move(response->body));
+  co_return text;
 }
 
 base::Task<absl::StatusOr<ListPage>> Client::list(GroupVersionResource resource, ListOptions options,

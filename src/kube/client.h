@@ -21,6 +21,7 @@
 #include "base/task.h"
 #include "kube/config.h"
 #include "kube/json.h"
+#include "kube/list_page.h"
 #include "kube/metrics.h"
 #include "kube/resource.h"
 #include "kube/watch_event.h"
@@ -46,14 +47,6 @@ struct ListPage {
   std::vector<Json> items;
   std::string resource_version;
   std::string continue_token;  // empty: this was the last page
-};
-
-// The same, for decoders: the items are views of the document, which moves with them.
-struct ListDocument {
-  base::JsonDocument document;
-  std::vector<JsonView> items;
-  std::string resource_version;
-  std::string continue_token;
 };
 
 struct WatchOptions {
@@ -99,13 +92,14 @@ class Client {
 
   base::Task<absl::StatusOr<Json>> get(GroupVersionResource resource, ObjectKey key, base::Scope& scope);
 
-  // Every page. If the continuation expires on the way, starts over once with the most recent version.
+  // Every page, as trees: for collections that are small. If the continuation expires on the way, starts over once with
+  // the most recent version.
   base::Task<absl::StatusOr<ListPage>> list(GroupVersionResource resource, ListOptions options, base::Scope& scope);
   base::Task<absl::StatusOr<ListPage>> list_page(GroupVersionResource resource, ListOptions options,
                                                  base::Scope& scope);
-  // One page.
-  base::Task<absl::StatusOr<ListDocument>> list_document(GroupVersionResource resource, ListOptions options,
-                                                         base::Scope& scope);
+  // One page, as it came: for read_list_page, on any thread.
+  base::Task<absl::StatusOr<ListText>> list_text(GroupVersionResource resource, ListOptions options,
+                                                 base::Scope& scope);
 
   // ALREADY_EXISTS when it does. Namespace and name come from the object's metadata, here and below.
   base::Task<absl::StatusOr<Json>> create(GroupVersionResource resource, Json object, base::Scope& scope);

@@ -6,6 +6,28 @@
 #include "kube/errors.h"
 
 namespace tidegate::kube {
+namespace {
+
+// What is made of a page's text away from the loop. Owns all that it needs: the reflector may be gone meanwhile.
+struct Reading {
+  Reading(ListText text, std::unique_ptr<ReflectorSink::Batch> objects)
+      : text(std::move(text)), objects(std::move(objects)) {}
+
+  ListText text;
+  std::unique_ptr<ReflectorSink::Batch> objects;
+  ReflectorPage page;
+  absl::Status error;
+
+  void read() {
+    const absl::StatusOr<ListDocument> document = read_list_page(std::move(text));
+    error = document.status();
+    if (!document.ok()) return;
+    page = {document->resource_version, document->continue_token};
+    for (const JsonView& item : document->items) objects->add(item);
+  }
+};
+
+}  // namespace
 
 Reflector::Reflector(Client& client, GroupVersionResource resource, ReflectorOptions options, ReflectorSink& sink,
                      base::Clock& clock, base::Random& random)
@@ -19,12 +41,13 @@ Reflector::Reflector(Client& client, GroupVersionResource resource, ReflectorOpt
 }
 
 base::Task<void> Reflector::run(base::Scope& scope) {
+  executor_ = co_await boost::asio::this_coro::executor;
   std::optional<ReflectorCommand> command = advance(ReflectorStart{}, {});
   while (!scope.cancelled() && command) {
     ReflectorEvent event = co_await perform(*command, scope);
     if (scope.cancelled()) co_return;
-    command = advance(event, page_.items);
-    page_ = {};
+    command = advance(event, {});
+    page_.reset();
   }
 }
 
@@ -45,10 +68,14 @@ base::Task<ReflectorEvent> Reflector::request_page(ReflectorRequestPage request,
   ListOptions options{options_.ns, options_.label_selector, options_.field_selector, request.resource_version,
                       request.continue_token};
   options.metadata_only = options_.metadata_only;
-  absl::StatusOr<ListDocument> page = co_await client_.list_document(resource_, std::move(options), scope);
-  if (!page.ok()) co_return ReflectorFailure{page.status()};
-  page_ = *std::move(page);
-  co_return ReflectorPage{page_.resource_version, page_.continue_token};
+  absl::StatusOr<ListText> text = co_await client_.list_text(resource_, std::move(options), scope);
+  if (!text.ok()) co_return ReflectorFailure{text.status()};
+  auto reading = std::make_shared<Reading>(*std::move(text), sink_.make_batch());
+  const std::function<void()> read = [reading] { reading->read(); };
+  co_await base::run_beside(options_.background, read);
+  if (!reading->error.ok()) co_return ReflectorFailure{reading->error};
+  page_ = std::move(reading->objects);
+  co_return reading->page;
 }
 
 base::Task<ReflectorEvent> Reflector::watch(ReflectorOpenWatch request, base::Scope& scope) {
@@ -93,16 +120,14 @@ std::optional<ReflectorCommand> Reflector::advance(const ReflectorEvent& event, 
 void Reflector::take_effect(ReflectorEffect effect, std::span<const JsonView> objects) {
   switch (effect) {
     case ReflectorEffect::kKeep:
-      for (const JsonView& object : objects) sink_.keep(object);
+      keep(objects);
       return;
     case ReflectorEffect::kDiscardKept:
       sink_.discard_kept();
+      ++commits_;  // gives up the one that is under way
       return;
     case ReflectorEffect::kCommit:
-      sink_.commit(state_.last_seen);
-      if (std::exchange(listed_before_, true) && client_.metrics() != nullptr) {
-        ++client_.metrics()->relists[resource_.plural];
-      }
+      begin_commit();
       return;
     case ReflectorEffect::kUpsert:
       sink_.upsert(objects.front());
@@ -114,6 +139,27 @@ void Reflector::take_effect(ReflectorEffect effect, std::span<const JsonView> ob
       sink_.progress(state_.last_seen);
       return;
   }
+}
+
+void Reflector::keep(std::span<const JsonView> objects) {
+  if (page_) sink_.keep(*page_);
+  for (const JsonView& object : objects) sink_.keep(object);
+}
+
+void Reflector::begin_commit() {
+  if (std::exchange(listed_before_, true) && client_.metrics() != nullptr) {
+    ++client_.metrics()->relists[resource_.plural];
+  }
+  sink_.begin_commit(state_.last_seen);
+  commit_more(++commits_);
+}
+
+// A slice, and the next one in a later turn. What the watch brings meanwhile goes between them.
+void Reflector::commit_more(uint64_t commit) {
+  if (commit != commits_ || !sink_.commit_some(kCommitSlice)) return;
+  boost::asio::post(*executor_, [this, commit, alive = std::weak_ptr<bool>(alive_)] {
+    if (!alive.expired()) commit_more(commit);
+  });
 }
 
 void Reflector::note(const ReflectorEvent& event) {

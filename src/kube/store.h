@@ -1,6 +1,7 @@
 #pragma once
 // What a Reflector has seen of one collection: immutable typed objects by key, with indexes and handlers.
-// Controllers read it (never the network) in observe(); only the reflector writes it. Loop thread only.
+// Controllers read it (never the network) in observe(); only the reflector writes it. Loop thread only, but for the
+// decoder: it reads pages on other threads, so it must be pure.
 //
 // T is any slim type; it is shared, never copied: `auto pod = pods.get(key)` stays valid and unchanged for as long as
 // it is held.
@@ -13,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -57,7 +59,7 @@ class Store : public ReflectorSink, public StorePosition {
   // `decode` takes a JsonView; one that takes a Json works too, at the price of building it.
   template <class F>
   Store(std::string name, F decode, base::Clock& clock)
-      : name_(std::move(name)), decode_(decoder(std::move(decode))), clock_(clock) {}
+      : name_(std::move(name)), decode_(std::make_shared<Decoder>(decoder(std::move(decode)))), clock_(clock) {}
 
   // Indexes and handlers are added before the reflector runs. A handler may read the store: it sees the new state.
   void add_index(const std::string& index, IndexFunction function);
@@ -86,9 +88,14 @@ class Store : public ReflectorSink, public StorePosition {
   bool is_gone_or_leaving(const ObjectKey& key, std::string_view uid) const override;
 
   // For the reflector (and for tests that fill a store by hand).
+  std::unique_ptr<ReflectorSink::Batch> make_batch() const override { return std::make_unique<Batch>(decode_); }
+  void keep(ReflectorSink::Batch& batch) override;
   void keep(const JsonView& object) override;
-  void discard_kept() override { kept_.clear(); }
-  void commit(const std::string& resource_version) override;
+  void discard_kept() override;
+  void begin_commit(const std::string& resource_version) override;
+  bool commit_some(size_t most) override;
+  // All of it in one turn.
+  void commit(const std::string& resource_version);
   void upsert(const JsonView& object) override;
   void erase(const JsonView& object) override;
   void progress(const std::string& resource_version) override;
@@ -101,21 +108,45 @@ class Store : public ReflectorSink, public StorePosition {
     bool leaving = false;
   };
   using Index = absl::flat_hash_map<std::string, std::set<ObjectKey>>;
+  // What came of one object; without `error` the entry has an object.
+  struct Reading {
+    Entry entry;
+    absl::Status error;
+  };
+  struct Batch : ReflectorSink::Batch {
+    explicit Batch(std::shared_ptr<const Decoder> decode) : decode(std::move(decode)) {}
+    void add(const JsonView& object) override;
+
+    std::shared_ptr<const Decoder> decode;
+    std::map<ObjectKey, Entry> good;
+    std::vector<std::pair<ObjectKey, Reading>> bad;
+  };
+  // A complete set on its way from kept_ to entries_, in the order of keys.
+  struct Commit {
+    uint64_t resource_version = 0;
+    std::optional<ObjectKey> last;  // that has been dealt with
+  };
 
   template <class F>
   static Decoder decoder(F decode);
   static ObjectKey key_of(const JsonView& object);
-  Entry decode(const ObjectKey& key, const JsonView& object);
+  static Reading read(const Decoder& decode, const JsonView& object);
+  // The entry to take, or one without an object when it cannot be read and never could.
+  Entry accept(const ObjectKey& key, Reading reading);
+  void commit_next();
+  void end_commit();
+  bool awaits_commit(const ObjectKey& key) const { return commit_ && !(commit_->last && key <= *commit_->last); }
   void put(const ObjectKey& key, Entry entry);
   void drop(const ObjectKey& key);
   void index_object(const ObjectKey& key, const Pointer& before, const Pointer& after);
   void seen(const std::string& resource_version);
 
   std::string name_;
-  Decoder decode_;
+  std::shared_ptr<const Decoder> decode_;  // also read by batches, on other threads
   base::Clock& clock_;
   std::map<ObjectKey, Entry> entries_;
   std::map<ObjectKey, Entry> kept_;
+  std::optional<Commit> commit_;
   std::map<std::string, IndexFunction> index_functions_;
   std::map<std::string, Index> indexes_;
   std::vector<Handlers> handlers_;
@@ -200,57 +231,131 @@ ObjectKey Store<T>::key_of(const JsonView& object) {
 }
 
 template <class T>
-typename Store<T>::Entry Store<T>::decode(const ObjectKey& key, const JsonView& object) {
-  Entry entry{nullptr, string_at(object, {"metadata", "uid"}), string_at(object, {"metadata", "resourceVersion"}),
-              find(object, {"metadata", "deletionTimestamp"}).has_value()};
-  absl::StatusOr<T> decoded = decode_(object);
+typename Store<T>::Reading Store<T>::read(const Decoder& decode, const JsonView& object) {
+  Reading reading{{nullptr, string_at(object, {"metadata", "uid"}), string_at(object, {"metadata", "resourceVersion"}),
+                   find(object, {"metadata", "deletionTimestamp"}).has_value()},
+                  absl::OkStatus()};
+  absl::StatusOr<T> decoded = decode(object);
   if (decoded.ok()) {
-    entry.object = std::make_shared<const T>(*std::move(decoded));
-    return entry;
+    reading.entry.object = std::make_shared<const T>(*std::move(decoded));
+  } else {
+    reading.error = decoded.status();
   }
+  return reading;
+}
+
+template <class T>
+typename Store<T>::Entry Store<T>::accept(const ObjectKey& key, Reading reading) {
+  if (reading.error.ok()) return std::move(reading.entry);
   ++undecodable_;
   base::log_warning("ignored a change that cannot be read; the last good state stays",
-                    {{"collection", name_}, {"object", key.to_string()}, {"error", decoded.status()}});
+                    {{"collection", name_}, {"object", key.to_string()}, {"error", reading.error}});
   auto known = entries_.find(key);
   // A state of another uid is no state of this object.
-  if (known != entries_.end() && known->second.uid == entry.uid) entry.object = known->second.object;
-  return entry;
+  if (known != entries_.end() && known->second.uid == reading.entry.uid) reading.entry.object = known->second.object;
+  return std::move(reading.entry);
+}
+
+template <class T>
+void Store<T>::Batch::add(const JsonView& object) {
+  ObjectKey key = key_of(object);
+  Reading reading = read(*decode, object);
+  if (reading.error.ok()) {
+    good.insert_or_assign(std::move(key), std::move(reading.entry));
+  } else {
+    bad.emplace_back(std::move(key), std::move(reading));
+  }
+}
+
+// The first page, which may hold everything, costs a swap; a later one some hundred insertions.
+template <class T>
+void Store<T>::keep(ReflectorSink::Batch& batch) {
+  auto& objects = static_cast<Batch&>(batch);
+  if (kept_.empty()) {
+    kept_.swap(objects.good);
+  } else {
+    for (auto& [key, entry] : objects.good) kept_.insert_or_assign(key, std::move(entry));
+  }
+  for (auto& [key, reading] : objects.bad) {
+    Entry entry = accept(key, std::move(reading));
+    if (entry.object) kept_.insert_or_assign(std::move(key), std::move(entry));
+  }
 }
 
 template <class T>
 void Store<T>::keep(const JsonView& object) {
   ObjectKey key = key_of(object);
-  Entry entry = decode(key, object);
+  Entry entry = accept(key, read(*decode_, object));
   if (entry.object) kept_.insert_or_assign(std::move(key), std::move(entry));
 }
 
 template <class T>
-void Store<T>::commit(const std::string& resource_version) {
-  std::map<ObjectKey, Entry> complete = std::exchange(kept_, {});
-  std::vector<ObjectKey> missing;
-  for (const auto& [key, entry] : entries_) {
-    if (!complete.contains(key)) missing.push_back(key);
-  }
-  for (const ObjectKey& key : missing) drop(key);
-  for (auto& [key, entry] : complete) put(key, std::move(entry));
-  // Set, not raised: after a restored backup the server's versions are lower than those we knew.
-  resource_version_ = resource_version_number(resource_version);
+void Store<T>::discard_kept() {
+  kept_.clear();
+  commit_.reset();
+}
+
+template <class T>
+void Store<T>::begin_commit(const std::string& resource_version) {
+  commit_ = Commit{resource_version_number(resource_version), std::nullopt};
   last_seen_at_ = clock_.uptime();
+}
+
+template <class T>
+bool Store<T>::commit_some(size_t most) {
+  for (size_t done = 0; commit_ && done < most; ++done) commit_next();
+  return commit_.has_value();
+}
+
+template <class T>
+void Store<T>::commit(const std::string& resource_version) {
+  begin_commit(resource_version);
+  while (commit_some(kept_.size() + entries_.size() + 1)) {
+  }
+}
+
+// Of both sets together, the first key behind the last one.
+template <class T>
+void Store<T>::commit_next() {
+  auto next = kept_.begin();
+  auto old = commit_->last ? entries_.upper_bound(*commit_->last) : entries_.begin();
+  if (next == kept_.end() && old == entries_.end()) return end_commit();
+  if (next == kept_.end() || (old != entries_.end() && old->first < next->first)) {
+    commit_->last = old->first;
+    return drop(*commit_->last);
+  }
+  auto taken = kept_.extract(next);
+  commit_->last = taken.key();
+  put(taken.key(), std::move(taken.mapped()));
+}
+
+template <class T>
+void Store<T>::end_commit() {
+  // Set, not raised: after a restored backup the server's versions are lower than those we knew.
+  resource_version_ = commit_->resource_version;
+  commit_.reset();
   synced_ = true;
 }
 
 template <class T>
 void Store<T>::upsert(const JsonView& object) {
   const ObjectKey key = key_of(object);
-  Entry entry = decode(key, object);
+  Entry entry = accept(key, read(*decode_, object));
   seen(entry.resource_version);
-  if (entry.object) put(key, std::move(entry));
+  if (!entry.object) return;
+  if (awaits_commit(key)) {
+    kept_.insert_or_assign(key, std::move(entry));
+  } else {
+    put(key, std::move(entry));
+  }
 }
 
 template <class T>
 void Store<T>::erase(const JsonView& object) {
+  const ObjectKey key = key_of(object);
   seen(string_at(object, {"metadata", "resourceVersion"}));
-  drop(key_of(object));
+  if (awaits_commit(key)) kept_.erase(key);
+  drop(key);
 }
 
 template <class T>
@@ -307,7 +412,9 @@ void Store<T>::index_object(const ObjectKey& key, const Pointer& before, const P
 
 template <class T>
 void Store<T>::seen(const std::string& resource_version) {
-  resource_version_ = std::max(resource_version_, resource_version_number(resource_version));
+  // What a commit has not come to yet is older than what is said meanwhile.
+  uint64_t& reached = commit_ ? commit_->resource_version : resource_version_;
+  reached = std::max(reached, resource_version_number(resource_version));
   last_seen_at_ = clock_.uptime();
 }
 

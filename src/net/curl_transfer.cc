@@ -21,6 +21,7 @@ namespace {
 // A connection whose peer has not acknowledged our bytes for this long is dead.
 constexpr int kTcpUserTimeoutMs = 20'000;
 constexpr long kKeepAliveIdleSeconds = 15;
+constexpr size_t kPieceBytes = 256 << 10;
 constexpr long kKeepAliveIntervalSeconds = 5;
 
 // libcurl's 0 means its own default or none.
@@ -215,13 +216,28 @@ bool CurlTransfer::take_body(std::string_view bytes) {
     abort_ = failure(absl::StatusCode::kCancelled, "the receiver wants no more");
     return false;
   }
-  if (response_.body.size() + bytes.size() > request_.max_body_bytes) {
+  body_bytes_ += bytes.size();
+  if (body_bytes_ > request_.max_body_bytes) {
     abort_ = failure(absl::StatusCode::kResourceExhausted,
                      base::cat("the answer's body is larger than ", request_.max_body_bytes, " bytes"));
     return false;
   }
-  response_.body.append(bytes);
+  keep_body(bytes);
   return true;
+}
+
+// A piece never grows beyond what it has reserved, so nothing that was kept is copied again.
+void CurlTransfer::keep_body(std::string_view bytes) {
+  if (!request_.body_in_pieces || response_.status / 100 != 2) {
+    response_.body.append(bytes);
+    return;
+  }
+  std::vector<std::string>& pieces = response_.pieces;
+  if (pieces.empty() || pieces.back().size() + bytes.size() > pieces.back().capacity()) {
+    pieces.emplace_back();
+    pieces.back().reserve(std::max(kPieceBytes, bytes.size()));
+  }
+  pieces.back().append(bytes);
 }
 
 // Before every request, on a reused connection too: connections are shared by host, not by expected identity.

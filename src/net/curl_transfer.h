@@ -3,6 +3,7 @@
 // Used by CurlHttpClient only.
 #include <curl/curl.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -52,6 +53,7 @@ class CurlTransfer {
 
   bool take_header(std::string_view line);
   bool take_body(std::string_view bytes);
+  void keep_body(std::string_view bytes);
   bool check_peer();
   void received();
   int status() const;
@@ -72,6 +74,7 @@ class CurlTransfer {
   std::string url_;     // what libcurl gets; differs from the request's when a server name replaces the host
   std::string origin_;  // scheme://host:port, for messages: a query may hold secrets
   HttpResponse response_;
+  uint64_t body_bytes_ = 0;
   absl::Status abort_;  // why one of our callbacks ended the transfer
   absl::Duration last_activity_;
   absl::Duration last_received_ = -absl::InfiniteDuration();

@@ -44,6 +44,7 @@ struct HttpResponse {
   int status = 0;
   Headers headers;  // names in lower case
   std::string body;
+  std::vector<std::string> pieces = {};  // see HttpRequest::body_in_pieces
 
   // The first header of that (lower-case) name, or empty.
   std::string_view header(std::string_view name) const;
@@ -63,6 +64,10 @@ struct HttpRequest {
   // The body that is kept in HttpResponse::body (after decompression) may not be larger; RESOURCE_EXHAUSTED beyond.
   // Bytes given to on_chunk do not count: their receiver sets its own limit.
   uint64_t max_body_bytes = 512ull << 20;
+  // A large body of a 2xx answer is kept in HttpResponse::pieces, in order, and `body` stays empty: a string of a
+  // hundred megabytes that grows is copied for tens of milliseconds at a time. Whoever answers out of memory may ignore
+  // it.
+  bool body_in_pieces = false;
   // For long silences on a shared connection (a watch over HTTP/2): when nothing has arrived on this request's
   // connection for `after`, `url` is asked on it, with the same headers. When that brings no byte within `timeout`
   // either, the peer is dead or cut off: the connection is closed, and every request on it ends with UNAVAILABLE.

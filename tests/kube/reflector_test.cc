@@ -3,7 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/executor_work_guard.hpp>
+
+#include <chrono>
+#include <map>
+#include <mutex>
 #include <set>
+#include <thread>
 
 #include "base/strings.h"
 #include "kube/store.h"
@@ -70,6 +76,101 @@ TEST_F(ReflectorTest, PagesThroughABigCollection) {
   start();
   expect_in_step();
   EXPECT_EQ(metrics_.requests.at({"list", 200}), 3u);
+}
+
+// Counted, not timed: an object costs some microseconds, with its indexes and handlers.
+TEST_F(ReflectorTest, HoldsTheLoopForNoMoreThanASliceOfABigCollection) {
+  constexpr size_t kObjects = 2'000;
+  for (size_t i = 0; i < kObjects; ++i) server_.put(kConfigMaps, make_object("demo", base::cat("m", i)));
+  for (const bool watch_list : {false, true}) {
+    Store<ConfigMap> store("configmaps", decode_config_map, clock_);
+    size_t in_this_turn = 0;
+    store.add_handlers({[&](const ObjectKey&, const auto&) { ++in_this_turn; }, nullptr, nullptr});
+    ReflectorOptions options;
+    options.use_watch_list = watch_list;
+    Reflector reflector(client_, kConfigMaps, options, store, clock_, random_);
+    base::Scope scope;
+    loop_.spawn(reflector.run(scope));
+    size_t turns = 0;
+    size_t told = 0;
+    loop_.context().restart();
+    while (std::exchange(in_this_turn, 0), loop_.context().poll_one() > 0) {
+      ASSERT_LE(in_this_turn, Reflector::kCommitSlice);
+      turns += in_this_turn > 0;
+      told += in_this_turn;
+      EXPECT_EQ(store.synced(), told == kObjects && store.resource_version() > 0);
+    }
+    EXPECT_EQ(told, kObjects);
+    EXPECT_EQ(turns, kObjects / Reflector::kCommitSlice);
+    EXPECT_TRUE(store.synced());
+    scope.cancel();
+    settle();
+  }
+}
+
+TEST_F(ReflectorTest, FollowsChangesWhileABigCollectionBecomesVisible) {
+  for (int i = 0; i < 1'000; ++i) server_.put(kConfigMaps, make_object("demo", base::cat("m", i)));
+  reflector_ = std::make_unique<Reflector>(client_, kConfigMaps, ReflectorOptions{}, store_, clock_, random_);
+  loop_.spawn(reflector_->run(scope_));
+  loop_.context().restart();
+  // One change in every turn of the loop, all over the collection.
+  for (int turn = 0; !store_.synced(); ++turn) {
+    ASSERT_GT(loop_.context().poll_one(), 0u);
+    if (server_.open_watches() == 0) continue;
+    server_.put(kConfigMaps, make_object("demo", base::cat("m", turn * 37 % 1'000)));
+    server_.erase(kConfigMaps, {"demo", base::cat("m", turn * 91 % 1'000)});
+  }
+  settle();
+  expect_in_step();
+}
+
+TEST_F(ReflectorTest, ReadsPagesOnTheBackgroundThreadAndEventsOnTheLoop) {
+  for (int i = 0; i < 20; ++i) server_.put(kConfigMaps, make_object("demo", base::cat("m", i)));
+  base::BackgroundThread background(loop_);
+  std::mutex mutex;
+  std::map<std::thread::id, int> read_by;
+  Store<ConfigMap> store(
+      "configmaps",
+      [&](const JsonView& object) {
+        std::lock_guard lock(mutex);
+        ++read_by[std::this_thread::get_id()];
+        return decode_config_map(object);
+      },
+      clock_);
+  ReflectorOptions options;
+  options.background = &background;
+  Reflector reflector(client_, kConfigMaps, options, store, clock_, random_);
+  base::Scope scope;
+  loop_.spawn(reflector.run(scope));
+  auto guard = boost::asio::make_work_guard(loop_.context());
+  for (int i = 0; i < 2000 && !store.synced(); ++i) {
+    loop_.context().restart();
+    loop_.context().run_one_for(std::chrono::milliseconds(10));
+  }
+  ASSERT_TRUE(store.synced());
+  EXPECT_EQ(store.size(), 20u);
+  EXPECT_EQ(read_by[std::this_thread::get_id()], 0);
+  settle();
+  server_.put(kConfigMaps, make_object("demo", "later"));
+  settle();
+  EXPECT_EQ(store.size(), 21u);
+  EXPECT_EQ(read_by[std::this_thread::get_id()], 1);
+  scope.cancel();
+  settle();
+}
+
+TEST_F(ReflectorTest, AsksAgainWhenAPageIsNoJson) {
+  put("a");
+  bool garbled = false;
+  server_.intercept = [&](const net::HttpRequest&) -> std::optional<FakeApiServer::Answer> {
+    if (std::exchange(garbled, true)) return std::nullopt;
+    return FakeApiServer::Answer(net::HttpResponse{200, {}, "{\"items\":[{"});
+  };
+  start();
+  EXPECT_TRUE(absl::IsInvalidArgument(reflector_->last_error())) << reflector_->last_error();
+  EXPECT_NE(base::view(reflector_->last_error().message()).find("list configmaps"), std::string_view::npos);
+  pass(absl::Seconds(2));
+  expect_in_step();
 }
 
 TEST_F(ReflectorTest, GoesOnWhereItWasWhenAWatchBreaks) {

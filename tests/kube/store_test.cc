@@ -134,6 +134,73 @@ TEST_F(StoreTest, KeepsTheLastGoodStateOfAnObjectThatItCannotRead) {
   strict.commit("9");
   ASSERT_NE(strict.get({"demo", "a"}), nullptr);
   EXPECT_EQ(strict.undecodable(), 2u);
+  auto batch = strict.make_batch();
+  batch->add(broken);
+  strict.keep(*batch);
+  strict.commit("10");
+  EXPECT_EQ(strict.get({"demo", "a"})->data.at("version"), "1");
+  EXPECT_EQ(strict.undecodable(), 3u);
+}
+
+TEST_F(StoreTest, ShowsACompleteSetInSlicesAndSaysSoAtTheEnd) {
+  list({config_map("a", 1), config_map("b", 2), config_map("e", 3)}, "5");
+  events_.clear();
+  for (const Json& object : {config_map("a", 1), config_map("c", 6), config_map("d", 7), config_map("e", 8)}) {
+    store_.keep(object);
+  }
+  store_.begin_commit("9");
+  EXPECT_TRUE(store_.commit_some(3));
+  EXPECT_THAT(events_, ElementsAre("delete b 2", "add c")) << "a has not changed";
+  EXPECT_FALSE(store_.has_reached({"demo", "d"}, 7));
+  EXPECT_TRUE(store_.has_reached({"demo", "c"}, 6));
+  EXPECT_EQ(store_.resource_version(), 5u);
+  EXPECT_FALSE(store_.commit_some(3));
+  EXPECT_THAT(events_, ElementsAre("delete b 2", "add c", "add d", "update e 3->8"));
+  EXPECT_EQ(store_.resource_version(), 9u);
+}
+
+TEST_F(StoreTest, TakesForNewerWhatAWatchSaysDuringACommit) {
+  list({config_map("a", 1), config_map("z", 1)}, "5");
+  for (const char* name : {"a", "b", "c", "d", "z"}) store_.keep(config_map(name, 6));
+  store_.begin_commit("9");
+  EXPECT_TRUE(store_.commit_some(2));
+  events_.clear();
+  store_.upsert(config_map("a", 10));  // behind it
+  store_.upsert(config_map("d", 11));  // before it
+  store_.erase(config_map("c", 12));   // before it, not yet visible
+  store_.erase(config_map("z", 13));   // before it, visible from earlier
+  store_.erase(config_map("b", 14));   // behind it
+  EXPECT_FALSE(store_.commit_some(10));
+  EXPECT_THAT(events_, ElementsAre("update a 6->10", "delete z 1", "delete b 6", "add d"));
+  EXPECT_EQ(store_.get({"demo", "d"})->data.at("version"), "11");
+  EXPECT_EQ(store_.size(), 2u);
+  EXPECT_EQ(store_.resource_version(), 14u);
+}
+
+TEST_F(StoreTest, LosesNothingWhenACommitIsGivenUp) {
+  list({config_map("a", 1), config_map("b", 2), config_map("c", 3)}, "5");
+  for (const char* name : {"a", "b", "c"}) store_.keep(config_map(name, 6));
+  store_.begin_commit("9");
+  EXPECT_TRUE(store_.commit_some(1));
+  store_.discard_kept();
+  EXPECT_FALSE(store_.commit_some(10));
+  EXPECT_EQ(store_.size(), 3u);
+  EXPECT_EQ(store_.resource_version(), 5u);
+  list({config_map("b", 7)}, "12");
+  EXPECT_EQ(store_.size(), 1u);
+  EXPECT_EQ(store_.resource_version(), 12u);
+}
+
+TEST_F(StoreTest, TakesBatchesThatWereReadElsewhere) {
+  const Json first = config_map("a", 1);
+  const Json second = config_map("b", 2);
+  for (const Json* object : {&first, &second}) {
+    auto batch = store_.make_batch();
+    batch->add(*object);
+    store_.keep(*batch);
+  }
+  store_.commit("5");
+  EXPECT_THAT(events_, ElementsAre("add a", "add b"));
 }
 
 TEST_F(StoreTest, TakesOverTheLowerVersionOfARestoredServer) {

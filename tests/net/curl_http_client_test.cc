@@ -109,6 +109,33 @@ TEST_P(HttpClients, ServeAHeadRequest) {
   EXPECT_EQ(result->body, "");
 }
 
+TEST_P(HttpClients, KeepALargeBodyInPiecesWhenAskedTo) {
+  std::string body;
+  while (body.size() < 2'000'000) body += base::cat(body.size(), ",");
+  ScriptedServer server([&](const auto& request, auto& connection) {
+    return connection.respond(request.target == "/missing" ? 404 : 200, body);
+  });
+  HttpRequest request = get(server.url() + "/");
+  request.body_in_pieces = true;
+  Result result = ask(request);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->body, "");
+  EXPECT_GT(result->pieces.size(), 4u);
+  std::string joined;
+  for (const std::string& piece : result->pieces) joined += piece;
+  EXPECT_TRUE(joined == body);
+
+  request.url = server.url() + "/missing";
+  Result missing = ask(request);
+  ASSERT_TRUE(missing.ok()) << missing.status();
+  EXPECT_TRUE(missing->body == body) << "an error is read where it came";
+  EXPECT_TRUE(missing->pieces.empty());
+
+  request.url = server.url() + "/";
+  request.max_body_bytes = body.size() - 1;
+  EXPECT_TRUE(absl::IsResourceExhausted(ask(request).status()));
+}
+
 // The second piece is sent only after the first has been seen, so they cannot have come together.
 TEST_P(HttpClients, HandOverEachPieceOfAStreamAsItArrives) {
   std::atomic<bool> first_seen{false};
