@@ -7,11 +7,6 @@
 namespace tidegate::operator_ {
 namespace {
 
-std::string value_at(const std::map<std::string, std::string>& data, const std::string& name) {
-  auto found = data.find(name);
-  return found == data.end() ? "" : found->second;
-}
-
 absl::Status check(const net::KeyPair& pair, std::string_view name) {
   const absl::Status sound = net::check_identity({pair.certificate_pem, pair.private_key_pem, ""});
   if (sound.ok()) return sound;
@@ -19,6 +14,11 @@ absl::Status check(const net::KeyPair& pair, std::string_view name) {
 }
 
 }  // namespace
+
+std::string value_at(const std::map<std::string, std::string>& data, const std::string& name) {
+  auto found = data.find(name);
+  return found == data.end() ? "" : found->second;
+}
 
 std::string Authority::trusted_pem() const {
   return base::cat(current.certificate_pem, next ? next->certificate_pem : "", previous_pem);

@@ -29,6 +29,9 @@ struct Authority {
 // Far more than the hour in which each replica looks at the Secret and the minutes in which a gateway gets its own.
 inline constexpr absl::Duration kOverlap = absl::Hours(24);
 
+// One value of a Secret; empty when it is not there.
+std::string value_at(const std::map<std::string, std::string>& data, const std::string& name);
+
 // What is in the Secret: ca.crt, ca.key, next.crt, next.key, previous.crt. FAILED_PRECONDITION says what is wrong.
 absl::StatusOr<Authority> read_authority(const std::map<std::string, std::string>& data);
 std::map<std::string, std::string> write_authority(const Authority& authority);

@@ -24,11 +24,6 @@ kube::Json secret(const kube::ObjectKey& key, std::string type, const std::map<s
           {"data", encoded}};
 }
 
-std::string value_at(const std::map<std::string, std::string>& data, const std::string& name) {
-  auto found = data.find(name);
-  return found == data.end() ? "" : found->second;
-}
-
 // Whether gateways can go on with what is in their Secret.
 absl::Status check_gateway_secret(const kube::Secret& secret, const Authority& authority, absl::Time now) {
   const net::TlsIdentity identity{value_at(secret.data, "tls.crt"), value_at(secret.data, "tls.key"),

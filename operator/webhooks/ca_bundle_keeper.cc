@@ -69,7 +69,7 @@ base::Task<absl::Status> CaBundleKeeper::ensure(base::Scope& scope) {
   Json webhooks = corrected(*present, ns_, absl::Base64Escape(ca_pem_));
   if (webhooks.is_null()) co_return absl::OkStatus();
   // A list is replaced as a whole, so only if it is still the one that was read.
-  Json patch = {{"metadata", {{"resourceVersion", kube::string_at(*present, {"metadata", "resourceVersion"})}}},
+  Json patch = {{"metadata", {{"resourceVersion", kube::resource_version_of(*present)}}},
                 {"webhooks", std::move(webhooks)}};
   absl::StatusOr<Json> patched = co_await client_.merge_patch(validating_webhook_configurations(), key,
                                                               std::move(patch), "", kFieldManager, scope);

@@ -251,7 +251,7 @@ base::Task<absl::StatusOr<ListPage>> Client::list_page(GroupVersionResource reso
   absl::StatusOr<Json> list = co_await send_json(list_call(resource, options), scope);
   if (!list.ok()) co_return list.status();
   ListPage page;
-  page.resource_version = string_at(*list, {"metadata", "resourceVersion"});
+  page.resource_version = resource_version_of(*list);
   page.continue_token = string_at(*list, {"metadata", "continue"});
   if (auto items = list->find("items"); items != list->end() && items->is_array()) {
     page.items = std::move(items->get_ref<Json::array_t&>());

@@ -90,6 +90,8 @@ std::optional<absl::Time> time_at(const JsonView& object, JsonPath path) {
   return time;
 }
 
+std::string resource_version_of(const JsonView& object) { return string_at(object, {"metadata", "resourceVersion"}); }
+
 std::string format_time(absl::Time time) { return absl::FormatTime("%Y-%m-%d%ET%H:%M:%SZ", time, absl::UTCTimeZone()); }
 
 std::string format_micro_time(absl::Time time) {

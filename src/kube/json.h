@@ -49,6 +49,9 @@ bool bool_at(const JsonView& object, JsonPath path, bool fallback = false);
 std::map<std::string, std::string> strings_at(const JsonView& object, JsonPath path);
 std::optional<absl::Time> time_at(const JsonView& object, JsonPath path);
 
+// metadata.resourceVersion of an object (or a list), or empty.
+std::string resource_version_of(const JsonView& object);
+
 // metav1.Time (whole seconds) and metav1.MicroTime (six digits), UTC.
 std::string format_time(absl::Time time);
 std::string format_micro_time(absl::Time time);

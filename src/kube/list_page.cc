@@ -24,7 +24,7 @@ absl::StatusOr<ListDocument> read_list_page(ListText text) {
   ListDocument page;
   const absl::StatusOr<JsonView> list = page.document.parse(joined(std::move(text.pieces)));
   if (!list.ok()) return base::annotate(list.status(), text.what);
-  page.resource_version = string_at(*list, {"metadata", "resourceVersion"});
+  page.resource_version = resource_version_of(*list);
   page.continue_token = string_at(*list, {"metadata", "continue"});
   each_at(*list, {"items"}, [&page](const JsonView& item) { page.items.push_back(item); });
   return page;

@@ -232,7 +232,7 @@ ObjectKey Store<T>::key_of(const JsonView& object) {
 
 template <class T>
 typename Store<T>::Reading Store<T>::read(const Decoder& decode, const JsonView& object) {
-  Reading reading{{nullptr, string_at(object, {"metadata", "uid"}), string_at(object, {"metadata", "resourceVersion"}),
+  Reading reading{{nullptr, string_at(object, {"metadata", "uid"}), kube::resource_version_of(object),
                    find(object, {"metadata", "deletionTimestamp"}).has_value()},
                   absl::OkStatus()};
   absl::StatusOr<T> decoded = decode(object);
@@ -353,7 +353,7 @@ void Store<T>::upsert(const JsonView& object) {
 template <class T>
 void Store<T>::erase(const JsonView& object) {
   const ObjectKey key = key_of(object);
-  seen(string_at(object, {"metadata", "resourceVersion"}));
+  seen(kube::resource_version_of(object));
   if (awaits_commit(key)) kept_.erase(key);
   drop(key);
 }

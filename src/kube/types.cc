@@ -102,7 +102,7 @@ absl::StatusOr<ObjectMeta> decode_meta(const JsonView& object) {
     return absl::InvalidArgumentError(base::cat(string_at(object, {"kind"}), " object without metadata.name"));
   }
   meta.uid = string_at(object, {"metadata", "uid"});
-  meta.resource_version = string_at(object, {"metadata", "resourceVersion"});
+  meta.resource_version = resource_version_of(object);
   meta.generation = int_at(object, {"metadata", "generation"});
   meta.labels = strings_at(object, {"metadata", "labels"});
   meta.annotations = strings_at(object, {"metadata", "annotations"});

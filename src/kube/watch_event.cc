@@ -6,7 +6,7 @@
 
 namespace tidegate::kube {
 
-std::string WatchEvent::resource_version() const { return string_at(object, {"metadata", "resourceVersion"}); }
+std::string WatchEvent::resource_version() const { return resource_version_of(object); }
 
 bool WatchEvent::ends_initial_events() const {
   return type == WatchEventType::kBookmark &&

@@ -1,11 +1,10 @@
 #include "operator_world.h"
 
-#include <set>
-
 #include "api/json.h"
 #include "base/strings.h"
 #include "operator/rendering/names.h"
 #include "samples.h"
+#include "storage/s3_listing.h"
 
 namespace tidegate::operator_ {
 namespace {
@@ -13,23 +12,6 @@ namespace {
 using kube::Json;
 
 const kube::ObjectKey kDigits{"demo", "digits"};
-
-std::string query_value(const std::string& url, const std::string& name) {
-  const size_t at = url.find(name + "=");
-  if (at == std::string::npos) return "";
-  std::string value = url.substr(at + name.size() + 1);
-  value = value.substr(0, value.find('&'));
-  std::string decoded;
-  for (size_t i = 0; i < value.size(); ++i) {
-    if (value[i] == '%') {
-      decoded += static_cast<char>(std::stoi(value.substr(i + 1, 2), nullptr, 16));
-      i += 2;
-    } else {
-      decoded += value[i];
-    }
-  }
-  return decoded;
-}
 
 std::string page(const Process& process, const std::string& path) {
   net::ServerRequest request;
@@ -84,33 +66,7 @@ base::Task<absl::StatusOr<net::HttpResponse>> FakeNetwork::request(net::HttpRequ
 
 net::HttpResponse FakeNetwork::list(const std::string& url) {
   ++listings;
-  net::HttpResponse response;
-  if (store_fault) {
-    response.status = store_fault->first;
-    response.body =
-        base::cat("<Error><Code>", store_fault->second, "</Code><Message>the store says no</Message></Error>");
-    return response;
-  }
-  const std::string prefix = query_value(url, "prefix");
-  const std::string delimiter = query_value(url, "delimiter");
-  std::set<std::string> prefixes;
-  std::string contents;
-  for (const auto& [key, etag] : objects) {
-    if (!key.starts_with(prefix)) continue;
-    const size_t slash = delimiter.empty() ? std::string::npos : key.find(delimiter, prefix.size());
-    if (slash != std::string::npos) {
-      prefixes.insert(key.substr(0, slash + 1));
-      continue;
-    }
-    contents += base::cat("<Contents><Key>", key, "</Key><Size>10</Size><ETag>&quot;", etag,
-                          "&quot;</ETag><LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>");
-  }
-  for (const std::string& common : prefixes) {
-    contents += base::cat("<CommonPrefixes><Prefix>", common, "</Prefix></CommonPrefixes>");
-  }
-  response.status = 200;
-  response.body = base::cat("<ListBucketResult><IsTruncated>false</IsTruncated>", contents, "</ListBucketResult>");
-  return response;
+  return store_fault ? storage::s3_refusal(store_fault->first, store_fault->second) : storage::s3_listing(objects, url);
 }
 
 net::HttpResponse FakeNetwork::statistics() const {

@@ -1,28 +1,10 @@
 #include "sim/outside.h"
 
-#include <set>
-
 #include "base/strings.h"
+#include "storage/s3_listing.h"
 
 namespace tidegate::sim {
 namespace {
-
-std::string query_value(const std::string& url, const std::string& name) {
-  const size_t at = url.find(name + "=");
-  if (at == std::string::npos) return "";
-  std::string value = url.substr(at + name.size() + 1);
-  value = value.substr(0, value.find('&'));
-  std::string decoded;
-  for (size_t i = 0; i < value.size(); ++i) {
-    if (value[i] == '%' && i + 2 < value.size()) {
-      decoded += static_cast<char>(std::stoi(value.substr(i + 1, 2), nullptr, 16));
-      i += 2;
-    } else {
-      decoded += value[i];
-    }
-  }
-  return decoded;
-}
 
 std::string key_of(const std::string& model, const std::string& version) {
   return base::cat(model, "/", version, "/saved_model.pb");
@@ -43,32 +25,7 @@ bool Bucket::has(const std::string& model, const std::string& version) const {
 }
 
 net::HttpResponse Bucket::list(const std::string& url) const {
-  net::HttpResponse response;
-  if (fault) {
-    response.status = fault->first;
-    response.body = base::cat("<Error><Code>", fault->second, "</Code><Message>not now</Message></Error>");
-    return response;
-  }
-  const std::string prefix = query_value(url, "prefix");
-  const std::string delimiter = query_value(url, "delimiter");
-  std::set<std::string> folders;
-  std::string contents;
-  for (const auto& [key, etag] : objects_) {
-    if (!key.starts_with(prefix)) continue;
-    const size_t slash = delimiter.empty() ? std::string::npos : key.find(delimiter, prefix.size());
-    if (slash != std::string::npos) {
-      folders.insert(key.substr(0, slash + 1));
-      continue;
-    }
-    contents += base::cat("<Contents><Key>", key, "</Key><Size>10</Size><ETag>&quot;", etag,
-                          "&quot;</ETag><LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>");
-  }
-  for (const std::string& folder : folders) {
-    contents += base::cat("<CommonPrefixes><Prefix>", folder, "</Prefix></CommonPrefixes>");
-  }
-  response.status = 200;
-  response.body = base::cat("<ListBucketResult><IsTruncated>false</IsTruncated>", contents, "</ListBucketResult>");
-  return response;
+  return fault ? storage::s3_refusal(fault->first, fault->second) : storage::s3_listing(objects_, url);
 }
 
 base::Task<absl::StatusOr<net::HttpResponse>> OutsideLine::request(net::HttpRequest request, base::Scope& scope) {

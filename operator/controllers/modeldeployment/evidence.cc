@@ -13,8 +13,6 @@ namespace {
 
 constexpr char kDataKey[] = "evidence.json";
 
-std::string version_of(const kube::Json& object) { return kube::string_at(object, {"metadata", "resourceVersion"}); }
-
 std::string config_map_name(const std::string& object) { return base::cat(object, "-evidence"); }
 
 kube::Json render(const api::ObjectMeta& object, std::string evidence) {
@@ -32,7 +30,7 @@ base::Task<absl::Status> EvidenceKeeper::load(kube::ObjectKey object, Measuremen
   const kube::ObjectKey key{object.ns, config_map_name(object.name)};
   absl::StatusOr<kube::Json> json = co_await client_.get(kube::resources::config_maps(), key, scope);
   if (!json.ok() && !absl::IsNotFound(json.status())) co_return json.status();
-  known_[object].resource_version = json.ok() ? version_of(*json) : "";
+  known_[object].resource_version = json.ok() ? kube::resource_version_of(*json) : "";
   ledger_.open(object, window);
   if (!json.ok()) co_return absl::OkStatus();
   const absl::Status restored = ledger_.restore(object, kube::string_at(*json, {"data", kDataKey}));
@@ -50,7 +48,7 @@ base::Task<absl::Status> EvidenceKeeper::save(const api::ObjectMeta& object, boo
     const kube::ObjectKey config_map{key.ns, config_map_name(key.name)};
     absl::StatusOr<kube::Json> json = co_await client_.get(kube::resources::config_maps(), config_map, scope);
     if (!json.ok() && !absl::IsNotFound(json.status())) co_return json.status();
-    known_[key].resource_version = json.ok() ? version_of(*json) : "";
+    known_[key].resource_version = json.ok() ? kube::resource_version_of(*json) : "";
     if (!ledger_.dirty(key)) co_return absl::OkStatus();  // the window was closed meanwhile
   }
   if (!may_write_()) co_return absl::CancelledError("this replica no longer holds the lease");
@@ -59,7 +57,7 @@ base::Task<absl::Status> EvidenceKeeper::save(const api::ObjectMeta& object, boo
   absl::StatusOr<kube::Json> written = co_await write(std::move(config_map), expected, scope);
   Known& known = known_[key];
   if (written.ok()) {
-    known.resource_version = version_of(*written);
+    known.resource_version = kube::resource_version_of(*written);
     known.saved_at = clock_.uptime();
     co_return absl::OkStatus();
   }

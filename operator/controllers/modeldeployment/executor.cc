@@ -18,8 +18,6 @@ kube::ObjectKey key_of(const Gathered& gathered) {
   return {gathered.object->metadata.namespace_, gathered.object->metadata.name};
 }
 
-std::string version_of(const kube::Json& object) { return kube::string_at(object, {"metadata", "resourceVersion"}); }
-
 // The API server's answer to what was asked, which the same question will get again.
 bool is_refusal(const absl::Status& status) {
   return absl::IsInvalidArgument(status) || absl::IsPermissionDenied(status) || absl::IsAlreadyExists(status);
@@ -99,7 +97,7 @@ base::Task<absl::Status> Executor::ensure_address(const Gathered& gathered, base
   apply.field_manager = kFieldManager;
   absl::StatusOr<kube::Json> applied =
       co_await client_.apply(kube::resources::services(), std::move(wanted), apply, scope);
-  if (applied.ok()) expectations_.wrote(key, stores_.services, key, version_of(*applied));
+  if (applied.ok()) expectations_.wrote(key, stores_.services, key, kube::resource_version_of(*applied));
   co_return applied.status();
 }
 
@@ -113,7 +111,7 @@ base::Task<absl::Status> Executor::create_address(const Gathered& gathered, kube
   absl::StatusOr<kube::Json> created = co_await client_.create(kube::resources::services(), std::move(service), scope);
   if (created.ok()) {
     address_tried_.erase(key);
-    expectations_.wrote(key, stores_.services, key, version_of(*created));
+    expectations_.wrote(key, stores_.services, key, kube::resource_version_of(*created));
     co_return absl::OkStatus();
   }
   if (!absl::IsAlreadyExists(created.status())) co_return created.status();
@@ -133,7 +131,7 @@ base::Task<absl::Status> Executor::write_status(const Gathered& gathered, const 
       co_await client_.apply_status(model_deployments(), key, api::to_json(plan.status),
                                     gathered.observed.metadata.resource_version, kFieldManager, scope);
   if (!written.ok()) co_return written.status();
-  expectations_.wrote(key, stores_.models, key, version_of(*written));
+  expectations_.wrote(key, stores_.models, key, kube::resource_version_of(*written));
   // What happened is told once it is on record, and only then: a plan that was dropped has not happened.
   for (const rollout::Event& event : plan.events) {
     const bool warning = event.type == rollout::EventType::kWarning;
@@ -167,7 +165,7 @@ base::Task<absl::Status> Executor::create(const Gathered& gathered, const rollou
     co_return created.status();
   }
   create_errors_.erase(key);
-  expectations_.wrote(key, stores_.deployments, {key.ns, step.revision}, version_of(*created));
+  expectations_.wrote(key, stores_.deployments, {key.ns, step.revision}, kube::resource_version_of(*created));
   co_return absl::OkStatus();
 }
 
@@ -179,7 +177,7 @@ base::Task<absl::Status> Executor::scale(const Gathered& gathered, const rollout
   absl::StatusOr<kube::Json> scaled = co_await client_.scale(kube::resources::deployments(), deployment, step.replicas,
                                                              step.resource_version, kFieldManager, scope);
   if (!scaled.ok()) co_return scaled.status();
-  expectations_.wrote(key, stores_.deployments, deployment, version_of(*scaled));
+  expectations_.wrote(key, stores_.deployments, deployment, kube::resource_version_of(*scaled));
   co_return absl::OkStatus();
 }
 
