@@ -22,6 +22,7 @@ net::HttpServerOptions limits(std::string address, uint16_t port) {
   options.port = port;
   options.max_body_bytes = kMaxBodyBytes;
   options.max_connections = kMaxConnections;
+  options.evict_when_full = true;
   options.idle_timeout = kIdle;
   options.read_timeout = kReadWithin;
   options.write_timeout = kReadWithin;

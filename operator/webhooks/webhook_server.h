@@ -5,7 +5,9 @@
 //
 // Whatever is not a review gets an HTTP error and costs no more than its bytes: the body has at most kMaxBodyBytes, one
 // text is parsed at a time (the server has one thread), kMaxConnections bodies are in memory at most, kMaxInFlight wait
-// for the loop. An HTTP error counts for the API server as a webhook that cannot be reached, so failurePolicy decides.
+// for the loop. Whoever holds all connections loses the ones that keep the server waiting longest, so the API server is
+// answered all the same. An HTTP error counts for the API server as a webhook that cannot be reached, so failurePolicy
+// decides.
 #include <absl/status/statusor.h>
 
 #include <functional>

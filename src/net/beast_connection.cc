@@ -4,6 +4,8 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
+
+#include <atomic>
 #include <optional>
 
 namespace tidegate::net {
@@ -35,7 +37,8 @@ class BeastConnection : public Connection, public std::enable_shared_from_this<B
       : host_(std::move(host)),
         tls_(std::move(tls)),
         stream_(make_stream(std::move(socket), tls_)),
-        on_end_(std::move(on_end)) {}
+        on_end_(std::move(on_end)),
+        waits_since_(host_->next_turn()) {}
 
   ~BeastConnection() override { on_end_(this); }
 
@@ -50,7 +53,24 @@ class BeastConnection : public Connection, public std::enable_shared_from_this<B
     });
   }
 
+  std::optional<Standing> standing() const override {
+    const int64_t since = waits_since_;
+    if (since <= kBusy) return std::nullopt;
+    return Standing{was_answered_, since};
+  }
+
+  bool evict() override {
+    int64_t since = waits_since_;
+    while (since > kBusy && !waits_since_.compare_exchange_weak(since, kEvicted)) {
+    }
+    if (since <= kBusy) return false;
+    asio::dispatch(stream_.get_executor(), [self = this->shared_from_this()] { self->tcp().socket().close(); });
+    return true;
+  }
+
  private:
+  static constexpr int64_t kBusy = 0;
+  static constexpr int64_t kEvicted = -1;
   static constexpr bool kTls = !std::is_same_v<Stream, beast::tcp_stream>;
 
   static Stream make_stream(asio::ip::tcp::socket socket, const std::shared_ptr<asio::ssl::context>& tls) {
@@ -77,9 +97,19 @@ class BeastConnection : public Connection, public std::enable_shared_from_this<B
     }
   }
 
+  // Says whom it waits for from here on. False when it was evicted a moment ago.
+  bool turn_to(int64_t since) {
+    int64_t before = waits_since_;
+    while (before != kEvicted && !waits_since_.compare_exchange_weak(before, since)) {
+    }
+    if (before == kEvicted) tcp().socket().close();
+    return before != kEvicted;
+  }
+
   // Waiting for the first byte is idle, and may take long; the rest of a request may not.
   void wait_for_request() {
     in_request_ = false;
+    if (!turn_to(host_->next_turn())) return;
     if (close_after_answer_) return finish();
     if (buffer_.size() > 0) return read_header();
     tcp().expires_after(chrono(host_->options().idle_timeout));
@@ -138,6 +168,7 @@ class BeastConnection : public Connection, public std::enable_shared_from_this<B
   }
 
   void handle() {
+    if (!turn_to(kBusy)) return;
     auto message = parser_->release();
     keep_alive_ = message.keep_alive();
     version_ = message.version();
@@ -161,6 +192,7 @@ class BeastConnection : public Connection, public std::enable_shared_from_this<B
   }
 
   void answer(ServerResponse response) {
+    if (!turn_to(host_->next_turn())) return;
     response_.emplace();
     response_->version(version_);
     response_->result(static_cast<unsigned>(response.status));
@@ -175,6 +207,7 @@ class BeastConnection : public Connection, public std::enable_shared_from_this<B
     http::async_write(stream_, *response_, [self = this->shared_from_this()](error_code error, size_t) {
       self->response_.reset();
       if (error) return;
+      self->was_answered_ = true;
       self->wait_for_request();
     });
   }
@@ -208,6 +241,8 @@ class BeastConnection : public Connection, public std::enable_shared_from_this<B
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
   std::optional<http::response<http::string_body>> response_;
+  std::atomic<int64_t> waits_since_;  // for the peer: a turn of the host's, or kBusy, or kEvicted
+  std::atomic<bool> was_answered_ = false;
   std::string peer_;
   unsigned version_ = 11;
   bool keep_alive_ = true;

@@ -5,7 +5,9 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
+#include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "net/http_server.h"
 
@@ -19,6 +21,8 @@ class ConnectionHost {
   virtual const Handler& handler() const = 0;
   // True after announce_close(): answers carry `Connection: close`.
   virtual bool closing() const = 0;
+  // Any thread: 1, 2, 3, …; tells who began to wait before whom.
+  virtual int64_t next_turn() = 0;
 };
 
 class Connection {
@@ -27,6 +31,13 @@ class Connection {
   virtual void start() = 0;
   // Any thread: closes at once if no request is in flight, else after its answer.
   virtual void close_when_idle() = 0;
+
+  // How welcome it is when there are too many: by whether it was ever answered, then by when it began to wait for its
+  // peer. nullopt: it does not wait, a request is in the handler's hands.
+  using Standing = std::pair<bool, int64_t>;
+  // Any thread, both. evict() closes it if it waits for its peer; false when it does not.
+  virtual std::optional<Standing> standing() const = 0;
+  virtual bool evict() = 0;
 };
 
 // `on_end` runs once, when the connection is closed and its last request answered. `tls` null: plain HTTP.

@@ -2,9 +2,11 @@
 
 #include <openssl/err.h>
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <unordered_map>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -80,6 +82,7 @@ class ServerCore : public ConnectionHost, public std::enable_shared_from_this<Se
   const HttpServerOptions& options() const override { return options_; }
   const Handler& handler() const override { return handler_; }
   bool closing() const override { return closing_.load(std::memory_order_relaxed); }
+  int64_t next_turn() override { return ++turns_; }
 
   uint16_t port() const { return port_; }
   void announce_close() { closing_ = true; }
@@ -113,39 +116,55 @@ class ServerCore : public ConnectionHost, public std::enable_shared_from_this<Se
     if (error) return accept_later();  // out of descriptors, most likely: others may close in the meantime
     auto connection = make_connection(shared_from_this(), std::move(socket), std::atomic_load(&tls_),
                                       [self = shared_from_this()](Connection* ended) { self->forget(ended); });
-    size_t open;
     {
       std::lock_guard lock(mutex_);
       connections_.emplace(connection.get(), connection);
-      open = connections_.size();
     }
     connection->start();
-    if (open >= options_.max_connections) return accept_later();
-    accept_next();
+    has_room(connection.get()) ? accept_next() : accept_later();
+  }
+
+  // Whether another one may come. One more than the limit may, to take the place of one that waits.
+  bool has_room(const Connection* newest) {
+    size_t open;
+    {
+      std::lock_guard lock(mutex_);
+      open = connections_.size();
+    }
+    if (open < options_.max_connections) return true;
+    return options_.evict_when_full && (open == options_.max_connections || evict_one(newest));
+  }
+
+  // False when all but `newest` are being answered.
+  bool evict_one(const Connection* newest) {
+    std::vector<std::pair<Connection::Standing, std::shared_ptr<Connection>>> waiting;
+    for (std::shared_ptr<Connection>& connection : open_connections()) {
+      const auto standing = connection->standing();
+      if (standing && connection.get() != newest) waiting.emplace_back(*standing, std::move(connection));
+    }
+    std::sort(waiting.begin(), waiting.end());
+    return std::any_of(waiting.begin(), waiting.end(), [](const auto& entry) { return entry.second->evict(); });
+  }
+
+  // To be let go of without the lock: the last one to hold a connection takes it out of the set.
+  std::vector<std::shared_ptr<Connection>> open_connections() {
+    std::vector<std::shared_ptr<Connection>> open;
+    std::lock_guard lock(mutex_);
+    for (auto& [key, weak] : connections_) {
+      if (auto connection = weak.lock()) open.push_back(std::move(connection));
+    }
+    return open;
   }
 
   void accept_later() {
     retry_.expires_after(std::chrono::milliseconds(20));
     retry_.async_wait([self = shared_from_this()](error_code) {
-      size_t open;
-      {
-        std::lock_guard lock(self->mutex_);
-        open = self->connections_.size();
-      }
-      open >= self->options_.max_connections ? self->accept_later() : self->accept_next();
+      self->has_room(nullptr) ? self->accept_next() : self->accept_later();
     });
   }
 
   void close_connections() {
-    std::vector<std::shared_ptr<Connection>> open;
-    {
-      std::lock_guard lock(mutex_);
-      for (auto& [key, weak] : connections_) {
-        if (auto connection = weak.lock()) open.push_back(std::move(connection));
-      }
-    }
-    for (auto& connection : open) connection->close_when_idle();
-    open.clear();
+    for (const auto& connection : open_connections()) connection->close_when_idle();
     report_if_drained();
   }
 
@@ -174,6 +193,7 @@ class ServerCore : public ConnectionHost, public std::enable_shared_from_this<Se
   uint16_t port_ = 0;
   std::shared_ptr<asio::ssl::context> tls_;
   std::atomic<bool> closing_ = false;
+  std::atomic<int64_t> turns_ = 0;
   std::mutex mutex_;
   std::unordered_map<Connection*, std::weak_ptr<Connection>> connections_;
   bool draining_ = false;

@@ -76,10 +76,13 @@ struct HttpServerOptions {
   uint16_t port = 0;                                 // 0: any free one, see HttpServer::port()
   uint64_t max_body_bytes = 64ull << 20;             // 413 beyond
   uint32_t max_header_bytes = 16 << 10;              // 431 beyond
-  uint32_t max_connections = 16'384;                 // further ones wait in the kernel's queue
+  uint32_t max_connections = 16'384;                 // further ones wait in the kernel's queue, or evict others
+  bool evict_when_full = false;                      // see below
   absl::Duration idle_timeout = absl::Seconds(300);  // between requests of one connection
   absl::Duration read_timeout = absl::Seconds(60);   // from the first byte of a request to its last
   absl::Duration write_timeout = absl::Seconds(60);  // an answer that the peer does not take
+  // With evict_when_full each connection beyond the limit ends the one that has kept the server waiting longest, of
+  // those that were never answered first, and none that is being answered.
 };
 
 class HttpServer {

@@ -197,6 +197,42 @@ TEST(BeastHttpServer, AnswersFromAnotherThreadLater) {
   EXPECT_THAT(client.receive(), testing::AllOf(StartsWith("HTTP/1.1 202"), testing::EndsWith("later")));
 }
 
+TEST(BeastHttpServer, EvictsWhomItNeverAnsweredFirstAndThenWhoKeepsItWaitingLongest) {
+  World world({.max_connections = 3, .evict_when_full = true});
+  auto stranger = std::make_unique<Client>(world);
+  auto first = std::make_unique<Client>(world);
+  EXPECT_THAT(first->ask(kGet), StartsWith("HTTP/1.1 200"));
+  auto second = std::make_unique<Client>(world);
+  EXPECT_THAT(second->ask(kGet), StartsWith("HTTP/1.1 200"));
+  auto third = std::make_unique<Client>(world);
+  EXPECT_THAT(third->ask(kGet), StartsWith("HTTP/1.1 200"));
+  EXPECT_TRUE(stranger->ended());
+  EXPECT_THAT(first->ask(kGet), StartsWith("HTTP/1.1 200")) << "now the second one has been silent for longest";
+  Client fourth(world);
+  EXPECT_THAT(fourth.ask(kGet), StartsWith("HTTP/1.1 200"));
+  EXPECT_TRUE(second->ended());
+  EXPECT_THAT(first->ask(kGet), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(third->ask(kGet), StartsWith("HTTP/1.1 200"));
+}
+
+TEST(BeastHttpServer, EvictsAlsoWhoIsInTheMiddleOfARequestButNobodyWhoIsBeingAnswered) {
+  Held held;
+  World world({.max_connections = 2, .evict_when_full = true}, held.handler());
+  Client busy(world);
+  busy.send(kGet);
+  Responder answer = held.take();
+  Client slow(world);
+  slow.send("GET / HTTP/1.1\r\nHo");
+  Client next(world);
+  next.send(kGet);
+  Responder next_answer = held.take();
+  EXPECT_TRUE(slow.ended());
+  next_answer(ServerResponse{.body = "next"});
+  EXPECT_THAT(next.receive(), testing::EndsWith("next"));
+  answer(ServerResponse{.body = "busy"});
+  EXPECT_THAT(busy.receive(), testing::EndsWith("busy"));
+}
+
 TEST(BeastHttpServer, DrainsByAnsweringWhatIsInFlightAndClosingTheRest) {
   Held held;
   World world({}, held.handler());

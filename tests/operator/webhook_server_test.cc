@@ -240,6 +240,20 @@ TEST(WebhookServer, EndsAConnectionThatIsTooSlowAndServesOthersMeanwhile) {
   for (auto& client : slow) EXPECT_EQ(client->receive(), "");
 }
 
+// None of them would have run into a limit of time: an idle connection is kept for a minute and a half.
+TEST(WebhookServer, AnswersTheApiServerThoughStrangersHoldAllConnections) {
+  World world;
+  Client known(world);
+  EXPECT_THAT(known.ask(post(good_review())), HasSubstr(R"("allowed":true)"));
+  std::vector<std::unique_ptr<Client>> strangers;
+  for (uint32_t i = 0; i + 1 < kMaxConnections; ++i) strangers.push_back(std::make_unique<Client>(world));
+  expect_judges(world);
+  EXPECT_EQ(strangers.front()->receive(), "") << "it has made room";
+  EXPECT_THAT(known.ask(post(good_review())), HasSubstr(R"("allowed":true)")) << "who was answered before stays";
+  EXPECT_THAT(strangers.back()->ask(post(good_review())), HasSubstr(R"("allowed":true)"));
+  for (int i = 0; i < 100; ++i) expect_judges(world);
+}
+
 TEST(WebhookServer, RefusesMoreThanItCanKeepWaiting) {
   World world;
   world.stop_loop();
