@@ -43,8 +43,11 @@ std::string address(const Observed& observed) {
 Plan stopped(const Observed& observed) {
   Plan plan;
   plan.status = observed.status;
-  plan.stop = cat("the status was written by a later leader (epoch ", observed.status.leader_epoch, ", this one's is ",
-                  observed.leader_epoch, ")");
+  plan.stop = observed.leader_epoch == 0 ? cat("this replica does not hold the lease; the leader of epoch ",
+                                               observed.status.leader_epoch, " looks after the object")
+                                         : cat("a later leader (epoch ", observed.status.leader_epoch,
+                                               ") has written the status; this replica's leadership (epoch ",
+                                               observed.leader_epoch, ") is over");
   return plan;
 }
 

@@ -207,11 +207,14 @@ TEST_F(Rules, R06_AQuarantinedRevisionMayComeBackAfterAnotherWasPromoted) {
 TEST_F(Rules, R07_AWriterOfAnEarlierEpochStops) {
   settle(world);
   Observed observed = world.observe();
-  observed.leader_epoch = world.status().leader_epoch - 1;
+  observed.status.leader_epoch = 5;
+  observed.leader_epoch = 4;
   const Plan stopped = plan(observed);
   EXPECT_THAT(stopped.stop, HasSubstr("later leader"));
   EXPECT_FALSE(stopped.status_changed);
   EXPECT_THAT(stopped.scales, IsEmpty());
+  observed.leader_epoch = 0;
+  EXPECT_THAT(plan(observed).stop, HasSubstr("does not hold the lease"));
 }
 
 TEST_F(Rules, R07_TheEpochIsWrittenWithTheTraffic) {

@@ -58,8 +58,7 @@ base::Task<absl::Status> Reconciler::reconcile(kube::ObjectKey key, base::Scope&
   if (!gathered) co_return absl::OkStatus();
   const rollout::Plan plan = rollout::plan(gathered->observed);
   if (!plan.stop.empty()) {
-    base::log_error("this replica stops writing", {{"object", key.to_string()}, {"reason", plan.stop}});
-    requeue_[key] = kResync;
+    leave_to_the_leader(key, gathered->observed.leader_epoch, plan.stop);
     co_return absl::OkStatus();
   }
   const absl::Status saved =
@@ -105,6 +104,14 @@ GatherOptions Reconciler::gather_options(const kube::ObjectKey& key) const {
     options.status_written = written->second;
   }
   return options;
+}
+
+// Losing the lease in the middle of a look is routine. A leadership that somebody has ended without its knowing is not:
+// the clocks of two machines, or a Lease that a person changed, are to be looked at.
+void Reconciler::leave_to_the_leader(const kube::ObjectKey& key, int64_t own_epoch, const std::string& why) {
+  const base::LogLevel level = own_epoch == 0 ? base::LogLevel::kInfo : base::LogLevel::kWarning;
+  base::log(level, "lost the lease; nothing more is written", {{"object", key.to_string()}, {"reason", why}});
+  requeue_[key] = kResync;
 }
 
 void Reconciler::count_ended_rollouts(const rollout::Observed& observed, const rollout::Plan& plan) {

@@ -67,6 +67,7 @@ class Reconciler {
   base::Task<absl::Status> follow_window(kube::ObjectKey key, std::shared_ptr<const api::ModelDeployment> object,
                                          base::Scope& scope);
   GatherOptions gather_options(const kube::ObjectKey& key) const;
+  void leave_to_the_leader(const kube::ObjectKey& key, int64_t own_epoch, const std::string& why);
   void count_ended_rollouts(const rollout::Observed& observed, const rollout::Plan& plan);
   void settle(const kube::ObjectKey& key, const absl::Status& result);
   void forget(const kube::ObjectKey& key);
