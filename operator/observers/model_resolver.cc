@@ -40,6 +40,11 @@ std::string reason_of(const absl::Status& status) {
   }
 }
 
+// A store that says what it has not got has taken the keys.
+bool may_be_the_secrets_fault(const absl::Status& status) {
+  return !status.ok() && reason_of(status) != "VersionNotFound";
+}
+
 std::string_view advice_for(const std::string& reason) {
   if (reason == "VersionNotFound") return "upload the version, or name one that is there in spec.model.version";
   if (reason == "BucketNotFound") return "create the bucket, or correct spec.model.uri";
@@ -67,7 +72,7 @@ ModelResolver::ModelResolver(const kube::Store<api::ModelDeployment>& models, ku
                              StoreFactory make_store, base::Clock& clock,
                              std::function<void(const kube::ObjectKey&)> on_change)
     : models_(models),
-      client_(client),
+      secrets_(client, clock),
       make_store_(std::move(make_store)),
       on_change_(std::move(on_change)),
       queue_(clock) {}
@@ -80,6 +85,11 @@ base::Task<void> ModelResolver::work(base::Scope& scope) {
     queue_.done(*key);
     if (again < absl::InfiniteDuration()) queue_.add_after(*key, again);
   }
+}
+
+void ModelResolver::forget_all() {
+  entries_.clear();
+  secrets_.forget_all();
 }
 
 const Resolution* ModelResolver::find(const kube::ObjectKey& key, const api::ModelSpec& spec) const {
@@ -95,6 +105,9 @@ base::Task<absl::Duration> ModelResolver::resolve(kube::ObjectKey key, base::Sco
     co_return absl::InfiniteDuration();
   }
   absl::StatusOr<FoundModel> result = co_await look_up(key, object->spec.model, scope);
+  if (may_be_the_secrets_fault(result.status()) && object->spec.model.credentials) {
+    secrets_.forget({key.ns, object->spec.model.credentials->secret_name});
+  }
   // Not the store's fault; whoever leads next looks again.
   if (scope.cancelled()) co_return absl::ZeroDuration();
   const auto present = models_.get(key);
@@ -127,12 +140,10 @@ base::Task<absl::StatusOr<storage::S3Options>> ModelResolver::read_options(kube:
                                                                            base::Scope& scope) {
   if (!spec.credentials) co_return storage::s3_options_from({});
   const kube::ObjectKey secret_key{key.ns, spec.credentials->secret_name};
-  absl::StatusOr<kube::Json> json = co_await client_.get(kube::resources::secrets(), secret_key, scope);
-  if (absl::IsNotFound(json.status())) {
+  absl::StatusOr<kube::Secret> secret = co_await secrets_.read(secret_key, spec.poll_interval, scope);
+  if (absl::IsNotFound(secret.status())) {
     co_return absl::PermissionDeniedError(base::cat("there is no Secret ", secret_key.to_string()));
   }
-  if (!json.ok()) co_return json.status();
-  absl::StatusOr<kube::Secret> secret = kube::decode_secret(*json);
   if (!secret.ok()) co_return secret.status();
   absl::StatusOr<storage::S3Options> options = storage::s3_options_from(secret->data);
   if (!options.ok()) {

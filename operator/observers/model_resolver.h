@@ -5,6 +5,8 @@
 //
 //   spec.model changed / poll due ──► queue ──► Secret, listing (network) ──► Resolution ──► on_change(key)
 //
+// A Secret is read once a poll for all objects that name it (secret_reader.h), and anew after it did not work.
+//
 // An error keeps what was found before, is remembered with the store's own words, and is tried again with backoff, at
 // the latest after pollInterval. A slow or dead store costs its own object only.
 #include <absl/status/statusor.h>
@@ -22,6 +24,7 @@
 #include "kube/client.h"
 #include "kube/store.h"
 #include "kube/work_queue.h"
+#include "operator/observers/secret_reader.h"
 #include "operator/rendering/revision.h"
 #include "rollout/observed.h"
 #include "storage/model_source.h"
@@ -62,7 +65,7 @@ class ModelResolver {
   // Looks now; also how a new or changed object is made known.
   void look(const kube::ObjectKey& key) { queue_.add(key); }
   // What an earlier leadership found: the stores may have changed since.
-  void forget_all() { entries_.clear(); }
+  void forget_all();
   // One of the workers; until `scope` ends.
   base::Task<void> work(base::Scope& scope);
 
@@ -84,7 +87,7 @@ class ModelResolver {
   absl::Duration remember(const kube::ObjectKey& key, const api::ModelSpec& spec, absl::StatusOr<FoundModel> result);
 
   const kube::Store<api::ModelDeployment>& models_;
-  kube::Client& client_;
+  SecretReader secrets_;
   StoreFactory make_store_;
   std::function<void(const kube::ObjectKey&)> on_change_;
   kube::WorkQueue queue_;
