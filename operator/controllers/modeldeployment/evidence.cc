@@ -27,16 +27,28 @@ kube::Json render(const api::ObjectMeta& object, std::string evidence) {
 }  // namespace
 
 base::Task<absl::Status> EvidenceKeeper::load(kube::ObjectKey object, MeasurementWindow window, base::Scope& scope) {
+  const Known before = known_[object];
+  if (before.resource_version && before.opened && *before.opened != window) {
+    open(object, window);
+    co_return absl::OkStatus();
+  }
   const kube::ObjectKey key{object.ns, config_map_name(object.name)};
   absl::StatusOr<kube::Json> json = co_await client_.get(kube::resources::config_maps(), key, scope);
   if (!json.ok() && !absl::IsNotFound(json.status())) co_return json.status();
   known_[object].resource_version = json.ok() ? kube::resource_version_of(*json) : "";
-  ledger_.open(object, window);
+  open(object, window);
   if (!json.ok()) co_return absl::OkStatus();
   const absl::Status restored = ledger_.restore(object, kube::string_at(*json, {"data", kDataKey}));
   // Text that somebody else wrote there must not stop a rollout: measuring starts from nothing.
   if (!restored.ok()) base::log_warning("evidence not used", {{"object", object.to_string()}, {"error", restored}});
   co_return absl::OkStatus();
+}
+
+void EvidenceKeeper::open(const kube::ObjectKey& object, const MeasurementWindow& window) {
+  Known& known = known_[object];
+  known.opened = window;
+  known.saved_at = clock_.uptime();
+  ledger_.open(object, window);
 }
 
 base::Task<absl::Status> EvidenceKeeper::save(const api::ObjectMeta& object, bool now_or_never, base::Scope& scope) {

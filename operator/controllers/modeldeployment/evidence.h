@@ -30,7 +30,8 @@ class EvidenceKeeper {
       : client_(client), ledger_(ledger), clock_(clock), may_write_(std::move(may_write)) {}
 
   // Opens the window with what another leader saved about it. Not read is not the same as nothing there: on an error
-  // the window stays closed, so that no reading can get in first.
+  // the window stays closed, so that no reading can get in first. What this process itself has saved since it last
+  // looked is of earlier windows and is not read again.
   base::Task<absl::Status> load(kube::ObjectKey object, MeasurementWindow window, base::Scope& scope);
   // Writes what is new, if `now_or_never` or the period has passed. ABORTED: somebody else wrote it meanwhile.
   base::Task<absl::Status> save(const api::ObjectMeta& object, bool now_or_never, base::Scope& scope);
@@ -41,8 +42,10 @@ class EvidenceKeeper {
  private:
   struct Known {
     std::optional<std::string> resource_version;          // of the ConfigMap; empty: there is none; nullopt: not known
-    absl::Duration saved_at = -absl::InfiniteDuration();  // uptime
+    std::optional<MeasurementWindow> opened;              // by load(), the last one
+    absl::Duration saved_at = -absl::InfiniteDuration();  // uptime; or when a window was opened, with nothing to save
   };
+  void open(const kube::ObjectKey& object, const MeasurementWindow& window);
   base::Task<absl::StatusOr<kube::Json>> write(kube::Json config_map, std::string resource_version, base::Scope& scope);
 
   kube::Client& client_;

@@ -12,8 +12,11 @@
 namespace tidegate::operator_ {
 namespace {
 
-// The window of the present step; nullopt while nothing may be measured.
-std::optional<MeasurementWindow> wanted_window(const api::ModelDeploymentStatus& status) {
+// The window of the present step; nullopt while nothing may be measured, or nothing is asked of the measurements: then
+// the gateways are not read for it, and no evidence is kept.
+std::optional<MeasurementWindow> wanted_window(const api::ModelDeploymentSpec& spec,
+                                               const api::ModelDeploymentStatus& status) {
+  if (spec.rollout.analysis.checks.empty()) return std::nullopt;
   if (!status.stable || !status.canary || !status.canary->measure_from) return std::nullopt;
   return MeasurementWindow{status.stable->revision, status.canary->revision, *status.canary->measure_from};
 }
@@ -74,7 +77,8 @@ base::Task<absl::Status> Reconciler::reconcile(kube::ObjectKey key, base::Scope&
   if (plan.is_noop()) ++metrics_.unchanged;
   requeue_[key] = std::min(plan.requeue_after.value_or(kResync), kResync);
   // The window is opened at the next look: every moment until then is one that users' requests are not measured in.
-  const bool measures_anew = wanted_window(plan.status) != wanted_window(gathered->observed.status);
+  const rollout::Observed& observed = gathered->observed;
+  const bool measures_anew = wanted_window(observed.spec, plan.status) != wanted_window(observed.spec, observed.status);
   if (measures_anew) requeue_[key] = kube::Expectations::kRecheck;
   co_return window;
 }
@@ -82,7 +86,7 @@ base::Task<absl::Status> Reconciler::reconcile(kube::ObjectKey key, base::Scope&
 base::Task<absl::Status> Reconciler::follow_window(kube::ObjectKey key,
                                                    std::shared_ptr<const api::ModelDeployment> object,
                                                    base::Scope& scope) {
-  const std::optional<MeasurementWindow> window = wanted_window(object->status);
+  const std::optional<MeasurementWindow> window = wanted_window(object->spec, object->status);
   if (!window) {
     parts_.ledger.close(key);
     co_return absl::OkStatus();
