@@ -73,6 +73,7 @@ ModelResolver::ModelResolver(const kube::Store<api::ModelDeployment>& models, ku
                              std::function<void(const kube::ObjectKey&)> on_change)
     : models_(models),
       secrets_(client, clock),
+      clock_(clock),
       make_store_(std::move(make_store)),
       on_change_(std::move(on_change)),
       queue_(clock) {}
@@ -87,7 +88,18 @@ base::Task<void> ModelResolver::work(base::Scope& scope) {
   }
 }
 
+void ModelResolver::look(const kube::ObjectKey& key) {
+  looking_since_.try_emplace(key, clock_.now());
+  queue_.add(key);
+}
+
+std::optional<absl::Time> ModelResolver::looking_since(const kube::ObjectKey& key) const {
+  auto since = looking_since_.find(key);
+  return since == looking_since_.end() ? std::nullopt : std::optional(since->second);
+}
+
 void ModelResolver::forget_all() {
+  looking_since_.clear();
   entries_.clear();
   secrets_.forget_all();
 }
@@ -102,6 +114,7 @@ base::Task<absl::Duration> ModelResolver::resolve(kube::ObjectKey key, base::Sco
   const auto object = models_.get(key);
   if (!object || object->metadata.deletion_timestamp) {
     entries_.erase(key);
+    looking_since_.erase(key);
     co_return absl::InfiniteDuration();
   }
   absl::StatusOr<FoundModel> result = co_await look_up(key, object->spec.model, scope);
@@ -155,6 +168,7 @@ base::Task<absl::StatusOr<storage::S3Options>> ModelResolver::read_options(kube:
 
 absl::Duration ModelResolver::remember(const kube::ObjectKey& key, const api::ModelSpec& spec,
                                        absl::StatusOr<FoundModel> result) {
+  looking_since_.erase(key);
   Entry& entry = entries_[key];
   if (entry.asked != fingerprint(spec)) entry = Entry{fingerprint(spec), {}, 0};
   const Resolution before = entry.resolution;

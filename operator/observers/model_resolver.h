@@ -10,6 +10,7 @@
 // An error keeps what was found before, is remembered with the store's own words, and is tried again with backoff, at
 // the latest after pollInterval. A slow or dead store costs its own object only.
 #include <absl/status/statusor.h>
+#include <absl/time/time.h>
 
 #include <functional>
 #include <map>
@@ -63,7 +64,7 @@ class ModelResolver {
                 base::Clock& clock, std::function<void(const kube::ObjectKey&)> on_change);
 
   // Looks now; also how a new or changed object is made known.
-  void look(const kube::ObjectKey& key) { queue_.add(key); }
+  void look(const kube::ObjectKey& key);
   // What an earlier leadership found: the stores may have changed since.
   void forget_all();
   // One of the workers; until `scope` ends.
@@ -71,6 +72,8 @@ class ModelResolver {
 
   // What is known about exactly this spec; null before it was looked for.
   const Resolution* find(const kube::ObjectKey& key, const api::ModelSpec& spec) const;
+  // Since when it is being looked for, by look(); nullopt: it is not.
+  std::optional<absl::Time> looking_since(const kube::ObjectKey& key) const;
 
  private:
   struct Entry {
@@ -88,10 +91,12 @@ class ModelResolver {
 
   const kube::Store<api::ModelDeployment>& models_;
   SecretReader secrets_;
+  base::Clock& clock_;
   StoreFactory make_store_;
   std::function<void(const kube::ObjectKey&)> on_change_;
   kube::WorkQueue queue_;
   std::map<kube::ObjectKey, Entry> entries_;
+  std::map<kube::ObjectKey, absl::Time> looking_since_;
 };
 
 }  // namespace tidegate::operator_

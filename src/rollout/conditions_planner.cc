@@ -139,16 +139,17 @@ Said analysis_under_way(const Draft& draft) {
                                        "; still measuring: a pass goes on, a failure goes back",
                                        verdict ? "; " + need_and_eta(*verdict) : ""));
   }
+  if (draft.rollout().analysis.checks.empty()) return unknown("NoChecks", "spec.rollout.analysis names no checks");
   if (metrics_failing(draft)) return unknown("MetricsUnavailable", draft.observed.measurement_error->message);
   if (!draft.status.canary->measure_from) return unknown("NotMeasuring", "no verified weight to measure at");
-  if (!verdict) return unknown("NoMeasurements", "nothing has been measured at this weight yet");
+  if (!verdict) return unknown(kNoMeasurementsReason, "nothing has been measured at this weight yet");
   if (verdict->verdict == api::Verdict::kPass) return yes("Passing", "every check passes");
   if (too_slow(draft, *verdict)) {
     return unknown("NeedsMoreTraffic", cat(need_and_eta(*verdict), ", but the step ends after ",
                                            duration(draft.rollout().analysis.max_duration),
                                            ": choose a larger weight, looser limits or another onInconclusive"));
   }
-  return unknown("Measuring", need_and_eta(*verdict));
+  return unknown(kMeasuringReason, need_and_eta(*verdict));
 }
 
 Said analysis_passing(const Draft& draft) {

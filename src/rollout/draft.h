@@ -39,6 +39,9 @@ enum class Wait {
 
 // The reason of AnalysisPassing while a failed canary keeps serving for want of a stable replica.
 inline constexpr char kStableUnavailableReason[] = "StableUnavailable";
+// Its reasons before and after the first undecided result of a step.
+inline constexpr char kNoMeasurementsReason[] = "NoMeasurements";
+inline constexpr char kMeasuringReason[] = "Measuring";
 
 // Whether all proxies have what status.traffic says.
 struct Verification {

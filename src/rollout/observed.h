@@ -137,6 +137,8 @@ struct Observed {
   // The wanted revision. Both may be present: the present spec was resolved once, and looking again fails.
   std::optional<WantedRevision> wanted;
   std::optional<ResolveError> resolve_error;
+  // Since when the model of the present spec is looked for; absent once something is known about it.
+  std::optional<absl::Time> resolving_since;
   std::optional<CreateError> create_error;  // of the last attempt to make the wanted revision; absent: it was made
   std::optional<TrafficError> traffic_error;
 

@@ -12,20 +12,52 @@ namespace {
 
 using base::cat;
 
-// Everything but the numbers that every look changes.
+// Everything but the numbers that every look changes: what was measured (the first undecided results of a step say no
+// more than none), and how many replicas are available, where nothing follows from it.
 api::ModelDeploymentStatus without_numbers(api::ModelDeploymentStatus status) {
   status.summary.clear();
+  std::erase_if(status.analysis, [](const auto& result) { return result.verdict == api::Verdict::kUndecided; });
   for (api::AnalysisResult& result : status.analysis) {
     result = {.check = result.check, .verdict = result.verdict};
   }
-  for (api::Condition& condition : status.conditions) condition.message.clear();
+  for (api::Condition& condition : status.conditions) {
+    condition.message.clear();
+    if (condition.reason == kMeasuringReason) condition.reason = kNoMeasurementsReason;
+  }
+  if (status.stable) status.stable->available = 0;
+  if (status.canary) {
+    status.canary->available = 0;
+    status.canary->last_progress.reset();
+  }
   return status;
 }
 
-// Numbers alone are written each kStatusNumbersPeriod at most; until then the status stays as it is.
+// What it does, without what it says of it.
+api::ModelDeploymentStatus without_words(api::ModelDeploymentStatus status) {
+  status = without_numbers(std::move(status));
+  status.phase = {};
+  status.conditions.clear();
+  status.observed_generation = 0;
+  return status;
+}
+
+// The model that a new spec asks for is being looked for, since a moment ago.
+bool will_know_soon(const Draft& draft) {
+  const Observed& observed = draft.observed;
+  return !observed.wanted && !observed.resolve_error && observed.resolving_since &&
+         draft.now() < *observed.resolving_since + kResolvingShownAfter;
+}
+
+// Numbers alone are written each kStatusNumbersPeriod at most, and that a model is being looked for only when that
+// takes long; until then the status stays as it is.
 void settle_status(Draft& draft) {
   const api::ModelDeploymentStatus& before = draft.observed.status;
   if (draft.status == before) return;
+  if (will_know_soon(draft) && without_words(draft.status) == without_words(before)) {
+    draft.status = before;
+    draft.look_again_at(*draft.observed.resolving_since + kResolvingShownAfter);
+    return;
+  }
   const auto& written = draft.observed.status_written;
   const bool recent = written && draft.now() < *written + kStatusNumbersPeriod;
   if (recent && without_numbers(draft.status) == without_numbers(before)) {

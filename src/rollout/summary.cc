@@ -76,6 +76,7 @@ std::string what_is_missing(const Draft& draft) {
 }
 
 std::string measuring(const Draft& draft, std::string_view head) {
+  if (draft.rollout().analysis.checks.empty()) return cat(head, ": serving, nothing is measured");
   if (!draft.findings.verdict) {
     const auto& error = draft.observed.measurement_error;
     return cat(

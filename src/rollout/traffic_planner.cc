@@ -136,7 +136,14 @@ void note_verified_weight(Draft& draft) {
   canary.verified_weight = canary.weight;
   if (canary.weight == 0 || canary.weight == kAll || canary.measure_from) return;
   canary.measure_from = draft.now();
+  draft.status.analysis.clear();  // it was the former step's
   draft.look_again_at(draft.now() + kAnalysisPeriod);
+  // Without checks nothing but its hold keeps the step.
+  const size_t step = static_cast<size_t>(stage_of(draft).index);
+  const auto& rollout = draft.rollout();
+  if (rollout.analysis.checks.empty() && step < rollout.steps.size()) {
+    draft.look_again_at(draft.now() + rollout.steps[step].hold);
+  }
 }
 
 std::string numbers_of_the_analysis(const Draft& draft) {

@@ -64,6 +64,77 @@ TEST_F(Operator, WritesNothingMoreOnceAllIsWell) {
   EXPECT_EQ(writes, 0u);
 }
 
+// What was asked of the API server from one moment on, without what goes on anyway: the lease, watches, the webhook.
+struct Cost {
+  int status = 0;
+  int workloads = 0;
+  int evidence = 0;
+  int others = 0;  // of the writes
+  int events = 0;
+  int reads = 0;
+};
+
+Cost cost_since(const kube::FakeApiServer& server, size_t from) {
+  Cost cost;
+  for (size_t i = from; i < server.log.size(); ++i) {
+    const std::string& line = server.log[i];
+    const auto is_about = [&](const char* what) { return line.find(what) != std::string::npos; };
+    if (is_about("/leases/") || is_about("watch=true") || is_about("/validatingwebhook")) continue;
+    int& kind = line.starts_with("GET")      ? cost.reads
+                : is_about("/events")        ? cost.events
+                : is_about("/digits/status") ? cost.status
+                : is_about("/deployments")   ? cost.workloads
+                : is_about("/configmaps")    ? cost.evidence
+                                             : cost.others;
+    ++kind;
+  }
+  return cost;
+}
+
+// One step of an update after the other, all pods of a step at once: what cannot be saved.
+Cost cost_of_an_update(OperatorWorld& world, nlohmann::json first, nlohmann::json second) {
+  const auto at_rest = [&](const std::string& version) {
+    const auto status = world.object().status;
+    return status.phase == Phase::kHealthy && status.stable->version == version && status.draining.empty();
+  };
+  world.apply(first);
+  EXPECT_TRUE(world.pass_until([&] { return at_rest("1"); })) << world.debug_page();
+  world.pass(absl::Minutes(1));
+  const size_t from = world.api_server.log.size();
+  world.apply(second);
+  EXPECT_TRUE(world.pass_until([&] { return at_rest("2"); })) << world.debug_page();
+  return cost_since(world.api_server, from);
+}
+
+nlohmann::json in_two_steps(const std::string& wanted, bool measured) {
+  nlohmann::json spec = version(wanted);
+  const nlohmann::json low = {{"weight", 20}, {"hold", "3s"}}, high = {{"weight", 60}, {"hold", "3s"}};
+  spec["rollout"]["steps"] = nlohmann::json::array({low, high});
+  spec["rollout"]["scaleDownDelay"] = "0s";
+  if (!measured) spec["rollout"]["analysis"]["checks"] = nlohmann::json::array();
+  return spec;
+}
+
+TEST_F(Operator, WritesLittleInAnUpdateThatIsNotMeasured) {
+  const Cost cost = cost_of_an_update(world_, in_two_steps("1", false), in_two_steps("2", false));
+  EXPECT_EQ(cost.status, 8) << "begun, each of three weights written and verified, drained";
+  EXPECT_EQ(cost.workloads, 3) << "made, scaled up, the old one scaled down";
+  EXPECT_EQ(cost.evidence, 0);
+  EXPECT_EQ(cost.others, 0);
+  EXPECT_LE(cost.reads, 1) << "the Secret, when a poll is due";
+  EXPECT_EQ(cost.events, 8);
+}
+
+TEST_F(Operator, WritesLittleInAnUpdateThatIsMeasured) {
+  const Cost cost = cost_of_an_update(world_, in_two_steps("1", true), in_two_steps("2", true));
+  EXPECT_EQ(cost.status, 8);
+  EXPECT_EQ(cost.workloads, 3);
+  EXPECT_EQ(cost.evidence, 2) << "before each of two verdicts";
+  EXPECT_EQ(cost.others, 0);
+  EXPECT_LE(cost.reads, 2) << "and the evidence, once";
+  EXPECT_EQ(cost.events, 8);
+}
+
 TEST_F(Operator, PromotesAVersionThatMeasuresWellStepByStep) {
   serve("1");
   const std::string first = world_.object().status.stable->revision;

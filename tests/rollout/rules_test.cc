@@ -756,6 +756,57 @@ TEST_F(Rules, NumbersAloneAreWrittenAtMostEach30Seconds) {
   EXPECT_GE(world.status_writes - before, 10);
 }
 
+Workload& workload_in(Observed& observed, const std::string& version) {
+  for (Workload& workload : observed.workloads) {
+    if (workload.revision == rev(version)) return workload;
+  }
+  throw std::logic_error("there is no such workload");
+}
+
+TEST_F(Rules, ReplicasThatComeAndGoAreNumbersAsLongAsNothingFollowsFromThem) {
+  settle(world);
+  reach(world, 5);
+  Observed observed = world.observe();
+  observed.status_written = observed.now;
+  --workload_in(observed, "1").available;
+  const Plan later = plan(observed);
+  EXPECT_FALSE(later.status_changed);
+  EXPECT_LE(*later.requeue_after, absl::Seconds(30));
+  observed.now += absl::Seconds(30);
+  EXPECT_TRUE(plan(observed).status_changed);
+  EXPECT_EQ(plan(observed).status.stable->available, world.status().stable->available - 1);
+  observed.now -= absl::Seconds(30);
+  workload_in(observed, "1").available = 0;
+  EXPECT_TRUE(plan(observed).status_changed) << "its share moves at once";
+}
+
+TEST_F(Rules, ThatAModelIsLookedForIsWrittenOnlyWhenItTakesLong) {
+  settle(world);
+  Observed observed = world.observe();
+  ++observed.metadata.generation;
+  observed.wanted.reset();
+  observed.resolving_since = observed.now;
+  const Plan at_once = plan(observed);
+  EXPECT_FALSE(at_once.status_changed);
+  EXPECT_LE(*at_once.requeue_after, absl::Seconds(10));
+  observed.now += absl::Seconds(10);
+  const Plan later = plan(observed);
+  EXPECT_TRUE(later.status_changed);
+  EXPECT_EQ(later.status.observed_generation, observed.metadata.generation);
+}
+
+TEST_F(Rules, AShareMovesThoughAModelIsBeingLookedFor) {
+  settle(world);
+  reach(world, 5);
+  Observed observed = world.observe();
+  observed.wanted.reset();
+  observed.resolving_since = observed.now;
+  workload_in(observed, "1").available = 0;
+  const Plan made = plan(observed);
+  EXPECT_TRUE(made.status_changed);
+  EXPECT_NE(made.status.traffic, observed.status.traffic);
+}
+
 TEST_F(Rules, AHealthyObjectIsNotWrittenAtAll) {
   settle(world);
   world.run_for(absl::Minutes(1));

@@ -98,7 +98,10 @@ void resolve(const kube::ObjectKey& key, const GatherSources& sources,
              const std::vector<DeploymentPointer>& deployments, Gathered& gathered) {
   rollout::Observed& observed = gathered.observed;
   const Resolution* resolution = sources.resolver.find(key, gathered.object->spec.model);
-  if (resolution == nullptr) return;
+  if (resolution == nullptr) {
+    observed.resolving_since = sources.resolver.looking_since(key);
+    return;
+  }
   observed.resolve_error = resolution->error;
   if (!resolution->found) return;
   const FoundModel& found = *resolution->found;
