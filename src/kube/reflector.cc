@@ -44,11 +44,29 @@ base::Task<void> Reflector::run(base::Scope& scope) {
   executor_ = co_await boost::asio::this_coro::executor;
   std::optional<ReflectorCommand> command = advance(ReflectorStart{}, {});
   while (!scope.cancelled() && command) {
-    ReflectorEvent event = co_await perform(*command, scope);
+    ReflectorEvent event = co_await perform_interruptibly(*command, scope);
     if (scope.cancelled()) co_return;
+    if (std::exchange(refresh_asked_, false)) {
+      page_.reset();
+      event = ReflectorRefresh{};
+    }
     command = advance(event, {});
     page_.reset();
   }
+}
+
+void Reflector::refresh() {
+  refresh_asked_ = refreshing_ = true;
+  commits_the_fresh_ = false;  // a set that was under way when somebody asked for a fresh one is not that one
+  if (request_ != nullptr) request_->cancel();
+}
+
+base::Task<ReflectorEvent> Reflector::perform_interruptibly(ReflectorCommand command, base::Scope& scope) {
+  base::Scope request(scope);
+  request_ = &request;
+  ReflectorEvent event = co_await perform(std::move(command), request);
+  request_ = nullptr;
+  co_return event;
 }
 
 base::Task<ReflectorEvent> Reflector::perform(ReflectorCommand command, base::Scope& scope) {
@@ -151,12 +169,17 @@ void Reflector::begin_commit() {
     ++client_.metrics()->relists[resource_.plural];
   }
   sink_.begin_commit(state_.last_seen);
+  commits_the_fresh_ = !refresh_asked_;
   commit_more(++commits_);
 }
 
 // A slice, and the next one in a later turn. What the watch brings meanwhile goes between them.
 void Reflector::commit_more(uint64_t commit) {
-  if (commit != commits_ || !sink_.commit_some(kCommitSlice)) return;
+  if (commit != commits_) return;
+  if (!sink_.commit_some(kCommitSlice)) {
+    if (commits_the_fresh_) refreshing_ = false;
+    return;
+  }
   boost::asio::post(*executor_, [this, commit, alive = std::weak_ptr<bool>(alive_)] {
     if (!alive.expired()) commit_more(commit);
   });

@@ -83,11 +83,19 @@ class Reflector {
   // Until `scope` ends. Errors are logged and tried again.
   base::Task<void> run(base::Scope& scope);
 
+  // What the sink shows may be older than the caller can live with: asks for the most recent set, now, in place of
+  // whatever is in flight. Meanwhile the sink keeps what it has.
+  void refresh();
+  // Whether the set that the last refresh() asked for is there; true if there was none.
+  bool fresh() const { return !refreshing_; }
+
   const ReflectorState& state() const { return state_; }
   // The error of the last request, OK after one that worked: for /readyz to say why a store is not synced.
   const absl::Status& last_error() const { return last_error_; }
 
  private:
+  // Ends early, with whatever event, when a refresh is asked for.
+  base::Task<ReflectorEvent> perform_interruptibly(ReflectorCommand command, base::Scope& scope);
   base::Task<ReflectorEvent> perform(ReflectorCommand command, base::Scope& scope);
   base::Task<ReflectorEvent> request_page(ReflectorRequestPage request, base::Scope& scope);
   base::Task<ReflectorEvent> watch(ReflectorOpenWatch request, base::Scope& scope);
@@ -111,7 +119,11 @@ class Reflector {
   std::unique_ptr<ReflectorSink::Batch> page_;  // that request_page() got
   std::optional<boost::asio::any_io_executor> executor_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-  uint64_t commits_ = 0;  // begun or given up
+  uint64_t commits_ = 0;            // begun or given up
+  base::Scope* request_ = nullptr;  // of what is in flight
+  bool refresh_asked_ = false;      // and not yet told to the machine
+  bool refreshing_ = false;
+  bool commits_the_fresh_ = false;  // the set that is being committed was asked for since
   absl::Status last_error_;
   bool watched_before_ = false;
   bool listed_before_ = false;

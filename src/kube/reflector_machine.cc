@@ -27,7 +27,7 @@ ReflectorStep list_page(ReflectorState state, std::string resource_version, std:
 }
 
 std::string version_to_list(const ReflectorState& state) {
-  if (state.last_seen_unavailable) return "";
+  if (state.needs_most_recent) return "";
   return state.last_seen.empty() ? "0" : state.last_seen;
 }
 
@@ -39,7 +39,7 @@ ReflectorStep begin(ReflectorState state) {
   }
   state.phase = ReflectorInitialWatch{};
   // Empty here means: as recent as a quorum read.
-  std::string version = state.last_seen_unavailable ? "" : state.last_seen;
+  std::string version = state.needs_most_recent ? "" : state.last_seen;
   return {std::move(state), {Effect::kDiscardKept}, ReflectorOpenWatch{std::move(version), true}};
 }
 
@@ -71,14 +71,18 @@ ReflectorStep pause(ReflectorState state, std::vector<Effect> effects = {}) {
   return {std::move(state), std::move(effects), ReflectorWait{delay}};
 }
 
+// A complete set from nothing, now; what was kept of another is of no use for it.
+ReflectorStep begin_afresh(ReflectorState state) {
+  state.phase = ReflectorEmpty{};
+  ReflectorStep step = begin(std::move(state));
+  step.effects.insert(step.effects.begin(), Effect::kDiscardKept);
+  return step;
+}
+
 // Starts over with a complete set. At once the first time (a 410 is routine), after a pause when that did not help.
 ReflectorStep start_over(ReflectorState state) {
+  if (!std::exchange(state.started_over, true)) return begin_afresh(std::move(state));
   state.phase = ReflectorEmpty{};
-  if (!std::exchange(state.started_over, true)) {
-    ReflectorStep step = begin(std::move(state));
-    step.effects.insert(step.effects.begin(), Effect::kDiscardKept);
-    return step;
-  }
   return pause(std::move(state), {Effect::kDiscardKept});
 }
 
@@ -91,7 +95,7 @@ ReflectorStep on_page(ReflectorState state, const ReflectorPage& page) {
     return step;
   }
   state.last_seen = page.resource_version;
-  state.last_seen_unavailable = false;
+  state.needs_most_recent = false;
   state.phase = ReflectorListed{};
   ReflectorStep step = open_watch(std::move(state));
   step.effects = {Effect::kKeep, Effect::kCommit};
@@ -103,7 +107,7 @@ ReflectorStep on_initial_event(ReflectorState state, const ReflectorWatchEvent& 
   if (!event.ends_initial_events) return {std::move(state), {}, std::nullopt};
   state.phase = ReflectorWatching{};
   state.last_seen = event.resource_version;
-  state.last_seen_unavailable = false;
+  state.needs_most_recent = false;
   prove(state);
   return {std::move(state), {Effect::kCommit}, std::nullopt};
 }
@@ -141,12 +145,8 @@ ReflectorStep on_too_many_requests(ReflectorState state, const absl::Status& err
 ReflectorStep on_failed_start(ReflectorState state, const absl::Status& error, bool was_recent) {
   state.phase = ReflectorEmpty{};
   if (absl::IsOutOfRange(error) || is_resource_version_too_large(error)) {
-    state.last_seen_unavailable = true;
-    if (!was_recent) {
-      ReflectorStep step = begin(std::move(state));
-      step.effects = {Effect::kDiscardKept};
-      return step;
-    }
+    state.needs_most_recent = true;
+    if (!was_recent) return begin_afresh(std::move(state));
   }
   return pause(std::move(state), {Effect::kDiscardKept});
 }
@@ -157,15 +157,17 @@ ReflectorStep on_failed_list(ReflectorState state, const absl::Status& error) {
 }
 
 ReflectorStep on_failed_initial_watch(ReflectorState state, const absl::Status& error) {
-  const bool was_recent = state.last_seen_unavailable || state.last_seen.empty();
+  const bool was_recent = state.needs_most_recent || state.last_seen.empty();
   if (absl::IsInvalidArgument(error)) {
-    state.phase = ReflectorEmpty{};
     state.use_watch_list = false;  // the server does not know sendInitialEvents
-    ReflectorStep step = begin(std::move(state));
-    step.effects = {Effect::kDiscardKept};
-    return step;
+    return begin_afresh(std::move(state));
   }
   return on_failed_start(std::move(state), error, was_recent);
+}
+
+ReflectorStep on_refresh(ReflectorState state) {
+  state.needs_most_recent = true;
+  return begin_afresh(std::move(state));
 }
 
 ReflectorStep on_failure(ReflectorState state, const absl::Status& error) {
@@ -201,6 +203,7 @@ ReflectorStep reflector_step(ReflectorState state, const ReflectorEvent& event) 
   if (std::holds_alternative<ReflectorStart>(event) || std::holds_alternative<ReflectorDelayOver>(event)) {
     return proceed(std::move(state));
   }
+  if (std::holds_alternative<ReflectorRefresh>(event)) return on_refresh(std::move(state));
   if (const auto* page = std::get_if<ReflectorPage>(&event)) return on_page(std::move(state), *page);
   if (const auto* seen = std::get_if<ReflectorWatchEvent>(&event)) return on_watch_event(std::move(state), *seen);
   if (const auto* closed = std::get_if<ReflectorWatchClosed>(&event)) return on_closed(std::move(state), *closed);

@@ -7,8 +7,10 @@
 //     │  └──────────────┴──────────────── 410 ────────────────────┘
 //     └──start (WatchList)──► InitialWatch ──bookmark "initial-events-end"──► Watching
 //
+// From any of them, a refresh leads to Listing.
+//
 // resourceVersion: "0" for the first list (whatever is cached), the last one seen for a relist (never back in time),
-// "" (most recent) after the server called that one expired or too new for it.
+// "" (most recent) for a refresh, and after the server called the last one seen expired or too new for it.
 #include <absl/status/status.h>
 #include <absl/time/time.h>
 
@@ -41,8 +43,8 @@ struct ReflectorState {
   bool use_watch_list = false;
   // Of the newest event, bookmark or list; empty before the first.
   std::string last_seen;
-  // The server no longer has (or has not yet) `last_seen`: the next list must be "most recent".
-  bool last_seen_unavailable = false;
+  // The next list must be the most recent: so it was asked, or the server no longer has (or has not yet) `last_seen`.
+  bool needs_most_recent = false;
   // In a row; reset when a watch proves to work.
   int failures = 0;
   // A complete set was asked for anew since a watch last proved to work.
@@ -52,6 +54,8 @@ struct ReflectorState {
 // What happened.
 struct ReflectorStart {};
 struct ReflectorDelayOver {};
+// What is held may be older than somebody can live with. Whatever was asked for last is not waited for any more.
+struct ReflectorRefresh {};
 struct ReflectorPage {
   std::string resource_version;
   std::string continue_token;
@@ -70,8 +74,8 @@ struct ReflectorWatchClosed {
   absl::Duration lived;
   bool had_events = false;
 };
-using ReflectorEvent = std::variant<ReflectorStart, ReflectorDelayOver, ReflectorPage, ReflectorWatchEvent,
-                                    ReflectorFailure, ReflectorWatchClosed>;
+using ReflectorEvent = std::variant<ReflectorStart, ReflectorDelayOver, ReflectorRefresh, ReflectorPage,
+                                    ReflectorWatchEvent, ReflectorFailure, ReflectorWatchClosed>;
 
 // What to do with the objects of the event that was just given, in this order.
 enum class ReflectorEffect {

@@ -86,7 +86,7 @@ TEST(ReflectorMachine, ListsTheMostRecentWhenTheListItselfExpires) {
   EXPECT_EQ(page_request(step)->resource_version, "");
   step = reflector_step(step.state, ReflectorPage{"30", ""});
   EXPECT_EQ(step.state.last_seen, "30");
-  EXPECT_FALSE(step.state.last_seen_unavailable);
+  EXPECT_FALSE(step.state.needs_most_recent);
 }
 
 TEST(ReflectorMachine, DropsThePagesOfAListThatExpiresHalfWay) {
@@ -191,6 +191,41 @@ TEST(ReflectorMachine, SlowsDownWhenEveryWatchIsTooOldAtOnce) {
 TEST(ReflectorMachine, ListsAgainWhenItCannotReadTheWatch) {
   const ReflectorStep step = reflector_step(watching(), ReflectorFailure{absl::InvalidArgumentError("not JSON")});
   EXPECT_NE(page_request(step), nullptr);
+}
+
+TEST(ReflectorMachine, ARefreshListsTheMostRecentWhateverItWasAbout) {
+  ReflectorStep listing = reflector_step({}, ReflectorStart{});
+  ReflectorStep pausing = reflector_step(watching(), ReflectorFailure{unreachable()});
+  for (const ReflectorState& state : {watching(), listing.state, pausing.state}) {
+    const ReflectorStep step = reflector_step(state, ReflectorRefresh{});
+    ASSERT_NE(page_request(step), nullptr);
+    EXPECT_EQ(page_request(step)->resource_version, "");
+    EXPECT_THAT(step.effects, ElementsAre(Effect::kDiscardKept));
+  }
+}
+
+TEST(ReflectorMachine, ARefreshStaysOneThroughFailuresAndEndsWithItsSet) {
+  ReflectorStep step = reflector_step(watching(), ReflectorRefresh{});
+  step = reflector_step(step.state, ReflectorFailure{unreachable()});
+  ASSERT_NE(wait_request(step), nullptr);
+  step = reflector_step(step.state, ReflectorDelayOver{});
+  ASSERT_NE(page_request(step), nullptr);
+  EXPECT_EQ(page_request(step)->resource_version, "");
+  step = reflector_step(step.state, ReflectorPage{"30", ""});
+  ASSERT_NE(watch_request(step), nullptr);
+  EXPECT_EQ(watch_request(step)->resource_version, "30");
+  step = reflector_step(step.state, ReflectorFailure{gone()});
+  ASSERT_NE(page_request(step), nullptr);
+  EXPECT_EQ(page_request(step)->resource_version, "30") << "the next list need only not go back";
+}
+
+TEST(ReflectorMachine, ARefreshStreamsTheMostRecentWhereTheServerCan) {
+  ReflectorState state = watching();
+  state.use_watch_list = true;
+  const ReflectorStep step = reflector_step(state, ReflectorRefresh{});
+  ASSERT_NE(watch_request(step), nullptr);
+  EXPECT_TRUE(watch_request(step)->send_initial_events);
+  EXPECT_EQ(watch_request(step)->resource_version, "");
 }
 
 }  // namespace

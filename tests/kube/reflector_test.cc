@@ -21,6 +21,22 @@ namespace {
 
 const GroupVersionResource& kConfigMaps = resources::config_maps();
 
+// The way to a server whose watches may stand still: open, and silent.
+class StandingWatches : public net::HttpClient {
+ public:
+  explicit StandingWatches(net::HttpClient& server) : server_(server) {}
+  base::Task<absl::StatusOr<net::HttpResponse>> request(net::HttpRequest request, base::Scope& scope) override {
+    if (stand && request.on_chunk) request.on_chunk = [](std::string_view) { return true; };
+    absl::StatusOr<net::HttpResponse> response = co_await server_.request(std::move(request), scope);
+    co_return response;
+  }
+
+  bool stand = false;
+
+ private:
+  net::HttpClient& server_;
+};
+
 class ReflectorTest : public KubeTest {
  protected:
   void start(ReflectorOptions options = {}) {
@@ -305,12 +321,52 @@ TEST_F(ReflectorTest, PagesWhereTheServerCannotStream) {
   EXPECT_TRUE(store_.synced());
 }
 
+// A watch that stands still looks like a quiet collection: only asking tells.
+TEST_F(ReflectorTest, ARefreshBringsWhatAStandingWatchHasNotBrought) {
+  StandingWatches line(server_);
+  Client client(line, config());
+  put("a");
+  line.stand = true;
+  reflector_ = std::make_unique<Reflector>(client, kConfigMaps, ReflectorOptions{}, store_, clock_, random_);
+  loop_.spawn(reflector_->run(scope_));
+  settle();
+  put("b");
+  server_.erase(kConfigMaps, {"demo", "a"});
+  settle();
+  EXPECT_NE(store_.get({"demo", "a"}), nullptr) << "the watch was to stand still";
+  line.stand = false;
+  reflector_->refresh();
+  EXPECT_FALSE(reflector_->fresh());
+  settle();
+  EXPECT_TRUE(reflector_->fresh());
+  expect_in_step();
+  put("c");
+  expect_in_step();
+  scope_.cancel();  // before the client goes
+  settle();
+}
+
+TEST_F(ReflectorTest, TriesARefreshUntilItIsThere) {
+  start();
+  reflector_->refresh();
+  settle();
+  server_.intercept = [](const net::HttpRequest&) -> std::optional<FakeApiServer::Answer> {
+    return FakeApiServer::Answer(absl::UnavailableError("connection refused"));
+  };
+  reflector_->refresh();
+  pass(absl::Minutes(1));
+  EXPECT_FALSE(reflector_->fresh());
+  server_.intercept = nullptr;
+  pass(absl::Minutes(1));
+  EXPECT_TRUE(reflector_->fresh());
+}
+
 TEST_F(ReflectorTest, StaysInStepThroughAnyMixOfFaults) {
   start();
   for (int round = 0; round < 300; ++round) {
     const int name = static_cast<int>(random_.next() % 6);
     const ObjectKey key{"demo", base::cat("m", name)};
-    switch (random_.next() % 8) {
+    switch (random_.next() % 9) {
       case 0:
         server_.break_watches();
         break;
@@ -329,6 +385,9 @@ TEST_F(ReflectorTest, StaysInStepThroughAnyMixOfFaults) {
       case 5:
         pass(absl::Milliseconds(static_cast<int64_t>(random_.next() % 3000)));
         break;
+      case 6:
+        reflector_->refresh();
+        break;
       default:
         server_.put(kConfigMaps, make_object("demo", key.name, {{"round", round}}));
     }
@@ -336,6 +395,7 @@ TEST_F(ReflectorTest, StaysInStepThroughAnyMixOfFaults) {
   }
   pass(absl::Minutes(5));
   expect_in_step();
+  EXPECT_TRUE(reflector_->fresh());
 }
 
 }  // namespace
