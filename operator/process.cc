@@ -258,14 +258,26 @@ void Process::lead() {
   evidence_.forget_all();
   leaderships_.push_back(std::make_unique<Leadership>());
   base::Scope& scope = leaderships_.back()->scope;
-  base::Scope& taking = leaderships_.back()->taking;
+  stores_.refresh();
+  environment_.loop.spawn(reconcile_once_fresh(*leaderships_.back()));
   for (int i = 0; i < ModelResolver::kWorkers; ++i) environment_.loop.spawn(resolver_.work(scope));
-  for (int i = 0; i < Reconciler::kWorkers; ++i) environment_.loop.spawn(reconciler_.work(taking, scope));
   environment_.loop.spawn(scraper_.run(scope));
   environment_.loop.spawn(certificates_.keep_gateway_identity(scope));
   if (webhook_) environment_.loop.spawn(ca_bundle_.keep(scope));
   for (const auto& [key, object] : stores_.models.list()) resolver_.look(key);
   enqueue_all();
+}
+
+// A standby's stores may be older than its lease: a watch that stands still, a list from a server that lags behind.
+// What the last leader did since then must be seen before anything is decided: pods and gateways carry no precondition.
+base::Task<void> Process::reconcile_once_fresh(Leadership& leadership) {
+  while (!leadership.taking.cancelled() && !stores_.fresh()) {
+    co_await base::sleep_for(environment_.clock, kPoll, leadership.taking);
+  }
+  if (leadership.taking.cancelled()) co_return;
+  for (int i = 0; i < Reconciler::kWorkers; ++i) {
+    environment_.loop.spawn(reconciler_.work(leadership.taking, leadership.scope));
+  }
 }
 
 void Process::stop_leading() {

@@ -5,6 +5,8 @@
 // Start:  authority and own certificate ─► stores synced, xDS and webhook serve ─► Ready ─► election ─► controllers
 // Stop:   no more work is taken ─► what is in flight ends (at most 10 s) ─► the lease is released ─► xDS ends
 //
+// Taking over:  the lease is taken ─► all stores are listed anew ─► the reconciler decides
+//
 //   every replica:  stores · publisher (xDS) · webhook · own certificate · events · management pages
 //   the leader:     resolver · scraper · reconciler · the gateways' certificate · the webhook's caBundle
 #include <absl/status/status.h>
@@ -88,6 +90,7 @@ class Process {
 
   bool leads() const;
   void lead();
+  base::Task<void> reconcile_once_fresh(Leadership& leadership);
   void stop_leading();
 
   void new_identity(const net::TlsIdentity& identity);

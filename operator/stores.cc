@@ -97,6 +97,15 @@ std::string Stores::not_synced_because() const {
   return "";
 }
 
+void Stores::refresh() {
+  for (Watched& watched : watched_) watched.reflector->refresh();
+}
+
+bool Stores::fresh() const {
+  return std::all_of(watched_.begin(), watched_.end(),
+                     [](const Watched& watched) { return watched.reflector->fresh(); });
+}
+
 absl::Duration Stores::age() const {
   absl::Duration oldest = absl::ZeroDuration();
   for (const Watched& watched : watched_) oldest = std::max(oldest, watched.age());

@@ -51,6 +51,9 @@ class Stores {
   // Whether every collection has been listed once; if not, which one has not, and its last error.
   bool synced() const;
   std::string not_synced_because() const;
+  // Has every collection listed anew, as it is at this moment or later; until then fresh() is false.
+  void refresh();
+  bool fresh() const;
   // The longest time that one of the collections has been silent: no event, no bookmark.
   absl::Duration age() const;
 

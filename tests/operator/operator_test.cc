@@ -225,6 +225,22 @@ TEST_F(Operator, ALeaderThatIsCutOffStopsBeforeAnotherOneStarts) {
 }
 
 // Any answer may be lost after the request took effect, and any write may meet a conflict.
+// Its stores may be older than its lease, and nothing but asking would tell.
+TEST_F(Operator, ANewLeaderLooksAtTheClusterAnewBeforeItDecides) {
+  serve("1");
+  world_.start_operator();
+  world_.pass(absl::Seconds(5));
+  world_.silence_standbys();
+  world_.apply(version("1", 3));
+  ASSERT_TRUE(world_.pass_until([&] { return world_.object().status.stable->available == 3; }));
+  world_.kill_leader();
+  ASSERT_TRUE(world_.pass_until([&] { return world_.leaders() == 1; }));
+  world_.apply(version("2", 3));
+  // Long before the server would end those watches by itself.
+  EXPECT_TRUE(world_.pass_until([&] { return world_.object().status.canary.has_value(); }, absl::Minutes(1)))
+      << world_.debug_page();
+}
+
 TEST_F(Operator, EndsWellWhenAnswersGetLostAndWritesConflict) {
   serve("1");
   const std::string first = world_.object().status.stable->revision;

@@ -122,6 +122,11 @@ OperatorWorld::~OperatorWorld() {
 
 base::Task<absl::StatusOr<net::HttpResponse>> ApiServerLine::request(net::HttpRequest request, base::Scope& scope) {
   if (cut) co_return absl::UnavailableError("connection timed out");
+  if (request.on_chunk) {
+    request.on_chunk = [silent = silent_, take = std::move(request.on_chunk)](std::string_view bytes) {
+      return *silent || take(bytes);
+    };
+  }
   absl::StatusOr<net::HttpResponse> response = co_await server_.request(std::move(request), scope);
   if (cut) co_return absl::UnavailableError("connection timed out");
   co_return response;
@@ -180,6 +185,13 @@ void OperatorWorld::kill(Replica& replica) {
 }
 
 void OperatorWorld::cut_off_leader() { leader().line->cut = true; }
+
+void OperatorWorld::silence_standbys() {
+  const Replica& leading = leader();
+  for (auto& replica : replicas_) {
+    if (replica.get() != &leading) replica->line->silence_watches();
+  }
+}
 
 void OperatorWorld::mend() {
   for (auto& replica : replicas_) replica->line->cut = !replica->running;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "api/types.h"
@@ -51,16 +52,20 @@ class FakeNetwork : public net::HttpClient {
   net::HttpResponse statistics() const;
 };
 
-// The way of one replica to the API server; while it is cut, nothing gets through.
+// The way of one replica to the API server; while it is cut, nothing gets through. Its watches may stand still: open,
+// and silent for good.
 class ApiServerLine : public net::HttpClient {
  public:
   explicit ApiServerLine(kube::FakeApiServer& server) : server_(server) {}
   base::Task<absl::StatusOr<net::HttpResponse>> request(net::HttpRequest request, base::Scope& scope) override;
 
   bool cut = false;
+  // Those that are open now.
+  void silence_watches() { *std::exchange(silent_, std::make_shared<bool>(false)) = true; }
 
  private:
   kube::FakeApiServer& server_;
+  std::shared_ptr<bool> silent_ = std::make_shared<bool>(false);
 };
 
 // The webhook's HTTPS server of one replica, without the network.
@@ -81,6 +86,8 @@ class OperatorWorld {
   // Cuts the leader off from the API server, or lets all through again.
   void cut_off_leader();
   void mend();
+  // The open watches of those that do not lead bring nothing any more.
+  void silence_standbys();
 
   void put_version(const std::string& version, const std::string& etag = "e");
   void apply(const nlohmann::json& spec);
