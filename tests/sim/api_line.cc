@@ -65,7 +65,7 @@ base::Task<absl::StatusOr<net::HttpResponse>> ApiLine::request(net::HttpRequest 
   auto timer = clock_.after(timeout, [exchange] { exchange->done.set(absl::DeadlineExceededError("timed out")); });
   auto registration = scope.on_cancel([exchange] { exchange->done.set(absl::CancelledError("scope ended")); });
   kube::FakeApiServer::Answer answer = co_await exchange->done.wait();
-  if (exchange->line != nullptr) finish(exchange);
+  if (exchange->line != nullptr) finish(exchange, answer.ok() && answer->status == 200);
   co_return answer;
 }
 
@@ -80,8 +80,9 @@ ApiLine::Pointer ApiLine::begin(net::HttpRequest request) {
   exchange->is_watch = exchange->request.on_chunk != nullptr;
   exchange->is_write = exchange->request.method != "GET";
   exchange->sent = context_.now();
-  exchange->holder_when_sent = server_.lease_holder();
+  exchange->holder_when_sent = server_.lease_holder().identity;
   exchange->round = round_of(*exchange);
+  exchange->seen_before = view_of(path_of(exchange->request.url));
   open_.push_back(exchange);
   send(exchange);
   return exchange;
@@ -94,18 +95,24 @@ Round ApiLine::round_of(const Exchange& exchange) const {
     round.pods = std::min(round.pods, last->second.round.pods);
     round.gateways = std::min(round.gateways, last->second.round.gateways);
   }
-  return round;
+  const LeaseHolder holder = server_.lease_holder();
+  if (holder.identity != replica_) return round;
+  return {std::max(round.pods, holder.since), std::max(round.gateways, holder.since)};
 }
 
 // Up to when the replica has seen what happened in a collection that it watches.
 absl::Time ApiLine::view_of(const std::string& collection) const {
   for (const Pointer& exchange : open_) {
-    if (!exchange->is_watch || path_of(exchange->request.url) != collection) continue;
-    if (exchange->dead) continue;
-    return exchange->under_way.empty() ? context_.now() : exchange->under_way.front();
+    if (exchange->is_watch && path_of(exchange->request.url) == collection) return seen_through(*exchange);
   }
-  const auto ended = watch_ended_.find(collection);
-  return ended == watch_ended_.end() ? Context::start() : ended->second;
+  const auto ended = seen_until_.find(collection);
+  return ended == seen_until_.end() ? Context::start() : ended->second;
+}
+
+absl::Time ApiLine::seen_through(const Exchange& watch) const {
+  if (!watch.under_way.empty()) return watch.under_way.front();
+  if (watch.arrived == absl::InfiniteFuture()) return watch.seen_before;
+  return std::min(context_.now(), watch.silent_since);
 }
 
 absl::Duration ApiLine::latency() {
@@ -137,7 +144,7 @@ void ApiLine::arrive(const Pointer& exchange) {
     return fail_after(exchange, context_.between(absl::Seconds(1), absl::Seconds(20)), "connection timed out");
   }
   if (exchange->is_watch) {
-    exchange->last_arrival = context_.now();
+    exchange->last_arrival = exchange->arrived = context_.now();
     exchange->forward = [this, weak = std::weak_ptr<Exchange>(exchange)](std::string_view bytes) {
       if (const Pointer known = weak.lock(); known && known->line != nullptr) deliver_chunk(known, std::string(bytes));
       return true;
@@ -157,6 +164,7 @@ base::Task<void> ApiLine::serve(kube::FakeApiServer& api, Exchanges& exchanges, 
 
 void ApiLine::answer(const Pointer& exchange, kube::FakeApiServer::Answer answer) {
   if (exchange->dead || exchange->closed) return;
+  exchange->as_of = exchange->silent_since = context_.now();
   if (faults.cut || context_.chance(exchange->is_watch ? 0 : faults.lose_answer)) {
     return fail_after(exchange, context_.between(absl::Seconds(1), absl::Seconds(20)), "connection reset by peer");
   }
@@ -166,7 +174,9 @@ void ApiLine::answer(const Pointer& exchange, kube::FakeApiServer::Answer answer
 
 void ApiLine::deliver_chunk(const Pointer& exchange, std::string bytes) {
   if (exchange->dead || exchange->closed) return;
-  exchange->under_way.push_back(context_.now());
+  // At first the server sends what the replica has missed.
+  const bool missed = exchange->arrived == context_.now();
+  exchange->under_way.push_back(missed ? exchange->seen_before : context_.now());
   const absl::Duration way = context_.between(absl::Microseconds(500), absl::Milliseconds(8));
   const bool frozen = faults.frozen.empty() || path_of(exchange->request.url) == faults.frozen;
   exchange->last_arrival = std::max(exchange->last_arrival, context_.now() + way);
@@ -183,14 +193,18 @@ void ApiLine::deliver_chunk(const Pointer& exchange, std::string bytes) {
 
 void ApiLine::fail_after(const Pointer& exchange, absl::Duration delay, const std::string& why) {
   exchange->dead = true;
+  exchange->silent_since = std::min(exchange->silent_since, context_.now());
   context_.schedule.after(delay, [exchange, why] { exchange->done.set(absl::UnavailableError(why)); });
 }
 
 // The replica has its answer, or has given up.
-void ApiLine::finish(const Pointer& exchange) {
-  if (exchange->is_watch)
-    watch_ended_[path_of(exchange->request.url)] =
-        exchange->under_way.empty() ? context_.now() : exchange->under_way.front();
+void ApiLine::finish(const Pointer& exchange, bool succeeded) {
+  const std::string path = path_of(exchange->request.url);
+  if (exchange->is_watch) {
+    seen_until_[path] = seen_through(*exchange);
+  } else if (succeeded && (path == kServingPods || path == kGatewayPods)) {
+    seen_until_[path] = exchange->as_of;
+  }
   if (!exchange->object.empty()) last_ended_[exchange->object] = {context_.now(), exchange->round};
   // The server learns of it when the connection is closed; a write goes on.
   if (exchange->is_watch) context_.schedule.after(latency(), [exchange] { exchange->server_scope.cancel(); });

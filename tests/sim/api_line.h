@@ -23,8 +23,9 @@ namespace tidegate::sim {
 
 class ApiLine;
 
-// The oldest state of the world that a request may rest on. Requests that a replica sends for one object at the very
-// instant at which its last one for that object was answered belong to the same round: they rest on what the first did.
+// The oldest state of the world that a request may rest on: what had not reached the replica cannot be known to it, but
+// whoever decides has looked since it took the lease. Requests that a replica sends for one object at the very instant
+// at which its last one for that object was answered belong to the same round: they rest on what the first did.
 struct Round {
   absl::Time pods;      // its view of serving pods
   absl::Time gateways;  // of gateway pods
@@ -49,9 +50,14 @@ struct Exchange {
   base::Promise<kube::FakeApiServer::Answer> done;
   base::Scope server_scope;
   std::function<bool(std::string_view)> forward;  // of a watch: what the server calls
-  // Of a watch: sent by the server and not there yet.
+  // Of a watch: when that happened which the server has sent and which is not there yet.
   std::deque<absl::Time> under_way;
   absl::Time last_arrival;
+  absl::Time seen_before;                            // what the replica knew when it opened it
+  absl::Time arrived = absl::InfiniteFuture();       // at the server, which then sends what was missed
+  absl::Time silent_since = absl::InfiniteFuture();  // the server sends nothing more, or it does not get there
+  // Of a list: the moment of which it tells.
+  absl::Time as_of;
   bool dead = false;    // its connection is gone; the replica will notice
   bool closed = false;  // the server has ended it; what was sent before still arrives
 };
@@ -75,13 +81,19 @@ struct LineFaults {
   std::string frozen;                              // of this collection; empty: of all
 };
 
+// Who holds the lease, since when.
+struct LeaseHolder {
+  std::string identity;
+  absl::Time since;
+};
+
 class ApiLine : public net::HttpClient {
  public:
   struct Server {
     kube::FakeApiServer& api;
     base::Loop& loop;
     Exchanges& exchanges;
-    std::function<std::string()> lease_holder;
+    std::function<LeaseHolder()> lease_holder;
   };
   ApiLine(Context& context, Server server, base::Loop& loop, base::Clock& clock, std::string replica)
       : context_(context), server_(std::move(server)), loop_(loop), clock_(clock), replica_(std::move(replica)) {}
@@ -107,8 +119,9 @@ class ApiLine : public net::HttpClient {
   void answer(const Pointer& exchange, kube::FakeApiServer::Answer answer);
   void deliver_chunk(const Pointer& exchange, std::string bytes);
   void fail_after(const Pointer& exchange, absl::Duration delay, const std::string& why);
-  void finish(const Pointer& exchange);
+  void finish(const Pointer& exchange, bool succeeded);
   absl::Duration latency();
+  absl::Time seen_through(const Exchange& watch) const;
   absl::Time view_of(const std::string& collection) const;
   Round round_of(const Exchange& exchange) const;
 
@@ -121,7 +134,7 @@ class ApiLine : public net::HttpClient {
   const std::string replica_;
   bool dead_ = false;
   std::vector<Pointer> open_;
-  std::map<std::string, absl::Time> watch_ended_;  // by collection
+  std::map<std::string, absl::Time> seen_until_;  // by collection, by the watches and lists that have ended
   struct Ended {
     absl::Time at;
     Round round;

@@ -75,6 +75,7 @@ void Referee::lease_changed(const kube::Json& object) {
   const std::string before = std::exchange(holder_, kube::string_at(object, {"spec", "holderIdentity"}));
   if (!holder_.empty()) epochs_[holder_] = kube::int_at(object, {"spec", "leaseTransitions"});
   if (holder_ == before) return;
+  holds_since_ = context_.now();
   context_.note(holder_.empty() ? "nobody" : holder_, "holds the lease");
 }
 

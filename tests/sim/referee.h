@@ -50,7 +50,7 @@ class Referee {
   void gateways_changed();
   void requests_went(const Envoy& envoy, const std::string& cluster, RequestFate fate, uint64_t count);
 
-  const std::string& lease_holder() const { return holder_; }
+  LeaseHolder lease_holder() const { return {holder_, holds_since_}; }
   uint64_t status_writes() const { return status_writes_; }
   uint64_t false_rollbacks() const { return false_rollbacks_; }
   uint64_t promoted() const { return promoted_; }
@@ -117,6 +117,7 @@ class Referee {
   std::map<std::string, absl::Time> last_could_send_;              // by cluster
   std::map<std::pair<std::string, int>, uint64_t> newest_routes_;  // version, by gateway and its life
   std::string holder_;
+  absl::Time holds_since_;
   std::map<std::string, int64_t> epochs_;  // by holder
   uint64_t status_writes_ = 0;
   uint64_t false_rollbacks_ = 0;

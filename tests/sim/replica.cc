@@ -50,7 +50,7 @@ void Replica::start() {
       operator_::Environment{life.loop, life.clock, life.random, *life.api, *life.outside, config, identity, make_xds},
       options);
   // A list may take long, and one collection's longer than another's.
-  if (context_.chance(0.3)) {
+  if (surroundings_.slow_starts && context_.chance(0.3)) {
     const auto& slow = context_.chance(0.5) ? kube::resources::pods() : operator_::model_deployments();
     life.api->faults.frozen = slow.path("");
     life.api->faults.frozen_until = context_.now() + context_.between(absl::Seconds(1), absl::Seconds(20));

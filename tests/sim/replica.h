@@ -21,6 +21,7 @@ class Replica {
   struct Surroundings {
     ApiLine::Server api;
     OutsideLine::Server outside;
+    bool slow_starts = true;  // some collections may be late when a process starts
   };
   Replica(Context& context, std::string name, absl::Duration skew, Surroundings surroundings);
   ~Replica();

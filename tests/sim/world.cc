@@ -86,7 +86,8 @@ void World::make_cluster() {
 
 void World::make_replicas(const WorldOptions& options) {
   Replica::Surroundings surroundings{{*api_, loop_, exchanges_, [this] { return referee->lease_holder(); }},
-                                     [this](const net::HttpRequest& request) { return outside(request); }};
+                                     [this](const net::HttpRequest& request) { return outside(request); },
+                                     !options.calm};
   for (int i = 0; i < options.replicas; ++i) {
     const absl::Duration skew = (context.random.uniform() - 0.5) * options.largest_skew;
     replicas.push_back(std::make_unique<Replica>(context, base::cat("operator-", i + 1), skew, surroundings));
@@ -295,7 +296,8 @@ Replica& World::pick_replica() {
 
 Replica* World::leader() {
   for (const auto& replica : replicas) {
-    if (replica->api() != nullptr && replica->api()->replica() == referee->lease_holder()) return replica.get();
+    if (replica->api() != nullptr && replica->api()->replica() == referee->lease_holder().identity)
+      return replica.get();
   }
   return nullptr;
 }
