@@ -169,6 +169,8 @@ void Referee::requests_went(const Envoy& envoy, const std::string& cluster, Requ
 void Referee::check_unanswered(const Envoy& envoy, const std::string& cluster, RequestFate fate, uint64_t count) {
   const size_t slash = cluster.rfind('/');
   const Truth& truth = truths_.at(cluster.substr(0, slash));
+  // Routes of a deleted namesake: they went with it, as soon as the gateway gets to it.
+  if (traffic::resource_version_of(envoy.routes_version()) < truth.made_version) return;
   const std::string revision = cat(truth.object.metadata.namespace_, cluster.substr(slash));
   const auto deployment = deployments_.find(revision);
   // Of a deleted namesake: the object went, and everything with it.
@@ -202,6 +204,7 @@ void Referee::model_changed(const kube::Json& json, const Exchange* by) {
     Truth fresh;
     fresh.object.metadata = after.metadata;
     fresh.object.spec = after.spec;
+    fresh.made_version = kube::resource_version_number(after.metadata.resource_version);
     fresh.ran_until = context_.now();
     known = truths_.insert_or_assign(name, std::move(fresh)).first;
   }

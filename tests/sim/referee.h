@@ -68,6 +68,7 @@ class Referee {
   };
   struct Truth {
     api::ModelDeployment object;
+    uint64_t made_version = 0;  // resourceVersion at which it was made
     absl::Time shares_written;
     uint64_t shares_version = 0;
     std::map<std::pair<std::string, int>, Applied> applied;  // by gateway and its life
