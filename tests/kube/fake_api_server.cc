@@ -289,7 +289,25 @@ net::HttpResponse FakeApiServer::list(const Target& target) {
     return status_answer(410, "Expired", "the resourceVersion for the provided list is too old");
   }
   if (exact && asked < version_) return not_modelled("a list at a version of the past");
-  return page(target, *selection, collections_[target.collection], version_, "");
+  const bool cached = target.option("resourceVersion") == "0" && cached_version;
+  const uint64_t version = cached ? std::max(cached_version(), oldest_) : version_;
+  return page(target, *selection, as_of(target.collection, version), version, "");
+}
+
+FakeApiServer::Collection FakeApiServer::as_of(const std::string& collection, uint64_t version) const {
+  const auto present = collections_.find(collection);
+  Collection objects = present == collections_.end() ? Collection{} : present->second;
+  for (auto change = history_.rbegin(); change != history_.rend() && change->version > version; ++change) {
+    if (change->collection != collection) continue;
+    const Json& object = *(change->before ? change->before : change->object);
+    const ObjectKey key{string_at(object, {"metadata", "namespace"}), string_at(object, {"metadata", "name"})};
+    if (change->before) {
+      objects[key] = change->before;
+    } else {
+      objects.erase(key);
+    }
+  }
+  return objects;
 }
 
 net::HttpResponse FakeApiServer::page(const Target& target, const Selection& selection, const Collection& objects,

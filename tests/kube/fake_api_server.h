@@ -79,6 +79,9 @@ class FakeApiServer : public net::HttpClient {
   // Requests are applied, but their answers get lost (UNAVAILABLE) while this is set.
   bool lose_answers = false;
   bool supports_watch_list = true;
+  // A list of "whatever is cached" is answered as of this version, or the oldest that is still known; null: the
+  // present.
+  std::function<uint64_t()> cached_version;
   // "PATCH /apis/apps/v1/…?…", in the order of arrival.
   std::vector<std::string> log;
   // The last request as it came.
@@ -146,6 +149,7 @@ class FakeApiServer : public net::HttpClient {
   net::HttpResponse answer(const net::HttpRequest& request, const Target& target);
   net::HttpResponse read(const Target& target, const Json& object) const;
   net::HttpResponse list(const Target& target);
+  Collection as_of(const std::string& collection, uint64_t version) const;
   net::HttpResponse page(const Target& target, const Selection& selection, const Collection& objects, uint64_t version,
                          const std::string& after);
 

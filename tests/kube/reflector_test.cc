@@ -346,6 +346,26 @@ TEST_F(ReflectorTest, ARefreshBringsWhatAStandingWatchHasNotBrought) {
   settle();
 }
 
+TEST_F(ReflectorTest, ARefreshIsNotAnsweredWithWhatTheServerHasCached) {
+  put("a");
+  const uint64_t then = server_.resource_version();
+  server_.cached_version = [then] { return then; };
+  put("a", "blue");
+  server_.put(kConfigMaps, make_object("demo", "b"));
+  StandingWatches line(server_);
+  line.stand = true;
+  Client client(line, config());
+  reflector_ = std::make_unique<Reflector>(client, kConfigMaps, ReflectorOptions{}, store_, clock_, random_);
+  loop_.spawn(reflector_->run(scope_));
+  settle();
+  EXPECT_EQ(store_.size(), 1u) << "the first list takes whatever is there";
+  reflector_->refresh();
+  settle();
+  expect_in_step();
+  scope_.cancel();  // before the client goes
+  settle();
+}
+
 TEST_F(ReflectorTest, TriesARefreshUntilItIsThere) {
   start();
   reflector_->refresh();
