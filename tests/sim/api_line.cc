@@ -13,6 +13,7 @@ namespace {
 constexpr char kExchangeHeader[] = "x-sim-exchange";
 constexpr char kServingPods[] = "/api/v1/pods";
 constexpr char kGatewayPods[] = "/api/v1/namespaces/tidegate-system/pods";
+constexpr char kModels[] = "/apis/tidegate.dev/v1alpha1/modeldeployments";
 
 std::string path_of(const std::string& url) {
   std::string path = url.substr(url.find('/', url.find("://") + 3));
@@ -89,15 +90,17 @@ ApiLine::Pointer ApiLine::begin(net::HttpRequest request) {
 }
 
 Round ApiLine::round_of(const Exchange& exchange) const {
-  Round round{view_of(kServingPods), view_of(kGatewayPods)};
+  Round round{view_of(kServingPods), view_of(kGatewayPods), view_of(kModels)};
   const auto last = last_ended_.find(exchange.object);
   if (!exchange.object.empty() && last != last_ended_.end() && last->second.at == context_.now()) {
     round.pods = std::min(round.pods, last->second.round.pods);
     round.gateways = std::min(round.gateways, last->second.round.gateways);
+    round.models = std::min(round.models, last->second.round.models);
   }
   const LeaseHolder holder = server_.lease_holder();
   if (holder.identity != replica_) return round;
-  return {std::max(round.pods, holder.since), std::max(round.gateways, holder.since)};
+  return {std::max(round.pods, holder.since), std::max(round.gateways, holder.since),
+          std::max(round.models, holder.since)};
 }
 
 // Up to when the replica has seen what happened in a collection that it watches.
@@ -164,11 +167,14 @@ base::Task<void> ApiLine::serve(kube::FakeApiServer& api, Exchanges& exchanges, 
 
 void ApiLine::answer(const Pointer& exchange, kube::FakeApiServer::Answer answer) {
   if (exchange->dead || exchange->closed) return;
-  exchange->as_of = exchange->silent_since = context_.now();
+  exchange->silent_since = context_.now();
+  exchange->as_of = std::min(exchange->as_of, context_.now());
   if (faults.cut || context_.chance(exchange->is_watch ? 0 : faults.lose_answer)) {
     return fail_after(exchange, context_.between(absl::Seconds(1), absl::Seconds(20)), "connection reset by peer");
   }
   exchange->last_arrival = std::max(exchange->last_arrival, context_.now() + latency());
+  const bool late_list = !exchange->is_write && path_of(exchange->request.url) == faults.frozen;
+  if (late_list) exchange->last_arrival = std::max(exchange->last_arrival, faults.frozen_until);
   context_.schedule.at(exchange->last_arrival, [exchange, answer = std::move(answer)] { exchange->done.set(answer); });
 }
 
@@ -202,7 +208,7 @@ void ApiLine::finish(const Pointer& exchange, bool succeeded) {
   const std::string path = path_of(exchange->request.url);
   if (exchange->is_watch) {
     seen_until_[path] = seen_through(*exchange);
-  } else if (succeeded && (path == kServingPods || path == kGatewayPods)) {
+  } else if (succeeded && (path == kServingPods || path == kGatewayPods || path == kModels)) {
     seen_until_[path] = exchange->as_of;
   }
   if (!exchange->object.empty()) last_ended_[exchange->object] = {context_.now(), exchange->round};

@@ -29,6 +29,7 @@ class ApiLine;
 struct Round {
   absl::Time pods;      // its view of serving pods
   absl::Time gateways;  // of gateway pods
+  absl::Time models;    // of ModelDeployments
 };
 
 enum class CrashPoint { kNone, kBeforeWrite, kAfterWrite };
@@ -56,8 +57,8 @@ struct Exchange {
   absl::Time seen_before;                            // what the replica knew when it opened it
   absl::Time arrived = absl::InfiniteFuture();       // at the server, which then sends what was missed
   absl::Time silent_since = absl::InfiniteFuture();  // the server sends nothing more, or it does not get there
-  // Of a list: the moment of which it tells.
-  absl::Time as_of;
+  // Of a list: the moment of which it tells. InfiniteFuture: that of the answer.
+  absl::Time as_of = absl::InfiniteFuture();
   bool dead = false;    // its connection is gone; the replica will notice
   bool closed = false;  // the server has ended it; what was sent before still arrives
 };
@@ -78,7 +79,9 @@ struct LineFaults {
   double lose_answer = 0;
   double delay_long = 0;                           // a request is under way for up to 40 s
   absl::Time frozen_until = absl::InfinitePast();  // watches bring nothing
-  std::string frozen;                              // of this collection; empty: of all
+  std::string frozen;                              // of this collection, whose lists are late, too; empty: of all
+  absl::Time behind_until = absl::InfinitePast();  // its API server lists what was there at
+  absl::Time behind_since;                         // unless it is asked for the most recent state
 };
 
 // Who holds the lease, since when.

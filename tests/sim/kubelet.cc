@@ -11,6 +11,8 @@ namespace {
 
 using kube::Json;
 
+// Now and then the garbage collector has much to do.
+constexpr absl::Duration kSlowestCollection = absl::Seconds(60);
 // The container's preStop, and what is left of the grace period.
 constexpr absl::Duration kPreStop = absl::Seconds(5);
 
@@ -70,10 +72,15 @@ void Kubelet::deployment_changed(const kube::ObjectKey& key) {
 void Kubelet::sync(const kube::ObjectKey& deployment) {
   const auto object = api_.get(kube::resources::deployments(), deployment);
   const int wanted = object ? static_cast<int>(kube::int_at(*object, {"spec", "replicas"}, 1)) : 0;
+  const std::string uid = object ? kube::string_at(*object, {"metadata", "uid"}) : "";
   std::vector<SimPod*> present;
   for (auto& [key, pod] : pods_) {
-    if (pod.revision == deployment.name && key.ns == deployment.ns && !pod.deleting && !pod.failed) {
+    if (pod.revision != deployment.name || key.ns != deployment.ns || pod.deleting || pod.failed) continue;
+    if (pod.owner == uid) {
       present.push_back(&pod);
+    } else {
+      pod.scaled_away = true;
+      remove(pod);
     }
   }
   for (int i = static_cast<int>(present.size()); i < wanted; ++i) make_pod(deployment, *object);
@@ -91,6 +98,7 @@ void Kubelet::make_pod(const kube::ObjectKey& deployment, const Json& object) {
   SimPod pod;
   pod.key = {deployment.ns, base::cat(deployment.name, "-", ++made_)};
   pod.revision = deployment.name;
+  pod.owner = kube::string_at(object, {"metadata", "uid"});
   pod.version = kube::string_at(object, {"metadata", "annotations", operator_::kVersionAnnotation});
   const kube::ObjectKey key = pod.key;
   pods_.emplace(key, std::move(pod));
@@ -225,6 +233,7 @@ void Kubelet::owner_gone(const std::string& uid) {
     return std::any_of(owners.begin(), owners.end(),
                        [&](const Json& owner) { return kube::string_at(owner, {"uid"}) == uid; });
   };
+  const absl::Duration slowest = context_.chance(0.2) ? kSlowestCollection : absl::Seconds(4);
   for (const auto& resource :
        {kube::resources::deployments(), kube::resources::services(), kube::resources::config_maps()}) {
     for (const Json& object : api_.all(resource)) {
@@ -232,7 +241,7 @@ void Kubelet::owner_gone(const std::string& uid) {
       const kube::ObjectKey key{kube::string_at(object, {"metadata", "namespace"}),
                                 kube::string_at(object, {"metadata", "name"})};
       const std::string owned_uid = kube::string_at(object, {"metadata", "uid"});
-      context_.schedule.after(context_.between(absl::Milliseconds(50), absl::Seconds(4)),
+      context_.schedule.after(context_.between(absl::Milliseconds(50), slowest),
                               [this, resource = resource, key, owned_uid] {
                                 const auto present = api_.get(resource, key);
                                 if (!present || kube::string_at(*present, {"metadata", "uid"}) != owned_uid) return;

@@ -27,6 +27,7 @@ struct Behaviour {
 struct SimPod {
   kube::ObjectKey key;
   std::string revision;  // its Deployment
+  std::string owner;     // that Deployment's uid
   std::string version;
   std::string ip;
   int node = -1;

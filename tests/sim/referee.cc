@@ -6,6 +6,7 @@
 #include "api/json.h"
 #include "api/json_visitors.h"
 #include "base/strings.h"
+#include "operator/rendering/names.h"
 #include "traffic/applied_version.h"
 
 namespace tidegate::sim {
@@ -26,6 +27,9 @@ constexpr char kRouting[] = "I10 routing";
 constexpr char kJudgement[] = "I11 judgement";
 constexpr char kBackwards[] = "I13 no way back";
 constexpr char kDeadline[] = "I12 deadline";
+constexpr char kNamesake[] = "I14 namesake";
+constexpr char kLeaving[] = "I15 a deleted object is left alone";
+constexpr char kFiles[] = "I16 files";
 
 // Milliseconds are cut off where status is written.
 constexpr absl::Duration kRounding = absl::Milliseconds(2);
@@ -135,7 +139,8 @@ bool Referee::some_gateway_sends_to(const std::string& cluster) const {
 void Referee::gateways_changed() {
   for (const Envoy* envoy : gateways_.running()) {
     const uint64_t now = traffic::parse_applied_version(envoy->applied_version()).resource_version;
-    uint64_t& before = newest_routes_[{envoy->pod(), envoy->life()}];
+    const auto life = gateway_lives_.try_emplace({envoy->pod(), envoy->life()}, GatewayLife{context_.now()}).first;
+    uint64_t& before = life->second.routes_version;
     if (now < before) violate(kBackwards, cat(envoy->pod(), " goes back from version ", before, " to ", now));
     before = std::max(before, now);
   }
@@ -162,15 +167,25 @@ void Referee::requests_went(const Envoy& envoy, const std::string& cluster, Requ
   const std::string revision = cluster.substr(slash + 1);
   const auto found = truths_.find(object);
   if (found == truths_.end()) return;
+  if (fate == RequestFate::kNoRoute) return check_no_route(envoy, found->second, count);
   found->second.requests[revision] += count;
   if (fate != RequestFate::kAnswered) check_unanswered(envoy, cluster, fate, count);
+}
+
+// A gateway that has started since then was configured by a replica that hears of the API server.
+void Referee::check_no_route(const Envoy& envoy, const Truth& truth, uint64_t count) {
+  const auto life = gateway_lives_.find({envoy.pod(), envoy.life()});
+  if (!truth.shares_since || life == gateway_lives_.end()) return;
+  if (life->second.configured_since < *truth.shares_since + kStalest) return;
+  violate(kRouting, cat(count, " requests to ", name_of(truth.object.metadata), ": ", envoy.pod(),
+                        " has started since it was given weights and knows none of them"));
 }
 
 void Referee::check_unanswered(const Envoy& envoy, const std::string& cluster, RequestFate fate, uint64_t count) {
   const size_t slash = cluster.rfind('/');
   const Truth& truth = truths_.at(cluster.substr(0, slash));
   // Routes of a deleted namesake: they went with it, as soon as the gateway gets to it.
-  if (traffic::resource_version_of(envoy.routes_version()) < truth.made_version) return;
+  if (traffic::parse_applied_version(envoy.applied_version()).resource_version < truth.made_version) return;
   const std::string revision = cat(truth.object.metadata.namespace_, cluster.substr(slash));
   const auto deployment = deployments_.find(revision);
   // Of a deleted namesake: the object went, and everything with it.
@@ -219,6 +234,8 @@ void Referee::model_changed(const kube::Json& json, const Exchange* by) {
                              after.status.canary->started != truth.object.status.canary->started;
   if (other_rollout) truth.ran = absl::ZeroDuration();
   truth.object = after;
+  if (after.metadata.deletion_timestamp && !truth.leaving_since) truth.leaving_since = context_.now();
+  if (!after.status.traffic.empty() && !truth.shares_since) truth.shares_since = context_.now();
   for (const api::TrafficShare& share : after.status.traffic) truth.given.insert(share.revision);
   if (other_shares) {
     truth.shares_written = context_.now();
@@ -289,6 +306,7 @@ void Referee::check_status(Truth& truth, const api::ModelDeployment& after, cons
                            epoch->second));
     }
     check_shares(truth, after, &by);
+    if (truth.leaving_since) violate(kLeaving, cat("shares become ", shares_text(after.status.traffic)));
   }
   check_available(after, by);
   check_verified(truth, after, by);
@@ -332,6 +350,10 @@ void Referee::check_given(const Truth& before, const api::ModelDeployment& after
   const auto& status = after.status;
   if (before.taken_back.contains(revision)) {
     violate(kQuarantine, cat(revision, " was taken back and gets ", weight, " %"));
+  }
+  const auto deployment = deployments_.find(ns + revision);
+  if (deployment != deployments_.end() && deployment->second.exists && deployment->second.owner != after.metadata.uid) {
+    violate(kNamesake, cat(revision, " gets ", weight, " %, and belongs to a deleted object of this name"));
   }
   const int serving = most_serving(ns + revision, by.round.pods);
   std::string other;
@@ -476,8 +498,11 @@ void Referee::deployment_changed(const kube::Json& json, const Exchange* by) {
   for (const kube::Json& owner : kube::array_at(json, {"metadata", "ownerReferences"})) {
     known.owner = kube::string_at(owner, {"uid"});
   }
+  known.version = kube::string_at(json, {"metadata", "annotations", operator_::kVersionAnnotation});
+  known.digest = kube::string_at(json, {"metadata", "annotations", operator_::kSourceDigestAnnotation});
   if (by == nullptr || (!is_new && before == replicas)) return;
   check_writer(*by, name);
+  check_child(*by, name, known, is_new);
   context_.note(who(by), is_new ? cat("makes ", name, " with ", replicas)
                                 : cat("scales ", name, " from ", before, " to ", replicas));
   if (replicas > 0 || before == 0) return;
@@ -494,8 +519,29 @@ void Referee::deployment_deleted(const kube::Json& last, const Exchange* by) {
   known.replicas = 0;
   if (by == nullptr) return;
   check_writer(*by, cat(ns, "/", revision));
+  check_child(*by, cat(ns, "/", revision), known, false);
   context_.note(who(by), cat("deletes ", ns, "/", revision));
   check_scaled_to_nothing(by->object, revision, *by);
+}
+
+// What the operator makes, scales and deletes is its object's own, and only while that is there to stay.
+void Referee::check_child(const Exchange& by, const std::string& revision, const Deployment& known, bool is_new) {
+  const auto found = truths_.find(by.object);
+  if (found == truths_.end()) return;
+  const Truth& truth = found->second;
+  if (!is_new && known.owner != truth.object.metadata.uid) {
+    violate(kNamesake, cat(revision, " belongs to a deleted object of this name, and is changed"));
+  }
+  if (truth.leaving_since && *truth.leaving_since < by.round.models) {
+    violate(kLeaving, cat(revision, " is changed"));
+  }
+  if (!is_new) return;
+  for (const auto& [name, other] : deployments_) {
+    if (name == revision || !other.exists || other.owner != known.owner || other.version != known.version) continue;
+    if (other.digest == known.digest) continue;
+    violate(kFiles, cat(revision, " is made of version ", known.version, " after ", name,
+                        " had been made of other files of that version"));
+  }
 }
 
 void Referee::check_scaled_to_nothing(const std::string& object, const std::string& revision, const Exchange& by) {

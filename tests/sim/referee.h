@@ -68,7 +68,9 @@ class Referee {
   };
   struct Truth {
     api::ModelDeployment object;
-    uint64_t made_version = 0;  // resourceVersion at which it was made
+    uint64_t made_version = 0;                // resourceVersion at which it was made
+    std::optional<absl::Time> leaving_since;  // its deletion was asked for
+    std::optional<absl::Time> shares_since;   // it has had shares
     absl::Time shares_written;
     uint64_t shares_version = 0;
     std::map<std::pair<std::string, int>, Applied> applied;  // by gateway and its life
@@ -81,7 +83,9 @@ class Referee {
   };
   struct Deployment {
     bool exists = false;
-    std::string owner;  // uid
+    std::string owner;    // uid
+    std::string version;  // of the model, and what its files were
+    std::string digest;
     int replicas = 0;
     bool unwanted = false;  // scaled to nothing while the object wanted no replicas
   };
@@ -90,6 +94,7 @@ class Referee {
   void violate(const std::string& invariant, const std::string& what) {
     context_.trace.violate(context_.now(), invariant, what);
   }
+  void check_child(const Exchange& by, const std::string& revision, const Deployment& known, bool is_new);
   void check_writer(const Exchange& by, const std::string& what);
   void check_available(const api::ModelDeployment& after, const Exchange& by);
   void check_shares(const Truth& before, const api::ModelDeployment& after, const Exchange* by);
@@ -100,6 +105,7 @@ class Referee {
   void check_endings(Truth& truth, const api::ModelDeployment& after);
   void check_ending(Truth& truth, const api::HistoryEntry& entry);
   void check_status(Truth& truth, const api::ModelDeployment& after, const Exchange& by);
+  void check_no_route(const Envoy& envoy, const Truth& truth, uint64_t count);
   void check_unanswered(const Envoy& envoy, const std::string& cluster, RequestFate fate, uint64_t count);
   void check_scaled_to_nothing(const std::string& object, const std::string& revision, const Exchange& by);
   void tell(const Truth& before, const api::ModelDeployment& after, const Exchange* by);
@@ -113,10 +119,14 @@ class Referee {
   const Kubelet& kubelet_;
   const RefereeOptions options_;
   std::map<std::string, Truth> truths_;
-  std::map<std::string, Deployment> deployments_;                  // by "<namespace>/<name>"
-  std::map<std::string, Serving> serving_;                         // by "<namespace>/<revision>"
-  std::map<std::string, absl::Time> last_could_send_;              // by cluster
-  std::map<std::pair<std::string, int>, uint64_t> newest_routes_;  // version, by gateway and its life
+  std::map<std::string, Deployment> deployments_;      // by "<namespace>/<name>"
+  std::map<std::string, Serving> serving_;             // by "<namespace>/<revision>"
+  std::map<std::string, absl::Time> last_could_send_;  // by cluster
+  struct GatewayLife {
+    absl::Time configured_since;
+    uint64_t routes_version = 0;
+  };
+  std::map<std::pair<std::string, int>, GatewayLife> gateway_lives_;  // by gateway and its life
   std::string holder_;
   absl::Time holds_since_;
   std::map<std::string, int64_t> epochs_;  // by holder

@@ -21,7 +21,7 @@ class Replica {
   struct Surroundings {
     ApiLine::Server api;
     OutsideLine::Server outside;
-    bool slow_starts = true;  // some collections may be late when a process starts
+    bool slow_starts = true;  // the API server may be slow or behind when a process starts
   };
   Replica(Context& context, std::string name, absl::Duration skew, Surroundings surroundings);
   ~Replica();
@@ -55,6 +55,7 @@ class Replica {
  private:
   struct Life;
   static base::Task<void> run(Life& life);
+  void slow_down(LineFaults& faults);
   void bury();
 
   Context& context_;

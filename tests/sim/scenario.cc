@@ -183,9 +183,24 @@ void Scenario::recreate(Object& object) {
   Context& context = world_->context;
   context.note("person", cat("deletes ", object.key.name));
   object.deleted = true;
-  world_->erase(object.key);
   const size_t at = static_cast<size_t>(&object - objects_.data());
-  context.schedule.after(context.between(absl::Milliseconds(100), absl::Seconds(60)), [this, at] {
+  if (context.chance(0.6)) {
+    world_->erase(object.key);
+    return make_again(at);
+  }
+  context.note("world", cat("a finalizer keeps ", object.key.name));
+  world_->mark_deleted(object.key);
+  context.schedule.after(context.between(absl::Seconds(5), absl::Minutes(2)), [this, at] {
+    world_->erase(objects_[at].key);
+    make_again(at);
+  });
+}
+
+// Often before the last of its namesake is gone.
+void Scenario::make_again(size_t at) {
+  Context& context = world_->context;
+  const absl::Duration latest = context.chance(0.5) ? absl::Seconds(4) : absl::Seconds(60);
+  context.schedule.after(context.between(absl::Milliseconds(100), latest), [this, at] {
     objects_[at].deleted = false;
     world_->context.note("person", cat("makes ", objects_[at].key.name, " again"));
     apply(objects_[at]);
@@ -295,7 +310,11 @@ void Scenario::for_each_line(const std::function<void(ApiLine&)>& what) {
 
 void Scenario::break_api(absl::Duration left) {
   Context& context = world_->context;
-  switch (context.pick(4)) {
+  switch (context.pick(5)) {
+    case 4:
+      context.note("fault", "somebody labels objects all the time");
+      world_->meddling = 0.3;
+      return until(left, absl::Seconds(20), absl::Minutes(3), [this] { world_->meddling = 0; });
     case 0:
       context.note("fault", "the API server forgets its history, and all watches end");
       world_->api().compact();
@@ -341,11 +360,15 @@ void Scenario::break_gateway(absl::Duration left) {
     case 4:
       context.note("fault", cat(envoy->pod(), " loses its connection"));
       return envoy->reconnect();
-    default:
+    default: {
       context.note("fault", cat(envoy->pod(), " is cut off from the operator"));
       envoy->reachable = false;
       envoy->reconnect();
-      until(left, absl::Seconds(5), absl::Minutes(3), [envoy] { envoy->reachable = true; });
+      // Longer than the operator waits for one that nobody sends to: this one is Ready all the time.
+      const bool long_cut = context.chance(0.3);
+      until(left, long_cut ? absl::Minutes(5) : absl::Seconds(5), long_cut ? absl::Minutes(12) : absl::Minutes(3),
+            [envoy] { envoy->reachable = true; });
+    }
   }
 }
 
@@ -371,7 +394,14 @@ void Scenario::break_pods(absl::Duration left) {
 void Scenario::break_store(absl::Duration left) {
   Context& context = world_->context;
   const Object& object = objects_[static_cast<size_t>(context.pick(static_cast<int>(objects_.size())))];
-  switch (context.pick(3)) {
+  switch (context.pick(4)) {
+    case 3: {
+      const std::string version = context.chance(0.5) ? "2" : "7";
+      context.note("fault", cat("the files of version ", version, " of ", object.key.name, " are replaced"));
+      world_->bucket.put_version(object.key.name, version, "other");
+      return until(left, absl::Seconds(10), absl::Minutes(6),
+                   [this, name = object.key.name, version] { world_->bucket.put_version(name, version, "e"); });
+    }
     case 0:
       context.note("fault", "the store answers 503");
       world_->bucket.fault = {503, "SlowDown"};
@@ -421,11 +451,28 @@ void Scenario::run(const ScenarioOptions& options) {
     return model != nullptr && !model->status.canary && model->status.draining.empty();
   });
   world_->run(kAtRest);
-  if (world_->context.trace.failed() || !all_settled) return;
+  if (world_->context.trace.failed()) return;
   const uint64_t more = world_->referee->status_writes() - writes;
-  if (more > 0) {
+  if (all_settled && more > 0) {
     world_->context.trace.violate(world_->context.now(), "L2 fixed point",
                                   cat(more, " status writes while nothing happened"));
+    return;
+  }
+  check_promptness();
+}
+
+// What a person writes is seen at once, also if somebody else's write comes between.
+void Scenario::check_promptness() {
+  for (Object& object : objects_) {
+    object.spec["rollout"]["progressDeadline"] = "7m";
+    world_->meddle_once(object.key);
+    apply(object);
+    world_->run(absl::Seconds(10));
+    const api::ModelDeployment* model = world_->referee->object(object.key.to_string());
+    if (world_->context.trace.failed() || model == nullptr) return;
+    if (model->status.observed_generation == model->metadata.generation) continue;
+    world_->context.trace.violate(world_->context.now(), "L5 promptness",
+                                  cat(object.key.name, ": what a person wrote was not looked at for 10 s"));
   }
 }
 

@@ -44,6 +44,7 @@ class Scenario {
   void ask_for_version(Object& object, std::string version);
   void command(Object& object);
   void recreate(Object& object);
+  void make_again(size_t at);
 
   void plan_faults(absl::Duration busy);
   void break_something(absl::Duration left);
@@ -59,6 +60,7 @@ class Scenario {
   void until(absl::Duration left, absl::Duration low, absl::Duration high, std::function<void()> undo);
 
   void check_rest();
+  void check_promptness();
   void check_object(const Object& object);
   std::string why_not_at_rest(const Object& object, const api::ModelDeployment& model);
   std::string why_not_healthy(const Object& object, const api::ModelDeployment& model);

@@ -68,6 +68,16 @@ TEST_F(Simulation, RoutesOfADeletedNamesakeAreNotHeldAgainstItsSuccessor) {
   EXPECT_FALSE(world->context.trace.failed()) << story(*world);
 }
 
+// The referee: a number that falls is no way back when what had the higher one is gone.
+TEST_F(Simulation, AGatewayMayForgetTheVersionOfADeletedObject) {
+  const auto world = small_world();
+  world->erase(kDigits);
+  world->run(absl::Seconds(5));
+  for (const auto& replica : world->replicas) world->kill(*replica, absl::Seconds(2));
+  world->run(absl::Minutes(1));
+  EXPECT_FALSE(world->context.trace.failed()) << story(*world);
+}
+
 TEST_F(Simulation, TheOperatorKeepsItsPromisesInTheFirstSeeds) {
   uint64_t promoted = 0;
   for (uint64_t seed = 1; seed <= 20; ++seed) {

@@ -17,7 +17,10 @@ void Users::catch_up() {
   for (const auto& [object, rate] : requests_per_second) {
     for (Envoy* envoy : serving) {
       const auto route = envoy->routes().find(object);
-      if (route == envoy->routes().end() || route->second.clusters.empty()) continue;
+      if (route == envoy->routes().end() || route->second.clusters.empty()) {
+        told_(*envoy, object + "/", RequestFate::kNoRoute, static_cast<uint64_t>(rate * seconds));
+        continue;
+      }
       const double exact = rate * seconds / static_cast<double>(serving.size()) + carry_;
       const auto count = static_cast<uint64_t>(exact);
       carry_ = exact - static_cast<double>(count);

@@ -15,13 +15,14 @@ namespace tidegate::sim {
 
 enum class RequestFate {
   kAnswered,        // well, or with an error of the version's own
+  kNoRoute,         // the gateway knows no such object, or nothing to send to
   kUnknownCluster,  // the gateway's routes name a cluster that it does not have
   kNobodyThere,     // no endpoint, or none of those tried answers
 };
 
 class Users {
  public:
-  // `told`: how `count` requests to the cluster through the gateway went.
+  // `told`: how `count` requests to the cluster through the gateway went. Without a route it is "<object>/".
   using Told = std::function<void(const Envoy&, const std::string& cluster, RequestFate fate, uint64_t count)>;
   Users(Context& context, const Gateways& gateways, const Kubelet& kubelet, Told told)
       : context_(context), gateways_(gateways), kubelet_(kubelet), told_(std::move(told)) {}

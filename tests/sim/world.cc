@@ -45,6 +45,7 @@ kube::ObjectKey key_of(const Json& object) {
 World::World(uint64_t seed, const WorldOptions& options)
     : context(seed), api_(std::make_unique<kube::FakeApiServer>(clock_)) {
   api_->supports_watch_list = options.watch_list;
+  api_->cached_version = [this] { return cached_version(); };
   api_->intercept = [this](const net::HttpRequest& request) { return intercept(request); };
   auto catch_up = [this] {
     users->catch_up();
@@ -64,6 +65,7 @@ World::World(uint64_t seed, const WorldOptions& options)
   for (int i = 0; i < options.gateways; ++i) gateways->add();
   make_replicas(options);
   send_bookmarks();
+  note_version();
 }
 
 World::~World() {
@@ -142,6 +144,7 @@ std::optional<kube::FakeApiServer::Answer> World::intercept(const net::HttpReque
     }
     if (executing_->crash == CrashPoint::kBeforeWrite) return absl::UnavailableError("connection reset by peer");
   }
+  if (executing_->is_write && request.url.find("/status?") != std::string::npos) meddle(*executing_);
   if (executing_->is_watch || !context.chance(api_errors)) return std::nullopt;
   switch (context.pick(executing_->is_write ? 5 : 4)) {
     case 0:
@@ -155,6 +158,36 @@ std::optional<kube::FakeApiServer::Answer> World::intercept(const net::HttpReque
     default:
       return kube::FakeApiServer::status_answer(409, "Conflict", "the object has been modified");
   }
+}
+
+// A label is nothing that the operator would look at the object for; its version moves on all the same.
+void World::meddle(const Exchange& write) {
+  const bool once = meddle_once_ && meddle_once_->to_string() == write.object;
+  if (!once && !context.chance(meddling)) return;
+  if (once) meddle_once_.reset();
+  const size_t slash = write.object.find('/');
+  auto object =
+      api_->get(operator_::model_deployments(), {write.object.substr(0, slash), write.object.substr(slash + 1)});
+  if (!object) return;
+  (*object)["metadata"]["labels"]["example.com/touched"] = base::cat(++labels_);
+  const std::shared_ptr<Exchange> writer = std::exchange(executing_, nullptr);
+  api_->put(operator_::model_deployments(), *object);
+  executing_ = writer;
+}
+
+// What the API server that a replica is connected to has cached.
+uint64_t World::cached_version() {
+  if (!executing_ || executing_->line == nullptr) return api_->resource_version();
+  const LineFaults& faults = executing_->line->faults;
+  if (context.now() >= faults.behind_until) return api_->resource_version();
+  executing_->as_of = faults.behind_since;
+  const auto later = versions_.upper_bound(faults.behind_since);
+  return later == versions_.end() ? api_->resource_version() : later->second;
+}
+
+void World::note_version() {
+  versions_[context.now()] = api_->resource_version();
+  context.schedule.after(absl::Seconds(1), [this] { note_version(); });
 }
 
 OutsideAnswer World::outside(const net::HttpRequest& request) {
@@ -252,6 +285,14 @@ void World::erase(const kube::ObjectKey& object) {
   if (api_->get(operator_::model_deployments(), object)) api_->erase(operator_::model_deployments(), object);
 }
 
+void World::mark_deleted(const kube::ObjectKey& object) {
+  auto json = api_->get(operator_::model_deployments(), object);
+  if (!json) return;
+  (*json)["metadata"]["finalizers"] = Json::array({"example.com/keep"});
+  (*json)["metadata"]["deletionTimestamp"] = kube::format_time(context.now());
+  api_->put(operator_::model_deployments(), *json);
+}
+
 void World::kill(Replica& replica, absl::Duration down) {
   if (!replica.exists()) return;
   replica.kill();
@@ -259,8 +300,10 @@ void World::kill(Replica& replica, absl::Duration down) {
   context.schedule.after(down, [this, &replica, life] {
     if (replica.lives() != life) return;
     replica.start();
-    // A proxy may come before it knows anything.
-    if (Envoy* envoy = gateways->pick(); envoy != nullptr && context.chance(0.4)) envoy->reconnect();
+    // A proxy may come before it knows anything, and know nothing itself.
+    Envoy* envoy = gateways->pick();
+    if (envoy != nullptr && context.chance(0.4)) envoy->reconnect();
+    if (envoy != nullptr && context.chance(0.25)) gateways->restart(*envoy);
   });
 }
 

@@ -43,6 +43,8 @@ class World {
   void apply(const kube::ObjectKey& object, const kube::Json& spec);
   void annotate(const kube::ObjectKey& object, const std::string& name, const std::string& value);
   void erase(const kube::ObjectKey& object);
+  // The same while a finalizer of somebody else holds it: it stays, marked, until it is erased.
+  void mark_deleted(const kube::ObjectKey& object);
 
   // The replica's process ends, and another starts after `down`.
   void kill(Replica& replica, absl::Duration down);
@@ -55,6 +57,10 @@ class World {
   kube::FakeApiServer& api() { return *api_; }
   // Share of requests that the API server answers with an error, and until when.
   double api_errors = 0;
+  // Share of the operator's writes of a status before which somebody sets a label on that object.
+  double meddling = 0;
+  // The next of them, of this object.
+  void meddle_once(const kube::ObjectKey& object) { meddle_once_ = object; }
   std::unique_ptr<Kubelet> kubelet;
   std::unique_ptr<Gateways> gateways;
   std::unique_ptr<Users> users;
@@ -65,6 +71,9 @@ class World {
  private:
   void make_cluster();
   void make_replicas(const WorldOptions& options);
+  void meddle(const Exchange& write);
+  uint64_t cached_version();
+  void note_version();
   void settle();
   void stands_still();
   void step(absl::Time until);
@@ -80,6 +89,9 @@ class World {
   std::unique_ptr<kube::FakeApiServer> api_;
   Exchanges exchanges_;
   std::shared_ptr<Exchange> executing_;  // whose write it is that changes something now
+  std::optional<kube::ObjectKey> meddle_once_;
+  int labels_ = 0;
+  std::map<absl::Time, uint64_t> versions_;  // of the API server, second by second
   base::Scope watches_;
 };
 
