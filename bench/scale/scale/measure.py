@@ -149,7 +149,7 @@ class Run:
         sent = time.time()
         self.progress.wait(jobs, self.options.phase_seconds, self._check_alive)
         each = [self.progress.ready_at[name] - self.causes[name][0] for name in jobs]
-        settled = self._settle(self.peer.quiet_within)
+        settled = self.peer.polls or self._settle(self.peer.quiet_within)
         return {"sentSeconds": round(sent - before.when, 2),
                 "allReadySeconds": round(max(self.progress.ready_at.values()) - before.when, 2),
                 "objectP50Seconds": round(audit.percentile(each, 0.5), 2),

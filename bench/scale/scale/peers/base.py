@@ -25,6 +25,7 @@ class Peer(abc.ABC):
     collection = ""      # path of the watched objects
     also_watched = ()    # paths of further objects that tell about progress
     steps = STEPS        # the weights that an update has to pass; empty: it has none
+    polls = False        # never quiet: its work ends with that of its objects, what it does afterwards is in the idle phase
     quiet_within = 20    # s after the last object is at rest in which the controller falls quiet
 
     def __init__(self, cluster, paths, options):

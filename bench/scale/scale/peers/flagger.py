@@ -20,7 +20,7 @@ class Flagger(Peer):
     program, pinned = "flagger", "FLAGGER"
     collection = collection(GROUP_VERSION, "canaries")
     also_watched = (ROUTES,)
-    quiet_within = 3   # it never is: what it does while it polls is in the idle phase
+    polls = True
 
     def prepare(self):
         self.cluster.create_definitions(documents(self.paths.kept(self.program, self.pinned) / "artifacts/flagger/crd.yaml"))
