@@ -3,6 +3,8 @@ import asyncio
 import collections
 import http.client
 import http.server
+import importlib.machinery
+import importlib.util
 import json
 import pathlib
 import sys
@@ -434,6 +436,69 @@ def test_the_pods_say_whether_an_object_is_in_the_state_that_was_asked_for(pods,
 def test_an_object_that_is_not_there_is_a_fault():
     peer = SomePeer({"/objects": [], "/api/v1/namespaces/bench/pods": []})
     assert peer.faults(["a"], 1) == {"objects that are not there": 1, "objects without 2 pods, both ready": 1}
+
+
+def run_in(monkeypatch, numbers):
+    """A Run without a cluster, whose every phase has these numbers."""
+    run = measure.Run.__new__(measure.Run)
+    run.peer, run.pid, run.result = SomePeer(), 0, {"phases": {}}
+    run.audit = type("Audit", (), {"read": staticmethod(list)})
+    monkeypatch.setattr(measure, "reset_peak", lambda _: None)
+    monkeypatch.setattr(measure, "Snapshot", lambda _: None)
+    monkeypatch.setattr(run, "_numbers_since", lambda _: dict(numbers))
+    monkeypatch.setattr(measure, "summary", lambda _: "")
+    return run
+
+
+def wrong():
+    raise processes.CannotRun("3 objects are not there")
+
+
+def test_a_phase_has_numbers_only_when_it_ended_as_asked(monkeypatch):
+    run = run_in(monkeypatch, {"cpuSeconds": 1})
+    run._measure("create", lambda _: {"allReadySeconds": 2})
+    with pytest.raises(processes.CannotRun, match="update: 3 objects are not there"):
+        run._measure("update", lambda _: {"allReadySeconds": 3}, wrong)
+    assert run.result["phases"] == {"create": {"cpuSeconds": 1, "allReadySeconds": 2}}
+
+
+def test_the_state_that_was_asked_for_may_come_a_little_later(monkeypatch):
+    run = run_in(monkeypatch, {})
+    run.names, run.revision = ["a"], 2
+    states = iter([{"pods of another version": 1}, {}])
+    monkeypatch.setattr(run.peer, "faults", lambda names, revision: next(states))
+    monkeypatch.setattr(measure.time, "sleep", lambda _: None)
+    run._demand_state()
+    assert next(states, "asked twice") == "asked twice"
+
+
+def test_a_state_that_does_not_come_is_a_failure(monkeypatch):
+    run = run_in(monkeypatch, {})
+    run.names, run.revision = ["a"], 2
+    monkeypatch.setattr(run.peer, "faults", lambda names, revision: {"pods of another version": 1})
+    monkeypatch.setattr(measure, "STATE_SECONDS", -1)
+    with pytest.raises(processes.CannotRun, match="pods of another version"):
+        run._demand_state()
+
+
+def command_line(*arguments):
+    path = str(pathlib.Path(measure.__file__).parents[1] / "measure")
+    loader = importlib.machinery.SourceFileLoader("measure_script", path)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("measure_script", loader))
+    loader.exec_module(module)
+    return module.parse(list(arguments))
+
+
+@pytest.mark.parametrize("arguments, seconds", [
+    ((), 900), (("--objects=300",), 900), (("--objects=1000",), 3000), (("--objects=1000", "--phase-seconds=60"), 60)])
+def test_a_phase_may_take_longer_with_more_objects(arguments, seconds):
+    assert command_line(*arguments).phase_seconds == seconds
+
+
+def test_a_peer_that_there_is_not_is_told(capsys):
+    with pytest.raises(SystemExit):
+        command_line("--peers=argo,other")
+    assert "there is no 'other'; there are: tidegate" in capsys.readouterr().err
 
 
 def peer_of(name):

@@ -10,7 +10,7 @@ import time
 from . import audit
 from .api import Watch
 from .cluster import CONTROLLER, Cluster
-from .processes import bytes_exchanged, cpu_seconds, reset_peak, resident_mib, say, wait_until
+from .processes import CannotRun, bytes_exchanged, cpu_seconds, reset_peak, resident_mib, say, wait_until
 from .progress import Progress
 
 STATE_SECONDS = 30        # the most that the cluster's own controllers may need for the state after a phase
