@@ -47,7 +47,8 @@ void compare(const traffic::ResourceGroup* before, const traffic::ResourceGroup*
   auto known = old.begin();
   for (const traffic::Resource& resource : now) {
     for (; known != old.end() && known->name < resource.name; ++known) batch.removed.push_back(known->name);
-    const bool same = known != old.end() && known->name == resource.name && same_content(known->version, resource.version);
+    const bool same =
+        known != old.end() && known->name == resource.name && same_content(known->version, resource.version);
     if (!same) batch.changed.push_back(&resource);
     if (known != old.end() && known->name == resource.name) ++known;
   }
@@ -115,11 +116,11 @@ std::vector<Response> StreamState::due(const std::shared_ptr<const traffic::Snap
   std::vector<Response> responses;
   if (waits_for(*snapshot)) return responses;
   while (true) {
-    if (stage_ == Stage::kIdle && may_begin(*snapshot)) {
+    if (stage_ == Stage::kIdle && all_settled()) {
       set_target(snapshot);
-      enter_next_stage();
+      if (lacks_something()) enter_next_stage();
     }
-    if (target_ != nullptr) queue_owed_endpoints();
+    queue_owed_endpoints();
     collect(responses);
     if (stage_ == Stage::kIdle || !stage_is_done()) return responses;
     enter_next_stage();
@@ -135,13 +136,17 @@ void StreamState::set_target(const std::shared_ptr<const traffic::Snapshot>& sna
 }
 
 // Batches that are still on their way point into the present target.
-bool StreamState::may_begin(const traffic::Snapshot& snapshot) const {
-  const bool settled = std::all_of(subscriptions_.begin(), subscriptions_.end(),
-                                   [](const Subscription& known) { return known.delivery.settled(); });
-  const bool lacks = std::any_of(subscriptions_.begin(), subscriptions_.end(), [&](const Subscription& known) {
-    return known.active && known.has.get() != &snapshot;
-  });
-  return settled && lacks;
+bool StreamState::all_settled() const {
+  return std::all_of(subscriptions_.begin(), subscriptions_.end(),
+                     [](const Subscription& known) { return known.delivery.settled(); });
+}
+
+// A proxy that connects again while some cluster waits for its endpoints asks for clusters only when it has got them:
+// until then it is sent endpoints, and nothing that might lead to clusters that it lacks.
+bool StreamState::lacks_something() const {
+  return of(ResourceType::kCluster).active &&
+         std::any_of(subscriptions_.begin(), subscriptions_.end(),
+                     [&](const Subscription& known) { return known.active && known.has != target_; });
 }
 
 bool StreamState::stage_is_done() const {
@@ -184,7 +189,6 @@ void StreamState::enter_next_stage() {
 }
 
 void StreamState::enter_clusters() {
-  if (!of(ResourceType::kCluster).active) return;
   Batch clusters = difference(ResourceType::kCluster);
   removed_clusters_ = std::exchange(clusters.removed, {});
   for (const traffic::Resource* cluster : clusters.changed) {
@@ -215,7 +219,10 @@ void StreamState::queue_difference(ResourceType type) {
 }
 
 void StreamState::enter_version() {
-  if (!of(ResourceType::kVirtualHost).active || !endpoints_wanted_.contains(traffic::kVersionCluster)) return;
+  // A type that the proxy has asked for in the middle of this was not in it.
+  const bool has_all = std::all_of(subscriptions_.begin(), subscriptions_.end(),
+                                   [&](const Subscription& known) { return known.has == target_; });
+  if (!has_all || !endpoints_wanted_.contains(traffic::kVersionCluster)) return;
   // What had the number that the proxy came with may be gone since; the target has all up to there in any case.
   traffic::AppliedVersion reached{std::max(target_->resource_version, highest_presented_), {}};
   for (const Rejection& rejection : rejections()) {

@@ -70,7 +70,7 @@ class StreamState {
   struct Subscription {
     explicit Subscription(traffic::ResourceType type) : delivery(type) {}
     bool active = false;
-    std::shared_ptr<const traffic::Snapshot> has;  // what the proxy has of this type, or has refused
+    std::shared_ptr<const traffic::Snapshot> has;  // what the proxy has of this type, or has refused; null: unknown
     Delivery delivery;
   };
 
@@ -81,7 +81,8 @@ class StreamState {
   void take_answer(Subscription& subscription, const Request& request);
 
   void set_target(const std::shared_ptr<const traffic::Snapshot>& snapshot);
-  bool may_begin(const traffic::Snapshot& snapshot) const;
+  bool all_settled() const;
+  bool lacks_something() const;
   bool stage_is_done() const;
   void enter_next_stage();
   void enter_clusters();

@@ -319,6 +319,55 @@ TEST_F(Stream, AnswersNothingToAProxyWhoseVirtualHostIsNewer) {
   EXPECT_FALSE(proxy_.state->waits_for(*snapshot_at(30, {})));
 }
 
+// Envoy keeps its first request about clusters back until none is warming.
+TEST_F(Stream, AProxyThatConnectsWhileAClusterWaitsForItsEndpointsIsSentThoseFirst) {
+  const SnapshotPointer next = snapshot_at(11, {{"cats"}, {"digits"}, {"dogs"}});
+  proxy_.receive(next);
+  proxy_.answer(kClusters);
+  proxy_.state.emplace();
+  proxy_.subscribed.clear();
+  proxy_.unanswered.clear();
+  proxy_.subscribe(kEndpoints,
+                   {traffic::kVersionCluster, cluster_of("cats"), cluster_of("digits"), cluster_of("dogs")});
+  proxy_.subscribe(kListener, {});
+  proxy_.subscribe(kRoutes, {"tidegate"});
+  proxy_.subscribe(kHosts, {"tidegate"});
+  EXPECT_THAT(proxy_.receive(next), ElementsAre("endpoints: demo/dogs/dogs-1"));
+  proxy_.answer(kEndpoints);
+  EXPECT_THAT(proxy_.receive(next), IsEmpty()) << "its clusters are not known yet";
+  proxy_.subscribe(kClusters, {});
+  EXPECT_THAT(proxy_.settle(next), ElementsAre("hosts: tidegate/demo.dogs", "endpoints: tidegate/version=11"));
+}
+
+TEST(StreamOfANewProxy, ConfirmsNothingOfWhatWasAskedForInTheMiddle) {
+  const SnapshotPointer snapshot = snapshot_at(10, {{"cats"}});
+  StreamState state;
+  const auto subscribe = [&](ResourceType type, std::vector<std::string> names) {
+    state.on_request({type, "", std::nullopt, std::move(names), {}, {}});
+    return state.due(snapshot);
+  };
+  const auto answer = [&](const Response& response) {
+    state.on_request({response.type, response.nonce, std::nullopt, {}, {}, {}});
+    return state.due(snapshot);
+  };
+  const auto clusters = subscribe(kClusters, {});
+  const auto endpoints = subscribe(kEndpoints, {traffic::kVersionCluster, cluster_of("cats")});
+  ASSERT_THAT(endpoints, SizeIs(1));
+  subscribe(kListener, {});
+  subscribe(kRoutes, {"tidegate"});
+  answer(clusters[0]);
+  std::vector<Response> more = answer(endpoints[0]);
+  ASSERT_THAT(more, SizeIs(2)) << "the listener and the routes";
+  subscribe(kHosts, {"tidegate"});
+  answer(more[0]);
+  more = answer(more[1]);
+  ASSERT_THAT(more, SizeIs(1));
+  EXPECT_EQ(text_of(more[0]), "hosts: tidegate/demo.cats");
+  more = answer(more[0]);
+  ASSERT_THAT(more, SizeIs(1));
+  EXPECT_EQ(text_of(more[0]), "endpoints: tidegate/version=10");
+}
+
 TEST_F(Stream, AnswersNothingBeforeTheProxyHasSaidWhatItKnows) {
   const SnapshotPointer newer = snapshot_at(50, {{"digits"}});
   StreamState state;
