@@ -11,6 +11,8 @@
 namespace tidegate::operator_ {
 namespace {
 
+// Times pollInterval.
+constexpr int kSlowestPoll = 10;
 constexpr absl::Duration kFirstRetry = absl::Seconds(1);
 
 // What a Resolution depends on; pollInterval is not part of it.
@@ -170,17 +172,20 @@ absl::Duration ModelResolver::remember(const kube::ObjectKey& key, const api::Mo
                                        absl::StatusOr<FoundModel> result) {
   looking_since_.erase(key);
   Entry& entry = entries_[key];
-  if (entry.asked != fingerprint(spec)) entry = Entry{fingerprint(spec), {}, 0};
+  if (entry.asked != fingerprint(spec)) entry = Entry{fingerprint(spec), {}, 0, 0};
   const Resolution before = entry.resolution;
   absl::Duration again = spec.poll_interval;
   if (result.ok()) {
     entry.failures = 0;
     entry.resolution = {*std::move(result), std::nullopt};
+    entry.looks_alike = entry.resolution.found == before.found ? entry.looks_alike + 1 : 0;
+    if (spec.version != "latest") again *= std::min(1 << std::min(entry.looks_alike, 10), kSlowestPoll);
   } else {
     entry.resolution.error = resolve_error(result.status(), base::cat(spec.uri, " version ", spec.version));
     const absl::Duration backoff = kFirstRetry * (1 << std::min(entry.failures, 10));
     again = std::min(again, backoff);
     ++entry.failures;
+    entry.looks_alike = 0;
     base::log_warning("model not resolved", {{"object", key.to_string()}, {"error", result.status()}});
   }
   const bool changed = before.found != entry.resolution.found || !same(before.error, entry.resolution.error);

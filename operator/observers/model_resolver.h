@@ -7,6 +7,9 @@
 //
 // A Secret is read once a poll for all objects that name it (secret_reader.h), and anew after it did not work.
 //
+// A version that is named by its number, and is the same as at the last look, is looked at less and less often, down to
+// a tenth: it changes only if somebody replaces files under a name that stands for them.
+//
 // An error keeps what was found before, is remembered with the store's own words, and is tried again with backoff, at
 // the latest after pollInterval. A slow or dead store costs its own object only.
 #include <absl/status/statusor.h>
@@ -80,6 +83,7 @@ class ModelResolver {
     std::string asked;  // what the Resolution is about
     Resolution resolution;
     int failures = 0;
+    int looks_alike = 0;  // in a row that found the same
   };
 
   // Returns when to look again; infinite: never.

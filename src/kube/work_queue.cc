@@ -90,10 +90,15 @@ void WorkQueue::add_after(const ObjectKey& key, absl::Duration delay) {
   arm_timer();
 }
 
+// One that fires too early is set again then: cheaper than to set it anew for each key that comes and goes.
 void WorkQueue::arm_timer() {
-  timer_.reset();
   if (due_.empty() || due_.begin()->first == absl::InfiniteDuration()) return;
-  timer_ = clock_.after(due_.begin()->first - clock_.uptime(), [this] { release_due(); });
+  if (timer_ != nullptr && timer_at_ <= due_.begin()->first) return;
+  timer_at_ = due_.begin()->first;
+  timer_ = clock_.after(timer_at_ - clock_.uptime(), [this] {
+    timer_.reset();
+    release_due();
+  });
 }
 
 void WorkQueue::release_due() {

@@ -79,6 +79,7 @@ class WorkQueue {
   std::set<std::pair<absl::Duration, ObjectKey>> due_;  // by uptime
   absl::flat_hash_map<ObjectKey, absl::Duration> delayed_;
   std::unique_ptr<base::Clock::Timer> timer_;
+  absl::Duration timer_at_;  // uptime at which it fires, if there is one
   std::deque<base::Promise<absl::Status>> waiters_;
   size_t woken_ = 0;  // waiters that were told of a key and have not run yet; each will take one
   double retry_tokens_;

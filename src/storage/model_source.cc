@@ -89,6 +89,12 @@ std::string canonical_text(const nlohmann::json& value) {
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+absl::Status no_such_version(const ObjectStore& store, const std::string& base_path, std::string_view what,
+                             const std::vector<std::string>& versions) {
+  return absl::NotFoundError(
+      cat(what, " under '", folder_prefix(base_path), "' in ", store.describe(), "; ", name_versions(versions)));
+}
+
 }  // namespace
 
 uint64_t Manifest::bytes() const {
@@ -161,22 +167,28 @@ base::Task<absl::StatusOr<Manifest>> read_manifest(ObjectStore& store, std::stri
 
 base::Task<absl::StatusOr<ResolvedVersion>> resolve_version(ObjectStore& store, std::string base_path,
                                                             std::string version, base::Scope& scope) {
-  if (version != "latest" && !parse_version(version)) {
+  const bool latest = version == "latest";
+  if (!latest && !parse_version(version)) {
     co_return absl::InvalidArgumentError(cat("'", version, "' is not a version: it is a number or 'latest'"));
   }
-  absl::StatusOr<std::vector<std::string>> versions = co_await list_versions(store, base_path, scope);
-  if (!versions.ok()) co_return versions.status();
-  const bool there = version == "latest" ? !versions->empty()
-                                         : std::find(versions->begin(), versions->end(), version) != versions->end();
-  if (!there) {
-    co_return absl::NotFoundError(cat(version == "latest" ? "no version" : cat("version ", version, " is not"),
-                                      " under '", folder_prefix(base_path), "' in ", store.describe(), "; ",
-                                      name_versions(*versions)));
-  }
   ResolvedVersion resolved;
-  resolved.version = version == "latest" ? versions->back() : version;
-  resolved.prefix = cat(folder_prefix(base_path), resolved.version, "/");
+  if (latest) {
+    absl::StatusOr<std::vector<std::string>> versions = co_await list_versions(store, base_path, scope);
+    if (!versions.ok()) co_return versions.status();
+    if (versions->empty()) co_return no_such_version(store, base_path, "no version", *versions);
+    version = versions->back();
+  }
+  resolved.version = version;
+  resolved.prefix = cat(folder_prefix(base_path), version, "/");
   absl::StatusOr<Manifest> manifest = co_await read_manifest(store, resolved.prefix, scope);
+  if (absl::IsNotFound(manifest.status()) && !latest) {
+    // What is there instead is worth a second listing.
+    absl::StatusOr<std::vector<std::string>> versions = co_await list_versions(store, base_path, scope);
+    if (!versions.ok()) co_return versions.status();
+    if (std::find(versions->begin(), versions->end(), version) == versions->end()) {
+      co_return no_such_version(store, base_path, cat("version ", version, " is not"), *versions);
+    }
+  }
   if (!manifest.ok()) co_return manifest.status();
   resolved.manifest = *std::move(manifest);
   resolved.digest = source_digest(resolved.manifest);

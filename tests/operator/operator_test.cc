@@ -421,6 +421,19 @@ TEST_F(Operator, FollowsTheHighestVersionWhenAskedForTheLatest) {
   EXPECT_TRUE(world_.pass_until([&] { return healthy_with("4"); })) << world_.debug_page();
 }
 
+TEST_F(Operator, LooksLessAndLessOftenAtAVersionThatStaysTheSame) {
+  serve("1");
+  const int before = world_.network.listings;
+  world_.pass(absl::Hours(1));
+  EXPECT_THAT(world_.network.listings - before, testing::AllOf(testing::Ge(6), testing::Le(10)));
+  // A look that finds something else begins anew, within ten times the interval.
+  world_.put_version("1", "other");
+  ASSERT_TRUE(world_.pass_until([&] { return world_.object().status.canary.has_value(); }, absl::Minutes(11)));
+  const int changed = world_.network.listings;
+  world_.pass(absl::Minutes(4));
+  EXPECT_GE(world_.network.listings - changed, 2);
+}
+
 TEST_F(Operator, AbortsAndPromotesWhenAPersonSaysSo) {
   serve("1");
   auto paused = version("2");

@@ -14,8 +14,10 @@ namespace {
 class FakeStore : public ObjectStore {
  public:
   std::map<std::string, uint64_t> objects;
+  int listings = 0;
 
   base::Task<absl::StatusOr<ListPage>> list(ListRequest request, base::Scope&) override {
+    ++listings;
     ListPage page;
     for (const auto& [key, size] : objects) {
       if (!key.starts_with(request.prefix)) continue;
@@ -108,6 +110,20 @@ TEST(ResolveVersion, TellsAnEmptyPathFromOneWithoutVersions) {
   for (const char* wrong : {"", "v1", "01", "-1", "1.5", "Latest", "99999999999999999999"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(world.run(resolve_version(store, "m", wrong, world.scope)).status())) << wrong;
   }
+}
+
+TEST(ResolveVersion, AVersionThatIsNamedByItsNumberCostsOneListing) {
+  StoreWorld world;
+  FakeStore store;
+  store.objects = {{"m/1/saved_model.pb", 1}, {"m/2/saved_model.pb", 1}};
+  EXPECT_TRUE(world.run(resolve_version(store, "m", "1", world.scope)).ok());
+  EXPECT_EQ(store.listings, 1);
+  EXPECT_TRUE(world.run(resolve_version(store, "m", "latest", world.scope)).ok());
+  EXPECT_EQ(store.listings, 3);
+  // One that is not there is worth another: what is there instead.
+  const absl::Status missing = world.run(resolve_version(store, "m", "7", world.scope)).status();
+  EXPECT_NE(missing.message().find("version 7 is not under 'm/'"), std::string::npos) << missing;
+  EXPECT_EQ(store.listings, 5);
 }
 
 TEST(ResolveVersion, FindsVersionsAtTheRootOfABucket) {

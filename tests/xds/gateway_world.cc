@@ -150,7 +150,11 @@ void GatewayWorld::start_envoy() {
 void GatewayWorld::publish(const std::vector<traffic::Program>& programs) {
   traffic::Programs shared;
   for (const traffic::Program& program : programs) shared.push_back(std::make_shared<const traffic::Program>(program));
-  built = traffic::build(std::move(shared), settings, built ? &*built : nullptr);
+  publish_all(std::move(shared));
+}
+
+void GatewayWorld::publish_all(traffic::Programs programs) {
+  built = traffic::build(std::move(programs), settings, built ? &*built : nullptr);
   ASSERT_TRUE(built->errors.empty()) << built->errors.front().message;
   server->publish(built->snapshot);
 }
