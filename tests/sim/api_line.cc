@@ -209,7 +209,8 @@ void ApiLine::finish(const Pointer& exchange, bool succeeded) {
   if (exchange->is_watch) {
     seen_until_[path] = seen_through(*exchange);
   } else if (succeeded && (path == kServingPods || path == kGatewayPods || path == kModels)) {
-    seen_until_[path] = exchange->as_of;
+    // What was seen once is known, whatever another server says afterwards.
+    seen_until_[path] = std::max(seen_until_[path], exchange->as_of);
   }
   if (!exchange->object.empty()) last_ended_[exchange->object] = {context_.now(), exchange->round};
   // The server learns of it when the connection is closed; a write goes on.
@@ -217,6 +218,13 @@ void ApiLine::finish(const Pointer& exchange, bool succeeded) {
   exchange->request.on_chunk = nullptr;
   exchange->line = nullptr;
   std::erase(open_, exchange);
+}
+
+void ApiLine::travel_to(absl::Time since, absl::Time until) {
+  faults.behind_since = since;
+  faults.behind_until = faults.frozen_until = until;
+  faults.frozen.clear();
+  fail_watches(410, "Expired");
 }
 
 void ApiLine::break_watches() {

@@ -107,6 +107,9 @@ class ApiLine : public net::HttpClient {
   LineFaults faults;
   // The next write of the replica ends its process, before or after it takes effect.
   CrashPoint crash_at_next_write = CrashPoint::kNone;
+  // Until `until` it is connected to an API server that has cached what was there at `since`; every watch ends with
+  // 410.
+  void travel_to(absl::Time since, absl::Time until);
   // The connections of all watches break, or the server ends them with an ERROR event of this code.
   void break_watches();
   void fail_watches(int code, const std::string& reason);

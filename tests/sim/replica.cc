@@ -49,23 +49,22 @@ void Replica::start() {
   life.process = std::make_unique<operator_::Process>(
       operator_::Environment{life.loop, life.clock, life.random, *life.api, *life.outside, config, identity, make_xds},
       options);
-  if (surroundings_.slow_starts) slow_down(life.api->faults);
+  if (surroundings_.slow_starts) slow_down(*life.api);
   life.loop.spawn(run(life));
   context_.note(identity, "starts");
 }
 
-void Replica::slow_down(LineFaults& faults) {
+void Replica::slow_down(ApiLine& line) {
   if (context_.chance(0.3)) {
     // A list may take long, and one collection's longer than another's.
     const auto& slow = context_.chance(0.5) ? kube::resources::pods() : operator_::model_deployments();
-    faults.frozen = slow.path("");
-    faults.frozen_until = context_.now() + context_.between(absl::Seconds(1), absl::Seconds(20));
+    line.faults.frozen = slow.path("");
+    line.faults.frozen_until = context_.now() + context_.between(absl::Seconds(1), absl::Seconds(20));
   } else if (lives_ > 1 && context_.chance(0.3)) {
     const absl::Duration behind = context_.between(absl::Seconds(5), absl::Minutes(3));
     context_.note("fault", base::cat(name_, "-", lives_, " meets an API server that is ",
                                      absl::FormatDuration(absl::Trunc(behind, absl::Seconds(1))), " behind"));
-    faults.behind_since = context_.now() - behind;
-    faults.behind_until = faults.frozen_until = context_.now() + context_.between(absl::Seconds(2), absl::Seconds(60));
+    line.travel_to(context_.now() - behind, context_.now() + context_.between(absl::Seconds(2), absl::Seconds(60)));
   }
 }
 

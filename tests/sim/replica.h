@@ -55,7 +55,7 @@ class Replica {
  private:
   struct Life;
   static base::Task<void> run(Life& life);
-  void slow_down(LineFaults& faults);
+  void slow_down(ApiLine& line);
   void bury();
 
   Context& context_;

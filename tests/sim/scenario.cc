@@ -237,7 +237,9 @@ void Scenario::break_replica(absl::Duration left) {
   Context& context = world_->context;
   Replica& replica = world_->pick_replica();
   const absl::Duration down = std::min(left, context.between(absl::Seconds(1), absl::Seconds(45)));
-  switch (context.pick(5)) {
+  switch (context.pick(6)) {
+    case 5:
+      return fail_over_to_the_blind(left);
     case 0:
       return world_->kill(replica, down);
     case 1:
@@ -252,6 +254,25 @@ void Scenario::break_replica(absl::Duration left) {
   }
 }
 
+// The leader dies while a standby's watches stand still, and pods with it.
+void Scenario::fail_over_to_the_blind(absl::Duration left) {
+  Context& context = world_->context;
+  const absl::Duration blind = std::min(left, context.between(absl::Seconds(30), absl::Seconds(80)));
+  for (const auto& replica : world_->replicas) {
+    if (replica.get() == world_->leader() || replica->api() == nullptr) continue;
+    context.note("fault", cat(replica->api()->replica(), " sees nothing new for ",
+                              absl::FormatDuration(absl::Trunc(blind, absl::Seconds(1)))));
+    replica->api()->faults.frozen.clear();
+    replica->api()->faults.frozen_until = context.now() + blind;
+  }
+  context.schedule.after(std::min(left, context.between(absl::Seconds(1), absl::Seconds(10))), [this, left] {
+    world_->kubelet->evict_one();
+    world_->kubelet->evict_one();
+    Replica* leader = world_->leader();
+    if (leader != nullptr) world_->kill(*leader, std::min(left, absl::Seconds(40)));
+  });
+}
+
 void Scenario::break_line(absl::Duration left) {
   Context& context = world_->context;
   Replica& replica = world_->pick_replica();
@@ -259,7 +280,14 @@ void Scenario::break_line(absl::Duration left) {
   if (line == nullptr) return;
   const int life = replica.lives();
   const auto same = [&replica, life] { return replica.exists() && replica.lives() == life; };
-  switch (context.pick(5)) {
+  switch (context.pick(6)) {
+    case 5: {
+      const absl::Duration behind = context.between(absl::Seconds(5), absl::Minutes(2));
+      context.note("fault", cat(line->replica(), " goes over to an API server that is ",
+                                absl::FormatDuration(absl::Trunc(behind, absl::Seconds(1))), " behind"));
+      const absl::Duration lasts = std::min(left, context.between(absl::Seconds(2), absl::Seconds(60)));
+      return line->travel_to(context.now() - behind, context.now() + lasts);
+    }
     case 0:
       context.note("fault", cat(line->replica(), " is cut off from the API server"));
       line->cut(true);

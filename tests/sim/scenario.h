@@ -49,6 +49,7 @@ class Scenario {
   void plan_faults(absl::Duration busy);
   void break_something(absl::Duration left);
   void break_replica(absl::Duration left);
+  void fail_over_to_the_blind(absl::Duration left);
   void break_line(absl::Duration left);
   void for_each_line(const std::function<void(ApiLine&)>& what);
   void break_api(absl::Duration left);
