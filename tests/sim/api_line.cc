@@ -221,10 +221,10 @@ void ApiLine::finish(const Pointer& exchange, bool succeeded) {
 }
 
 void ApiLine::travel_to(absl::Time since, absl::Time until) {
+  fail_watches(410, "Expired");  // first: these reach it
   faults.behind_since = since;
   faults.behind_until = faults.frozen_until = until;
   faults.frozen.clear();
-  fail_watches(410, "Expired");
 }
 
 void ApiLine::break_watches() {

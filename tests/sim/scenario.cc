@@ -129,7 +129,7 @@ void Scenario::plan_people(absl::Duration busy) {
 
 void Scenario::act(Object& object) {
   Context& context = world_->context;
-  const int draw = context.pick(20);
+  const int draw = context.pick(21);
   if (draw < 10) {
     const std::string versions[] = {"2", "2", "7", "7", "1", "3", "4", "5", "6", "8"};
     return ask_for_version(object, versions[context.pick(10)]);
@@ -190,6 +190,11 @@ void Scenario::recreate(Object& object) {
   }
   context.note("world", cat("a finalizer keeps ", object.key.name));
   world_->mark_deleted(object.key);
+  // Its spec can still be changed.
+  context.schedule.after(context.between(absl::Seconds(1), absl::Seconds(4)), [this, at] {
+    objects_[at].spec["replicas"] = 1 + world_->context.pick(5);
+    world_->apply(objects_[at].key, objects_[at].spec);
+  });
   context.schedule.after(context.between(absl::Seconds(5), absl::Minutes(2)), [this, at] {
     world_->erase(objects_[at].key);
     make_again(at);
@@ -224,7 +229,7 @@ void Scenario::until(absl::Duration left, absl::Duration low, absl::Duration hig
 }
 
 void Scenario::break_something(absl::Duration left) {
-  const int draw = world_->context.pick(20);
+  const int draw = world_->context.pick(22);
   if (draw < 5) return break_replica(left);
   if (draw < 10) return break_line(left);
   if (draw < 12) return break_api(left);
@@ -421,12 +426,13 @@ void Scenario::break_pods(absl::Duration left) {
 
 void Scenario::break_store(absl::Duration left) {
   Context& context = world_->context;
-  const Object& object = objects_[static_cast<size_t>(context.pick(static_cast<int>(objects_.size())))];
+  Object& object = objects_[static_cast<size_t>(context.pick(static_cast<int>(objects_.size())))];
   switch (context.pick(4)) {
     case 3: {
-      const std::string version = context.chance(0.5) ? "2" : "7";
+      const std::string version = context.chance(0.7) ? object.asked.back() : "2";
       context.note("fault", cat("the files of version ", version, " of ", object.key.name, " are replaced"));
       world_->bucket.put_version(object.key.name, version, "other");
+      object.replaced.insert(version);
       return until(left, absl::Seconds(10), absl::Minutes(6),
                    [this, name = object.key.name, version] { world_->bucket.put_version(name, version, "e"); });
     }
@@ -534,6 +540,9 @@ std::string Scenario::why_not_at_rest(const Object& object, const api::ModelDepl
       return wanted.crashes || wanted.fails_to_load || model.spec.desired_replicas() == 0 ? "" : text;
     case api::Phase::kProgressing:
     case api::Phase::kPending: {
+      // A revision was made of the other files: only a person can say which are meant.
+      const bool refused = condition_reason(model, api::kModelResolved) == "DigestChanged";
+      if (refused && object.replaced.contains(object.asked.back())) return "";
       const bool holds = condition_reason(model, api::kAnalysisPassing) == "Inconclusive";
       return holds || model.spec.desired_replicas() == 0 ? "" : text;
     }

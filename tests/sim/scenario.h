@@ -4,6 +4,7 @@
 #include <absl/time/time.h>
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@ class Scenario {
     kube::ObjectKey key;
     kube::Json spec;
     std::vector<std::string> asked;  // versions, newest last
+    std::set<std::string> replaced;  // versions whose files were others for a while
     bool deleted = false;
   };
 
