@@ -68,6 +68,9 @@ void StreamState::begin(Subscription& subscription, const Request& request) {
   subscription.active = true;
   subscription.has = snapshot_of(request.type, request.present);
   const auto version = request.present.find(traffic::kVersionCluster);
+  // All that it asks for now is owed to it, out of the target.
+  const bool begins_anew = request.type == ResourceType::kEndpoints && request.present.empty();
+  if (begins_anew && target_ != nullptr) subscription.has = target_;
   if (request.type == ResourceType::kCluster) presents_version_ = version != request.present.end();
   if (request.type == ResourceType::kEndpoints && version != request.present.end()) {
     version_.version = version->second;
