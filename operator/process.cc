@@ -322,22 +322,13 @@ void Process::gateways_changed() {
     confirmation_.observe(took);
   }
   scraper_.wake();
-  if (only_advanced && now == before) return;
-  for (const auto& [key, object] : stores_.models.list()) {
-    if (only_advanced ? waits_for_version(key, object->status, before, now) : minds_gateways(object->status)) {
-      queue_.add(key);
-    }
+  if (only_advanced) {
+    for (const kube::ObjectKey& key : traffic_versions_.waiting(before, now)) queue_.add(key);
+    return;
   }
-}
-
-// Whether the object waits for something that was written after `before`, and not after `now`.
-bool Process::waits_for_version(const kube::ObjectKey& key, const api::ModelDeploymentStatus& status, uint64_t before,
-                                uint64_t now) const {
-  const auto is_between = [&](uint64_t version) { return before < version && version <= now; };
-  if (is_between(traffic_versions_.of(key))) return true;
-  return std::any_of(status.draining.begin(), status.draining.end(), [&](const api::DrainingStatus& draining) {
-    return is_between(kube::resource_version_number(draining.verified_resource_version));
-  });
+  for (const auto& [key, object] : stores_.models.list()) {
+    if (minds_gateways(object->status)) queue_.add(key);
+  }
 }
 
 void Process::look_at_counts(const std::vector<std::string>& objects) {

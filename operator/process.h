@@ -95,8 +95,6 @@ class Process {
 
   void new_identity(const net::TlsIdentity& identity);
   void gateways_changed();
-  bool waits_for_version(const kube::ObjectKey& key, const api::ModelDeploymentStatus& status, uint64_t before,
-                         uint64_t now) const;
   void saw_update(const kube::ObjectKey& key, const api::ModelDeployment& object);
   void look_at_counts(const std::vector<std::string>& objects);
   void enqueue_owner(const kube::ObjectMeta& meta);

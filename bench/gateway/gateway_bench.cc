@@ -15,7 +15,7 @@ namespace {
 traffic::Program program(int number, int resource_version, int new_weight) {
   traffic::Program program;
   program.namespace_ = "bench";
-  program.name = base::cat("model-", number);
+  program.name = base::cat("model-", 100'000 + number);  // in the order of their numbers
   program.uid = base::cat(number);
   program.resource_version = base::cat(resource_version);
   program.revisions = {{program.name + "-0123abcd", 100 - new_weight, {{"127.0.0.1", 1, 1}, {"127.0.0.2", 1, 1}}},
@@ -82,8 +82,8 @@ class Gateway : public xds::GatewayWorld {
   traffic::Programs programs_;
 };
 
-// From handing over the snapshot to the gateway's confirmation that it is in force. `gateway_cpu_ms` is of the proxy, for
-// one change.
+// From handing over the snapshot to the gateway's confirmation that it is in force. `gateway_cpu_ms` is of the proxy,
+// for one change.
 void ChangeOneWeight(benchmark::State& state) {
   Gateway gateway;
   gateway.start(static_cast<int>(state.range(0)));
@@ -96,8 +96,13 @@ void ChangeOneWeight(benchmark::State& state) {
   }
   state.counters["gateway_cpu_ms"] = (gateway.cpu_milliseconds() - before) / change;
 }
-BENCHMARK(ChangeOneWeight)->Arg(100)->Arg(1'000)->Arg(5'000)->Iterations(50)->UseRealTime()->Unit(
-    benchmark::kMillisecond);
+BENCHMARK(ChangeOneWeight)
+    ->Arg(100)
+    ->Arg(1'000)
+    ->Arg(5'000)
+    ->Iterations(50)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace tidegate

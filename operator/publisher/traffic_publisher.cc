@@ -1,6 +1,7 @@
 #include "operator/publisher/traffic_publisher.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "base/log.h"
@@ -62,14 +63,22 @@ bool TrafficPublisher::stale() const {
 }
 
 void TrafficPublisher::update_programs() {
-  for (const kube::ObjectKey& key : std::exchange(changed_, {})) {
-    std::shared_ptr<const traffic::Program> program = make_program(stores_, key);
-    if (program == nullptr) {
-      programs_.erase(key);
-      continue;
-    }
-    std::shared_ptr<const traffic::Program>& known = programs_[key];
-    if (known == nullptr || *known != *program) known = std::move(program);
+  for (const kube::ObjectKey& key : std::exchange(changed_, {})) update_program(key);
+}
+
+void TrafficPublisher::update_program(const kube::ObjectKey& key) {
+  std::shared_ptr<const traffic::Program> program = make_program(stores_, key);
+  const auto wanted = std::tie(key.ns, key.name);
+  const auto name_of = [](const auto& known) { return std::tie(known->namespace_, known->name); };
+  const auto place = std::lower_bound(programs_.begin(), programs_.end(), wanted,
+                                      [&](const auto& known, const auto& name) { return name_of(known) < name; });
+  const bool is_known = place != programs_.end() && name_of(*place) == wanted;
+  if (program == nullptr) {
+    if (is_known) programs_.erase(place);
+  } else if (!is_known) {
+    programs_.insert(place, std::move(program));
+  } else if (**place != *program) {
+    *place = std::move(program);
   }
 }
 
@@ -77,10 +86,7 @@ void TrafficPublisher::publish() {
   const absl::Duration begun = clock_.uptime();
   update_programs();
   settings_.store_resource_version = stores_.models.resource_version();
-  traffic::Programs programs;
-  programs.reserve(programs_.size());
-  for (const auto& [key, program] : programs_) programs.push_back(program);
-  built_ = traffic::build(std::move(programs), settings_, built_ ? &*built_ : nullptr);
+  built_ = traffic::build(programs_, settings_, built_ ? &*built_ : nullptr);
   server_.publish(built_->snapshot);
   const bool serves = server_.status().listening;
   if (serves && !serving_) base::log_info("serving xDS", {{"resourceVersion", built_->snapshot->resource_version}});

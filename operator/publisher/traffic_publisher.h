@@ -56,6 +56,7 @@ class TrafficPublisher {
   absl::Duration debounce() const;
   bool stale() const;
   void update_programs();
+  void update_program(const kube::ObjectKey& key);
   void publish();
   void note_errors(const std::vector<traffic::ProgramError>& errors);
 
@@ -66,7 +67,7 @@ class TrafficPublisher {
   std::function<void(const kube::ObjectKey&)> on_errors_;
   base::Signal signal_;
   std::set<kube::ObjectKey> changed_;  // since the last build
-  std::map<kube::ObjectKey, std::shared_ptr<const traffic::Program>> programs_;
+  traffic::Programs programs_;
   std::optional<traffic::BuildResult> built_;
   std::map<kube::ObjectKey, traffic::ProgramError> errors_;
   bool serving_ = false;

@@ -20,11 +20,6 @@ constexpr size_t kHashDigits = 16;
 
 auto name_of(const Program& program) { return std::tie(program.namespace_, program.name); }
 
-// By namespace and name; of two of one name, which can only be a deleted object and its successor, the newer first.
-bool comes_first(const std::shared_ptr<const Program>& a, const std::shared_ptr<const Program>& b) {
-  return std::tie(a->namespace_, a->name, b->created, b->uid) < std::tie(b->namespace_, b->name, a->created, a->uid);
-}
-
 Resource make_resource(std::string name, const google::protobuf::Message& message) {
   Resource resource{std::move(name), "", to_bytes(message)};
   resource.version = base::sha256_hex(resource.bytes).substr(0, kHashDigits);
@@ -178,9 +173,9 @@ class Builder {
     result_.settings = settings;
   }
 
-  BuildResult build(Programs programs) {
-    begin_snapshot();
-    take_all(std::move(programs));
+  BuildResult build(const Programs& programs) {
+    begin_snapshot(programs.size());
+    take_all(programs);
     grant_hosts();
     for (Taken& taken : taken_) finish(taken);
     std::sort(result_.errors.begin(), result_.errors.end(), [](const ProgramError& a, const ProgramError& b) {
@@ -193,94 +188,94 @@ class Builder {
   }
 
  private:
+  using BuiltPointer = std::shared_ptr<const BuiltObject>;
   struct Taken {
-    std::shared_ptr<BuiltObject> object;        // null: as before
-    std::shared_ptr<const BuiltObject> before;  // the same object as it was built last; null: there was none
+    std::shared_ptr<BuiltObject> object;   // null: as before
+    const BuiltPointer* before = nullptr;  // the same object as it was built last; null: there was none
     std::vector<std::string> hosts;
-    const Program& configured() const { return object != nullptr ? *object->configured : *before->configured; }
+    const std::shared_ptr<const Program>& configured() const {
+      return object != nullptr ? object->configured : (*before)->configured;
+    }
   };
 
   // A deleted object may have had the highest version: what has been sent once never falls.
-  void begin_snapshot() {
+  void begin_snapshot(size_t objects) {
+    snapshot_->groups.reserve(objects + 1);
+    result_.objects.reserve(objects);
+    taken_.reserve(objects);
     snapshot_->groups.push_back(same_settings_ ? previous_->snapshot->groups.front() : make_common(result_.settings));
     if (previous_ == nullptr) return;
     snapshot_->resource_version = previous_->snapshot->resource_version;
     snapshot_->caught_up_to = previous_->snapshot->caught_up_to;
   }
 
-  void take_all(Programs programs) {
-    if (!std::is_sorted(programs.begin(), programs.end(), comes_first)) {
-      std::sort(programs.begin(), programs.end(), comes_first);
-    }
-    taken_.reserve(programs.size());
+  // The programs and the objects of the build before are in the same order, and most are the same: names are compared
+  // only where they are not.
+  void take_all(const Programs& programs) {
     size_t known = 0;
-    const Program* last = nullptr;
-    for (std::shared_ptr<const Program>& program : programs) {
-      note_version(*program);
-      if (last != nullptr && name_of(*last) == name_of(*program)) continue;
-      last = program.get();
-      take(std::move(program), find_before(*last, known));
-    }
-  }
-
-  void note_version(const Program& program) {
-    snapshot_->resource_version =
-        std::max(snapshot_->resource_version, parse_resource_version(program.resource_version).value_or(0));
-  }
-
-  // `known` goes through the objects of the build before as the programs go through theirs.
-  std::shared_ptr<const BuiltObject> find_before(const Program& program, size_t& known) const {
-    if (previous_ == nullptr) return nullptr;
-    const auto& objects = previous_->objects;
-    while (known < objects.size() && name_of(*objects[known]->asked) < name_of(program)) ++known;
-    if (known == objects.size() || name_of(*objects[known]->asked) != name_of(program)) return nullptr;
-    return objects[known]->asked->uid == program.uid ? objects[known] : nullptr;
-  }
-
-  void take(std::shared_ptr<const Program> program, std::shared_ptr<const BuiltObject> before) {
-    Taken taken{nullptr, std::move(before), {}};
-    const bool same_pointer = taken.before != nullptr && taken.before->asked == program;
-    if (!same_pointer) {
-      const bool same = taken.before != nullptr && asks_the_same(*taken.before->asked, *program) &&
-                        parse_resource_version(taken.before->asked->resource_version) &&
-                        parse_resource_version(program->resource_version);
-      taken.object = same ? std::make_shared<BuiltObject>(*taken.before) : std::make_shared<BuiltObject>();
-      taken.object->asked = std::move(program);
-      if (!same) {
-        if (taken.before != nullptr) taken.object->last_good = taken.before->last_good;
-        judge(*taken.object);
+    for (const std::shared_ptr<const Program>& program : programs) {
+      const BuiltPointer* before = find_before(program, known);
+      if (before != nullptr && (*before)->asked == program) {
+        taken_.push_back({nullptr, before, {}});
+      } else {
+        take(program, before);
       }
     }
-    taken_.push_back(std::move(taken));
+  }
+
+  const BuiltPointer* find_before(const std::shared_ptr<const Program>& program, size_t& known) const {
+    if (previous_ == nullptr) return nullptr;
+    const auto& objects = previous_->objects;
+    if (known < objects.size() && objects[known]->asked == program) return &objects[known++];
+    while (known < objects.size() && name_of(*objects[known]->asked) < name_of(*program)) ++known;
+    if (known == objects.size() || name_of(*objects[known]->asked) != name_of(*program)) return nullptr;
+    const BuiltPointer* same_name = &objects[known++];
+    return (*same_name)->asked->uid == program->uid ? same_name : nullptr;
+  }
+
+  void take(const std::shared_ptr<const Program>& program, const BuiltPointer* before) {
+    const std::optional<uint64_t> version = parse_resource_version(program->resource_version);
+    snapshot_->resource_version = std::max(snapshot_->resource_version, version.value_or(0));
+    const bool same = before != nullptr && version && asks_the_same(*(*before)->asked, *program) &&
+                      parse_resource_version((*before)->asked->resource_version);
+    auto object = same ? std::make_shared<BuiltObject>(**before) : std::make_shared<BuiltObject>();
+    object->asked = program;
+    if (!same) {
+      if (before != nullptr) object->last_good = (*before)->last_good;
+      judge(*object);
+    }
+    taken_.push_back({std::move(object), before, {}});
   }
 
   void grant_hosts() {
     std::vector<const Program*> programs;
     programs.reserve(taken_.size());
-    for (const Taken& taken : taken_) programs.push_back(&taken.configured());
+    for (const Taken& taken : taken_) programs.push_back(taken.configured().get());
     HostClaims claims = resolve_hosts(programs, result_.settings.cluster_domain);
     for (auto& [index, hosts] : claims.granted) taken_[index].hosts = std::move(hosts);
     result_.errors = std::move(claims.errors);
   }
 
   void finish(Taken& taken) {
-    const BuiltObject* before = taken.before.get();
+    const BuiltObject* before = taken.before == nullptr ? nullptr : taken.before->get();
     const bool keeps = same_settings_ && before != nullptr && !before->keeps_endpoints &&
-                       before->hosts == taken.hosts && &taken.configured() == before->configured.get();
-    std::shared_ptr<const BuiltObject> built = taken.object != nullptr ? taken.object : taken.before;
-    if (!keeps) {
-      auto made = taken.object != nullptr ? taken.object : std::make_shared<BuiltObject>(*before);
-      made->hosts = std::move(taken.hosts);
-      made->keeps_endpoints = false;
-      made->group = nullptr;
-      GroupMaker(*made, before, result_.settings).make();
-      ++result_.rebuilt;
-      built = std::move(made);
-    }
+                       before->hosts == taken.hosts && taken.configured() == before->configured;
+    BuiltPointer built = taken.object != nullptr ? std::move(taken.object) : *taken.before;
+    if (!keeps) built = make_anew(*built, before, std::move(taken.hosts));
     if (built->error) result_.errors.push_back(*built->error);
     result_.unfinished = result_.unfinished || built->keeps_endpoints;
     if (built->group != nullptr) snapshot_->groups.push_back(built->group);
     result_.objects.push_back(std::move(built));
+  }
+
+  BuiltPointer make_anew(const BuiltObject& object, const BuiltObject* before, std::vector<std::string> hosts) {
+    auto made = std::make_shared<BuiltObject>(object);
+    made->hosts = std::move(hosts);
+    made->keeps_endpoints = false;
+    made->group = nullptr;
+    GroupMaker(*made, before, result_.settings).make();
+    ++result_.rebuilt;
+    return made;
   }
 
   const BuildResult* previous_;
@@ -292,8 +287,8 @@ class Builder {
 
 }  // namespace
 
-BuildResult build(Programs programs, const Settings& settings, const BuildResult* previous) {
-  return Builder(settings, previous).build(std::move(programs));
+BuildResult build(const Programs& programs, const Settings& settings, const BuildResult* previous) {
+  return Builder(settings, previous).build(programs);
 }
 
 }  // namespace tidegate::traffic

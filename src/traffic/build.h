@@ -47,7 +47,7 @@ struct ProgramError {
   friend bool operator==(const ProgramError&, const ProgramError&) = default;
 };
 
-// No member is null.
+// Sorted by namespace and name, no two of one; no member is null.
 using Programs = std::vector<std::shared_ptr<const Program>>;
 
 // One object as it was built: what the next build compares with and falls back to.
@@ -74,7 +74,7 @@ struct BuildResult {
   size_t rebuilt = 0;                                       // of them, those whose resources were made anew
 };
 
-// `previous`: the build that this one follows, or null at the start. `programs` in any order.
-BuildResult build(Programs programs, const Settings& settings, const BuildResult* previous);
+// `previous`: the build that this one follows, or null at the start.
+BuildResult build(const Programs& programs, const Settings& settings, const BuildResult* previous);
 
 }  // namespace tidegate::traffic

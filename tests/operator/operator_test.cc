@@ -428,7 +428,8 @@ TEST_F(Operator, LooksLessAndLessOftenAtAVersionThatStaysTheSame) {
   EXPECT_THAT(world_.network.listings - before, testing::AllOf(testing::Ge(6), testing::Le(10)));
   // A look that finds something else begins anew, within ten times the interval.
   world_.put_version("1", "other");
-  ASSERT_TRUE(world_.pass_until([&] { return world_.object().status.canary.has_value(); }, absl::Minutes(11)));
+  ASSERT_TRUE(world_.pass_until([&] { return world_.condition(api::kModelResolved)->reason == "DigestChanged"; },
+                                absl::Minutes(11)));
   const int changed = world_.network.listings;
   world_.pass(absl::Minutes(4));
   EXPECT_GE(world_.network.listings - changed, 2);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -150,11 +151,12 @@ void GatewayWorld::start_envoy() {
 void GatewayWorld::publish(const std::vector<traffic::Program>& programs) {
   traffic::Programs shared;
   for (const traffic::Program& program : programs) shared.push_back(std::make_shared<const traffic::Program>(program));
-  publish_all(std::move(shared));
+  std::sort(shared.begin(), shared.end(), [](const auto& a, const auto& b) { return a->name < b->name; });
+  publish_all(shared);
 }
 
-void GatewayWorld::publish_all(traffic::Programs programs) {
-  built = traffic::build(std::move(programs), settings, built ? &*built : nullptr);
+void GatewayWorld::publish_all(const traffic::Programs& programs) {
+  built = traffic::build(programs, settings, built ? &*built : nullptr);
   ASSERT_TRUE(built->errors.empty()) << built->errors.front().message;
   server->publish(built->snapshot);
 }

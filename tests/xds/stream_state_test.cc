@@ -336,7 +336,8 @@ TEST_F(Stream, AProxyThatConnectsWhileAClusterWaitsForItsEndpointsIsSentThoseFir
   proxy_.answer(kEndpoints);
   EXPECT_THAT(proxy_.receive(next), IsEmpty()) << "its clusters are not known yet";
   proxy_.subscribe(kClusters, {});
-  EXPECT_THAT(proxy_.settle(next), ElementsAre("hosts: tidegate/demo.dogs", "endpoints: tidegate/version=11"));
+  EXPECT_THAT(proxy_.settle(next), ElementsAre("endpoints: demo/dogs/dogs-1", "hosts: tidegate/demo.dogs",
+                                               "endpoints: tidegate/version=11"));
 }
 
 TEST(StreamOfANewProxy, ConfirmsNothingOfWhatWasAskedForInTheMiddle) {

@@ -1,25 +1,62 @@
 #include "operator/controllers/modeldeployment/traffic_versions.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tidegate::operator_ {
 
 void TrafficVersions::saw(const kube::ObjectKey& key, const api::ModelDeployment& object, absl::Duration uptime) {
   Written& written = written_[key];
   const bool known = written.uid == object.metadata.uid;
-  if (known && written.traffic == object.status.traffic) return;
-  written = {object.metadata.uid, object.status.traffic,
-             kube::resource_version_number(object.metadata.resource_version), std::nullopt};
-  if (!written.traffic.empty()) highest_ = std::max(highest_, written.resource_version);
-  if (known) written.unconfirmed_since = uptime;
+  if (!known || written.traffic != object.status.traffic) {
+    unconfirmed_.erase({written.resource_version, key});
+    written.uid = object.metadata.uid;
+    written.traffic = object.status.traffic;
+    written.resource_version = kube::resource_version_number(object.metadata.resource_version);
+    written.unconfirmed_since.reset();
+    if (!written.traffic.empty()) highest_ = std::max(highest_, written.resource_version);
+    if (known) {
+      written.unconfirmed_since = uptime;
+      unconfirmed_.emplace(written.resource_version, key);
+    }
+  }
+  std::vector<uint64_t> versions = {written.resource_version};
+  for (const api::DrainingStatus& draining : object.status.draining) {
+    versions.push_back(kube::resource_version_number(draining.verified_resource_version));
+  }
+  await(key, written, std::move(versions));
+}
+
+void TrafficVersions::await(const kube::ObjectKey& key, Written& written, std::vector<uint64_t> versions) {
+  if (written.awaited == versions) return;
+  for (const uint64_t version : written.awaited) waits_.erase({version, key});
+  for (const uint64_t version : versions) waits_.emplace(version, key);
+  written.awaited = std::move(versions);
+}
+
+void TrafficVersions::forget(const kube::ObjectKey& key) {
+  const auto known = written_.find(key);
+  if (known == written_.end()) return;
+  await(key, known->second, {});
+  unconfirmed_.erase({known->second.resource_version, key});
+  written_.erase(known);
+}
+
+std::vector<kube::ObjectKey> TrafficVersions::waiting(uint64_t before, uint64_t now) const {
+  std::vector<kube::ObjectKey> keys;
+  for (auto wait = waits_.upper_bound({before + 1, kube::ObjectKey{}}); wait != waits_.end() && wait->first <= now;
+       ++wait) {
+    keys.push_back(wait->second);
+  }
+  return keys;
 }
 
 std::vector<absl::Duration> TrafficVersions::confirmed(uint64_t applied, absl::Duration uptime) {
   std::vector<absl::Duration> took;
-  for (auto& [key, written] : written_) {
-    if (!written.unconfirmed_since || written.resource_version > applied) continue;
-    took.push_back(uptime - *written.unconfirmed_since);
-    written.unconfirmed_since.reset();
+  while (!unconfirmed_.empty() && unconfirmed_.begin()->first <= applied) {
+    Written& written = written_.at(unconfirmed_.begin()->second);
+    took.push_back(uptime - *std::exchange(written.unconfirmed_since, std::nullopt));
+    unconfirmed_.erase(unconfirmed_.begin());
   }
   return took;
 }

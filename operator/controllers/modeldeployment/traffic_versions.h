@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "api/types.h"
@@ -19,12 +21,16 @@ class TrafficVersions {
   // The object as it is now, at `uptime`. The first sight of an object counts as the write: it is at least as late as
   // the real one.
   void saw(const kube::ObjectKey& key, const api::ModelDeployment& object, absl::Duration uptime);
-  void forget(const kube::ObjectKey& key) { written_.erase(key); }
+  void forget(const kube::ObjectKey& key);
 
   // 0 while the object has no shares.
   uint64_t of(const kube::ObjectKey& key) const;
   // The highest that any object has had.
   uint64_t highest() const { return highest_; }
+
+  // Objects that wait for gateways to apply what was written after `before` and not after `now`: their shares, or those
+  // that a drain rests on.
+  std::vector<kube::ObjectKey> waiting(uint64_t before, uint64_t now) const;
 
   // Every gateway has applied `applied` by now: how long each of the writes took that this confirms for the first time.
   // Writes that this process did not see happen are not among them.
@@ -36,8 +42,15 @@ class TrafficVersions {
     std::vector<api::TrafficShare> traffic;
     uint64_t resource_version = 0;
     std::optional<absl::Duration> unconfirmed_since;  // uptime
+    std::vector<uint64_t> awaited;                    // resourceVersions
   };
+  using Waits = std::set<std::pair<uint64_t, kube::ObjectKey>>;
+
+  void await(const kube::ObjectKey& key, Written& written, std::vector<uint64_t> versions);
+
   std::map<kube::ObjectKey, Written> written_;
+  Waits waits_;        // by version
+  Waits unconfirmed_;  // of those, the writes of shares that this process saw and that are not everywhere yet
   uint64_t highest_ = 0;
 };
 
