@@ -74,7 +74,7 @@ class CurlHttpClient::Engine {
   CURLM* multi_;
   boost::asio::posix::stream_descriptor epoll_;
   std::unique_ptr<base::Clock::Timer> timer_;
-  absl::Duration timer_at_;                                    // uptime at which timer_ fires, if there is one
+  absl::Duration timer_at_;                               // uptime at which timer_ fires, if there is one
   absl::Duration timeout_at_ = absl::InfiniteDuration();  // uptime at which libcurl wants to be called; infinite: never
   std::vector<std::shared_ptr<Entry>> entries_;
   std::vector<std::function<void()>> deferred_;
