@@ -158,6 +158,7 @@ std::shared_ptr<const ResourceGroup> make_common(const Settings& settings) {
   group->of(ResourceType::kCluster).push_back(make_resource(kVersionCluster, make_version_cluster()));
   group->of(ResourceType::kListener).push_back(make_resource(kListenerName, make_listener(settings)));
   group->of(ResourceType::kRoutes).push_back(make_resource(kRoutesName, make_routes()));
+  group->of(ResourceType::kVirtualHost).push_back(make_resource(kUnknownHostName, make_unknown_host()));
   return group;
 }
 

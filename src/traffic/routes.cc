@@ -110,6 +110,20 @@ route::VirtualHost make_virtual_host(const Program& program, const std::vector<s
   return host;
 }
 
+route::VirtualHost make_unknown_host() {
+  route::VirtualHost host;
+  host.set_name(kUnknownHostName);
+  host.add_domains("*");
+  envoy::extensions::filters::http::lua::v3::LuaPerRoute lead;
+  lead.mutable_source_code()->set_inline_string(kLeadByPath);
+  (*host.mutable_typed_per_filter_config())[kLuaFilter] = pack(lead);
+  auto* unknown = host.add_routes();
+  unknown->mutable_match()->set_prefix("/");
+  answer(unknown, 404,
+         "No ModelDeployment has this host. Use <name>.<namespace>.svc, or the path /<namespace>/<name>/.");
+  return host;
+}
+
 route::RouteConfiguration make_routes() {
   route::RouteConfiguration routes;
   routes.set_name(kRoutesName);
@@ -117,16 +131,6 @@ route::RouteConfiguration make_routes() {
   source->mutable_ads();
   source->set_resource_api_version(envoy::config::core::v3::V3);
   source->mutable_initial_fetch_timeout();  // 0: it waits for as long as it takes
-  auto* rest = routes.add_virtual_hosts();
-  rest->set_name("*");
-  rest->add_domains("*");
-  envoy::extensions::filters::http::lua::v3::LuaPerRoute lead;
-  lead.mutable_source_code()->set_inline_string(kLeadByPath);
-  (*rest->mutable_typed_per_filter_config())[kLuaFilter] = pack(lead);
-  auto* unknown = rest->add_routes();
-  unknown->mutable_match()->set_prefix("/");
-  answer(unknown, 404,
-         "No ModelDeployment has this host. Use <name>.<namespace>.svc, or the path /<namespace>/<name>/.");
   return routes;
 }
 

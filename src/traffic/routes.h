@@ -1,5 +1,5 @@
-// Where requests go: a virtual host for each ModelDeployment, and the gateway's one RouteConfiguration, which has the
-// one for everything else and takes the others from virtual host discovery. Used by build.cc.
+// Where requests go: a virtual host for each ModelDeployment, one for everything else, and the gateway's one
+// RouteConfiguration, which takes them all from virtual host discovery. Used by build.cc.
 #pragma once
 
 #include <string>
@@ -11,6 +11,9 @@
 
 namespace tidegate::traffic {
 
+// Of the virtual host for everything else.
+inline constexpr char kUnknownHostName[] = "tidegate/*";
+
 // "tidegate/<namespace>.<name>": the resource's name and the virtual host's, which must be the same.
 std::string virtual_host_name(const std::string& namespace_, const std::string& name);
 
@@ -20,7 +23,10 @@ envoy::config::route::v3::VirtualHost make_virtual_host(const Program& program, 
                                                         const std::string& unavailable);
 
 // A request with an unknown host is answered 404, unless its path begins with /<namespace>/<name>/: that is taken off,
-// and the request goes where <name>.<namespace> leads.
+// and the request goes where <name>.<namespace> leads. Without any virtual host a proxy would wait for one for ever,
+// and never be ready: this one is always there.
+envoy::config::route::v3::VirtualHost make_unknown_host();
+
 envoy::config::route::v3::RouteConfiguration make_routes();
 
 }  // namespace tidegate::traffic

@@ -325,6 +325,26 @@ TEST_F(Gateway, IsNotReadyBeforeItsFirstConfiguration) {
   }));
 }
 
+TEST_F(Gateway, IsReadyWhenThereIsNoObjectYet) {
+  start_server();
+  publish({});
+  start_envoy();
+  EXPECT_TRUE(applied());
+  EXPECT_TRUE(eventually([&] {
+    const auto answer = Client(ports_.readiness, "localhost").get("/ready");
+    return answer && answer->status() == 200;
+  }));
+  const auto unknown = client().get("/ok");
+  ASSERT_TRUE(unknown);
+  EXPECT_EQ(unknown->status(), 404);
+  publish({digits(1, 0)});
+  ASSERT_TRUE(applied());
+  EXPECT_TRUE(eventually([&] { return client().get("/ok")->status() == 200; }));
+  publish({});
+  ASSERT_TRUE(applied());
+  EXPECT_TRUE(eventually([&] { return client().get("/ok")->status() == 404; }));
+}
+
 TEST_F(Gateway, LosesTheReplicaThatWithdrawsAndGoesBackToItWhenItServesAgain) {
   start(digits(1, 0));
   server->withdraw();
