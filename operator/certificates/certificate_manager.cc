@@ -84,7 +84,7 @@ base::Task<absl::StatusOr<Authority>> CertificateManager::read_or_create(std::op
     known = Authority{*std::move(made), std::nullopt, ""};
   }
   kube::Json object = secret({options_.ns, kAuthoritySecret}, "Opaque", write_authority(*known));
-  absl::StatusOr<kube::Json> created = co_await client_.create(kube::resources::secrets(), std::move(object), scope);
+  absl::StatusOr<kube::Written> created = co_await client_.create(kube::resources::secrets(), std::move(object), scope);
   if (absl::IsAlreadyExists(created.status())) {
     stored = co_await read(scope);
     if (!stored.ok()) co_return stored.status();
@@ -168,8 +168,7 @@ base::Task<absl::Status> CertificateManager::advance_authority(base::Scope& scop
   if (!changed->has_value()) co_return absl::OkStatus();
   kube::Json object = secret({options_.ns, kAuthoritySecret}, "Opaque", write_authority(**changed));
   object["metadata"]["resourceVersion"] = stored->resource_version;
-  absl::StatusOr<kube::Json> written =
-      co_await client_.update(kube::resources::secrets(), std::move(object), "", scope);
+  absl::StatusOr<kube::Written> written = co_await client_.update(kube::resources::secrets(), std::move(object), scope);
   if (!written.ok()) co_return written.status();
   authority_ = **std::move(changed);
   base::log_info(authority_->next ? "made the next authority of the gateways' certificates"
@@ -199,7 +198,7 @@ base::Task<absl::Status> CertificateManager::ensure_gateway_secret(base::Scope& 
       {{"tls.crt", pair->certificate_pem}, {"tls.key", pair->private_key_pem}, {"ca.crt", authority_->trusted_pem()}});
   kube::ApplyOptions apply;
   apply.field_manager = kFieldManager;
-  absl::StatusOr<kube::Json> applied =
+  absl::StatusOr<kube::Written> applied =
       co_await client_.apply(kube::resources::secrets(), std::move(object), apply, scope);
   co_return applied.status();
 }

@@ -71,8 +71,8 @@ base::Task<absl::Status> CaBundleKeeper::ensure(base::Scope& scope) {
   // A list is replaced as a whole, so only if it is still the one that was read.
   Json patch = {{"metadata", {{"resourceVersion", kube::resource_version_of(*present)}}},
                 {"webhooks", std::move(webhooks)}};
-  absl::StatusOr<Json> patched = co_await client_.merge_patch(validating_webhook_configurations(), key,
-                                                              std::move(patch), "", kFieldManager, scope);
+  absl::StatusOr<kube::Written> patched =
+      co_await client_.merge_patch(validating_webhook_configurations(), key, std::move(patch), kFieldManager, scope);
   if (patched.ok()) base::log_info("wrote the webhook's caBundle");
   co_return patched.status();
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <algorithm>
@@ -17,7 +18,7 @@ class SteadyTimer : public Clock::Timer {
  public:
   SteadyTimer(boost::asio::io_context& context, absl::Duration delay, std::function<void()> fire)
       : timer_(context), alive_(std::make_shared<bool>(true)) {
-    timer_.expires_after(absl::ToChronoNanoseconds(std::max(delay, absl::ZeroDuration())));
+    timer_.expires_after(absl::ToChronoNanoseconds(delay));
     // A timer that has already fired into the loop's queue cannot be cancelled there, hence `alive`.
     timer_.async_wait([fire = std::move(fire), alive = alive_](const boost::system::error_code& error) {
       if (!error && *alive) fire();
@@ -30,6 +31,20 @@ class SteadyTimer : public Clock::Timer {
   std::shared_ptr<bool> alive_;
 };
 
+// Due now: through the loop's queue, which costs no call of the kernel as setting its timer does.
+class PostedCall : public Clock::Timer {
+ public:
+  PostedCall(boost::asio::io_context& context, std::function<void()> fire) {
+    boost::asio::post(context, [fire = std::move(fire), alive = alive_] {
+      if (*alive) fire();
+    });
+  }
+  ~PostedCall() override { *alive_ = false; }
+
+ private:
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
 }  // namespace
 
 absl::Time SystemClock::now() const { return absl::Now(); }
@@ -39,6 +54,7 @@ absl::Duration SystemClock::uptime() const {
 }
 
 std::unique_ptr<Clock::Timer> SystemClock::after(absl::Duration delay, std::function<void()> fire) {
+  if (delay <= absl::ZeroDuration()) return std::make_unique<PostedCall>(context_, std::move(fire));
   return std::make_unique<SteadyTimer>(context_, delay, std::move(fire));
 }
 

@@ -18,6 +18,9 @@ namespace {
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kMetadataList = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 constexpr std::string_view kMetadata = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+// An aggregated API may know no metadata-only answers.
+constexpr std::string_view kMetadataIfPossible =
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 constexpr std::string_view kMergePatch = "application/merge-patch+json";
 // JSON is YAML, so the body needs no other encoding.
 constexpr std::string_view kApplyPatch = "application/apply-patch+yaml";
@@ -84,10 +87,11 @@ Json delete_body(const DeleteOptions& options) {
   return body;
 }
 
-// What a status write holds and nothing else, so that the manager owns nothing but the status.
+// What a status write holds: the server takes nothing but the status from it.
 Json status_object(const GroupVersionResource& resource, const ObjectKey& key, Json status,
                    const std::string& resource_version) {
   Json object = {{"metadata", {{"name", key.name}, {"resourceVersion", resource_version}}}};
+  fill_type(object, resource);
   if (resource.namespaced) object["metadata"]["namespace"] = key.ns;
   object["status"] = std::move(status);
   return object;
@@ -103,6 +107,13 @@ Json scale_patch(int32_t replicas, const std::string& resource_version) {
 absl::StatusOr<net::HttpResponse> checked(absl::StatusOr<net::HttpResponse> response, const std::string& what) {
   if (response.ok() && (response->status < 200 || response->status >= 300)) return error_from_response(*response, what);
   return response;
+}
+
+absl::StatusOr<Written> read_written(std::string_view answer, const std::string& what) {
+  base::JsonDocument document;
+  const absl::StatusOr<JsonView> object = document.parse(answer);
+  if (!object.ok()) return base::annotate(object.status(), what);
+  return Written{resource_version_of(*object), string_at(*object, {"metadata", "uid"})};
 }
 
 // Splits a watch's bytes into events; remembers what ended it from our side.
@@ -223,6 +234,17 @@ base::Task<absl::StatusOr<Json>> Client::send_json(Call call, base::Scope& scope
   co_return json;
 }
 
+base::Task<absl::StatusOr<Written>> Client::send_write(Call call, std::string_view content_type, Json body,
+                                                       base::Scope& scope) {
+  const std::string what = call.what;
+  call.content_type = content_type;
+  call.body = dump_json(body);
+  call.accept = kMetadataIfPossible;
+  absl::StatusOr<net::HttpResponse> response = co_await send(std::move(call), scope);
+  if (!response.ok()) co_return response.status();
+  co_return read_written(response->body, what);
+}
+
 base::Task<absl::StatusOr<Json>> Client::get(GroupVersionResource resource, ObjectKey key, base::Scope& scope) {
   Call call{describe("get", resource, key), "get", "GET", resource.path(key.ns, key.name)};
   absl::Status named = check_named(call.what, resource, key);
@@ -294,94 +316,91 @@ base::Task<absl::StatusOr<ListPage>> Client::list(GroupVersionResource resource,
   }
 }
 
-base::Task<absl::StatusOr<Json>> Client::create(GroupVersionResource resource, Json object, base::Scope& scope) {
+base::Task<absl::StatusOr<Written>> Client::create(GroupVersionResource resource, Json object, base::Scope& scope) {
   fill_type(object, resource);
   const ObjectKey key = key_of(object);
-  Call call{describe("create", resource, key),
-            "create",
-            "POST",
-            resource.path(key.ns),
-            std::string(kJson),
-            dump_json(object)};
+  Call call{describe("create", resource, key), "create", "POST", resource.path(key.ns)};
   absl::Status named = check_named(call.what, resource, key);
   if (!named.ok()) co_return named;
-  absl::StatusOr<Json> created = co_await send_json(std::move(call), scope);
+  absl::StatusOr<Written> created = co_await send_write(std::move(call), kJson, std::move(object), scope);
   co_return created;
 }
 
-base::Task<absl::StatusOr<Json>> Client::apply(GroupVersionResource resource, Json object, ApplyOptions options,
-                                               base::Scope& scope) {
+base::Task<absl::StatusOr<Written>> Client::apply(GroupVersionResource resource, Json object, ApplyOptions options,
+                                                  base::Scope& scope) {
   fill_type(object, resource);
   const ObjectKey key = key_of(object);
   Query query;
   query.add("fieldManager", options.field_manager).add("force", options.force ? "true" : "false");
-  Call call{describe("apply", resource, key, options.subresource),
-            "apply",
-            "PATCH",
-            resource.path(key.ns, key.name, options.subresource) + query.text(),
-            std::string(kApplyPatch),
-            dump_json(object)};
+  Call call{describe("apply", resource, key), "apply", "PATCH", resource.path(key.ns, key.name) + query.text()};
   absl::Status named = check_named(call.what, resource, key);
   if (!named.ok()) co_return named;
-  absl::StatusOr<Json> applied = co_await send_json(std::move(call), scope);
+  absl::StatusOr<Written> applied = co_await send_write(std::move(call), kApplyPatch, std::move(object), scope);
   co_return applied;
 }
 
-base::Task<absl::StatusOr<Json>> Client::apply_status(GroupVersionResource resource, ObjectKey key, Json status,
-                                                      std::string expected_resource_version, std::string field_manager,
-                                                      base::Scope& scope) {
-  if (expected_resource_version.empty()) {
-    co_return absl::InvalidArgumentError(
-        base::cat(describe("apply", resource, key, "status"), ": no resourceVersion was given to base the status on"));
-  }
-  Json object = status_object(resource, key, std::move(status), expected_resource_version);
-  ApplyOptions options{std::move(field_manager), true, "status"};
-  absl::StatusOr<Json> applied = co_await apply(std::move(resource), std::move(object), std::move(options), scope);
-  co_return applied;
-}
-
-base::Task<absl::StatusOr<Json>> Client::update(GroupVersionResource resource, Json object, std::string subresource,
-                                                base::Scope& scope) {
+base::Task<absl::StatusOr<Written>> Client::update(GroupVersionResource resource, Json object, base::Scope& scope) {
   fill_type(object, resource);
   const ObjectKey key = key_of(object);
-  Call call{describe("update", resource, key, subresource), "update",           "PUT",
-            resource.path(key.ns, key.name, subresource),   std::string(kJson), dump_json(object)};
+  Call call{describe("update", resource, key), "update", "PUT", resource.path(key.ns, key.name)};
   absl::Status named = check_named(call.what, resource, key);
   if (!named.ok()) co_return named;
-  absl::StatusOr<Json> updated = co_await send_json(std::move(call), scope);
+  absl::StatusOr<Written> updated = co_await send_write(std::move(call), kJson, std::move(object), scope);
   co_return updated;
 }
 
-base::Task<absl::StatusOr<Json>> Client::merge_patch(GroupVersionResource resource, ObjectKey key, Json patch,
-                                                     std::string subresource, std::string field_manager,
-                                                     base::Scope& scope) {
+base::Task<absl::StatusOr<Written>> Client::update_status(GroupVersionResource resource, ObjectKey key, Json status,
+                                                          std::string expected_resource_version,
+                                                          std::string field_manager, base::Scope& scope) {
   Query query;
   query.add("fieldManager", field_manager);
-  Call call{describe("patch", resource, key, subresource),
-            "patch",
-            "PATCH",
-            resource.path(key.ns, key.name, subresource) + query.text(),
-            std::string(kMergePatch),
-            dump_json(patch)};
+  Call call{describe("update", resource, key, "status"), "update", "PUT",
+            resource.path(key.ns, key.name, "status") + query.text()};
+  if (expected_resource_version.empty()) {
+    co_return absl::InvalidArgumentError(base::cat(call.what, ": no resourceVersion was given to base the status on"));
+  }
   absl::Status named = check_named(call.what, resource, key);
   if (!named.ok()) co_return named;
-  absl::StatusOr<Json> patched = co_await send_json(std::move(call), scope);
+  Json object = status_object(resource, key, std::move(status), expected_resource_version);
+  absl::StatusOr<Written> updated = co_await send_write(std::move(call), kJson, std::move(object), scope);
+  co_return updated;
+}
+
+base::Task<absl::StatusOr<Written>> Client::merge_patch(GroupVersionResource resource, ObjectKey key, Json patch,
+                                                        std::string field_manager, base::Scope& scope) {
+  absl::StatusOr<Written> patched =
+      co_await patch_at(std::move(resource), std::move(key), "", std::move(patch), std::move(field_manager), scope);
   co_return patched;
 }
 
-base::Task<absl::StatusOr<Json>> Client::scale(GroupVersionResource resource, ObjectKey key, int32_t replicas,
-                                               std::string expected_resource_version, std::string field_manager,
-                                               base::Scope& scope) {
+base::Task<absl::StatusOr<Written>> Client::scale(GroupVersionResource resource, ObjectKey key, int32_t replicas,
+                                                  std::string expected_resource_version, std::string field_manager,
+                                                  base::Scope& scope) {
   Json patch = scale_patch(replicas, expected_resource_version);
-  absl::StatusOr<Json> scaled = co_await merge_patch(std::move(resource), std::move(key), std::move(patch), "scale",
+  absl::StatusOr<Written> scaled = co_await patch_at(std::move(resource), std::move(key), "scale", std::move(patch),
                                                      std::move(field_manager), scope);
   co_return scaled;
 }
 
+base::Task<absl::StatusOr<Written>> Client::patch_at(GroupVersionResource resource, ObjectKey key,
+                                                     std::string subresource, Json patch, std::string field_manager,
+                                                     base::Scope& scope) {
+  Query query;
+  query.add("fieldManager", field_manager);
+  Call call{describe("patch", resource, key, subresource), "patch", "PATCH",
+            resource.path(key.ns, key.name, subresource) + query.text()};
+  absl::Status named = check_named(call.what, resource, key);
+  if (!named.ok()) co_return named;
+  absl::StatusOr<Written> patched = co_await send_write(std::move(call), kMergePatch, std::move(patch), scope);
+  co_return patched;
+}
+
 base::Task<absl::Status> Client::remove(GroupVersionResource resource, ObjectKey key, DeleteOptions options,
                                         base::Scope& scope) {
-  Call call{describe("delete", resource, key), "delete",           "DELETE",
-            resource.path(key.ns, key.name),   std::string(kJson), dump_json(delete_body(options))};
+  Call call{describe("delete", resource, key), "delete", "DELETE", resource.path(key.ns, key.name)};
+  call.content_type = kJson;
+  call.body = dump_json(delete_body(options));
+  call.accept = kMetadataIfPossible;
   absl::Status named = check_named(call.what, resource, key);
   if (!named.ok()) co_return named;
   absl::StatusOr<net::HttpResponse> response = co_await send(std::move(call), scope);

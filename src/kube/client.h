@@ -1,5 +1,6 @@
 #pragma once
-// The Kubernetes API, one coroutine a request, on a net::HttpClient. JSON in, JSON out.
+// The Kubernetes API, one coroutine a request, on a net::HttpClient. JSON in, JSON out; but a write is answered with
+// what only the server knows (Written): the whole object, which the writer has, is not sent back.
 //
 // It never retries by itself, except once with fresh credentials after a 401: whoever calls knows whether to try again
 // (the work queue's backoff, the reflector's). Errors are those of errors.h, plus UNAVAILABLE and DEADLINE_EXCEEDED
@@ -66,8 +67,6 @@ struct ApplyOptions {
   std::string field_manager = "tidegate";
   // Takes over fields that another manager owns; without it such a conflict is ABORTED and names the manager.
   bool force = true;
-  // "" for the object itself, else "status" or "scale".
-  std::string subresource;
 };
 
 struct DeleteOptions {
@@ -77,6 +76,12 @@ struct DeleteOptions {
   // "Background", "Foreground" or "Orphan".
   std::string propagation_policy = "Background";
   std::optional<int64_t> grace_period_seconds;
+};
+
+// What a write has made of the object. A write that changed nothing leaves the version as it was.
+struct Written {
+  std::string resource_version;
+  std::string uid;
 };
 
 struct ServerVersion {
@@ -102,31 +107,30 @@ class Client {
                                                  base::Scope& scope);
 
   // ALREADY_EXISTS when it does. Namespace and name come from the object's metadata, here and below.
-  base::Task<absl::StatusOr<Json>> create(GroupVersionResource resource, Json object, base::Scope& scope);
+  base::Task<absl::StatusOr<Written>> create(GroupVersionResource resource, Json object, base::Scope& scope);
 
   // Server-side apply: `object` holds exactly the fields that the manager owns; apiVersion and kind are filled in when
   // absent. metadata.resourceVersion is a precondition on an object that exists (ABORTED when it moved on), but one
   // that is gone is created anew; with metadata.uid it is not (ABORTED).
-  base::Task<absl::StatusOr<Json>> apply(GroupVersionResource resource, Json object, ApplyOptions options,
-                                         base::Scope& scope);
-  // Server-side apply of {metadata: {namespace, name, resourceVersion}, status}. `expected_resource_version` must not
-  // be empty: a status that was computed from an older object is never written (ABORTED).
-  base::Task<absl::StatusOr<Json>> apply_status(GroupVersionResource resource, ObjectKey key, Json status,
-                                                std::string expected_resource_version, std::string field_manager,
-                                                base::Scope& scope);
+  base::Task<absl::StatusOr<Written>> apply(GroupVersionResource resource, Json object, ApplyOptions options,
+                                            base::Scope& scope);
 
-  // Replaces the object (PUT), or the subresource of it; metadata.resourceVersion is the precondition when set.
-  base::Task<absl::StatusOr<Json>> update(GroupVersionResource resource, Json object, std::string subresource,
-                                          base::Scope& scope);
+  // Replaces the object (PUT); metadata.resourceVersion is the precondition when set.
+  base::Task<absl::StatusOr<Written>> update(GroupVersionResource resource, Json object, base::Scope& scope);
+  // Replaces the status and nothing else (PUT; it costs the API server half of what a server-side apply does).
+  // `expected_resource_version` must not be empty: a status that was computed from an older object is never written
+  // (ABORTED).
+  base::Task<absl::StatusOr<Written>> update_status(GroupVersionResource resource, ObjectKey key, Json status,
+                                                    std::string expected_resource_version, std::string field_manager,
+                                                    base::Scope& scope);
   // JSON merge patch (RFC 7386). metadata.resourceVersion in `patch` is a precondition.
-  base::Task<absl::StatusOr<Json>> merge_patch(GroupVersionResource resource, ObjectKey key, Json patch,
-                                               std::string subresource, std::string field_manager, base::Scope& scope);
+  base::Task<absl::StatusOr<Written>> merge_patch(GroupVersionResource resource, ObjectKey key, Json patch,
+                                                  std::string field_manager, base::Scope& scope);
 
-  // Sets spec.replicas through the scale subresource; returns the Scale object (its metadata.resourceVersion is the
-  // object's). `expected_resource_version` empty: unconditional.
-  base::Task<absl::StatusOr<Json>> scale(GroupVersionResource resource, ObjectKey key, int32_t replicas,
-                                         std::string expected_resource_version, std::string field_manager,
-                                         base::Scope& scope);
+  // Sets spec.replicas through the scale subresource. `expected_resource_version` empty: unconditional.
+  base::Task<absl::StatusOr<Written>> scale(GroupVersionResource resource, ObjectKey key, int32_t replicas,
+                                            std::string expected_resource_version, std::string field_manager,
+                                            base::Scope& scope);
 
   // OK means: accepted; finalizers and the grace period may keep the object for a while. NOT_FOUND when it is gone.
   base::Task<absl::Status> remove(GroupVersionResource resource, ObjectKey key, DeleteOptions options,
@@ -148,6 +152,10 @@ class Client {
   base::Task<absl::StatusOr<net::HttpResponse>> send(Call call, base::Scope& scope);
   base::Task<absl::StatusOr<net::HttpResponse>> send_once(Call call, base::Scope& scope);
   base::Task<absl::StatusOr<Json>> send_json(Call call, base::Scope& scope);
+  base::Task<absl::StatusOr<Written>> send_write(Call call, std::string_view content_type, Json body,
+                                                 base::Scope& scope);
+  base::Task<absl::StatusOr<Written>> patch_at(GroupVersionResource resource, ObjectKey key, std::string subresource,
+                                               Json patch, std::string field_manager, base::Scope& scope);
   bool renew_credentials(const std::shared_ptr<const net::TlsOptions>& refused);
   void count(std::string_view verb, int code);
 

@@ -98,12 +98,12 @@ base::Task<absl::Status> EventRecorder::send(Queued event, EventDecision decisio
   const GroupVersionResource& events = resources::events();
   if (decision.kind == EventDecision::Kind::kUpdateSeries) {
     ObjectKey key{event_namespace(event.record.regarding), decision.event_name};
-    absl::StatusOr<Json> patched =
-        co_await client_.merge_patch(events, std::move(key), series_patch(decision, event.at), "", "", scope);
+    absl::StatusOr<Written> patched =
+        co_await client_.merge_patch(events, std::move(key), series_patch(decision, event.at), "", scope);
     // The server forgets events after an hour: then it is a new one.
     if (!absl::IsNotFound(patched.status())) co_return patched.status();
   }
-  absl::StatusOr<Json> created = co_await client_.create(events, to_json(event, decision.event_name), scope);
+  absl::StatusOr<Written> created = co_await client_.create(events, to_json(event, decision.event_name), scope);
   // An answer to an earlier attempt got lost.
   if (absl::IsAlreadyExists(created.status())) co_return absl::OkStatus();
   co_return created.status();

@@ -14,6 +14,9 @@ bool same_record(const Lease& a, const Lease& b) {
          a.duration_seconds == b.duration_seconds;
 }
 
+// As the API server keeps it: a MicroTime. What is remembered of an own write is what will be read back of it.
+absl::Time stored(absl::Time time) { return absl::FromUnixMicros(absl::ToUnixMicros(time)); }
+
 }  // namespace
 
 absl::Status LeaseTiming::validate() const {
@@ -49,21 +52,21 @@ Lease lease_taken(const LeaseObservation& observed, const std::string& identity,
   const absl::Duration whole_seconds = absl::Ceil(timing.lease_duration, absl::Seconds(1));
   lease.duration_seconds = static_cast<int32_t>(absl::ToInt64Seconds(whole_seconds));
   lease.transitions = std::max<int64_t>(observed.lease.transitions, epoch_floor) + 1;
-  lease.acquired = now;
-  lease.renewed = now;
+  lease.acquired = stored(now);
+  lease.renewed = lease.acquired;
   return lease;
 }
 
 Lease lease_renewed(const LeaseObservation& observed, absl::Time now) {
   Lease lease = observed.lease;
-  lease.renewed = now;
+  lease.renewed = stored(now);
   return lease;
 }
 
 Lease lease_released(const LeaseObservation& observed, absl::Time now) {
   Lease lease = observed.lease;
   lease.holder.clear();
-  lease.renewed = now;
+  lease.renewed = stored(now);
   return lease;
 }
 

@@ -84,27 +84,34 @@ base::Task<absl::Status> LeaseElector::read(base::Scope& scope) {
     observed_.lease.meta.resource_version.clear();
     co_return absl::OkStatus();
   }
-  co_return take_over(object);
+  if (!object.ok()) co_return object.status();
+  absl::StatusOr<Lease> lease = decode_lease(*object);
+  if (lease.ok()) take_over(*lease);
+  co_return lease.status();
 }
 
 base::Task<absl::Status> LeaseElector::write(Lease lease, bool create, base::Scope& scope) {
   known_ = false;
   if (create) {
-    absl::StatusOr<Json> created = co_await client_.create(resources::leases(), encode_lease(lease), scope);
-    co_return take_over(created);
+    absl::StatusOr<Written> created = co_await client_.create(resources::leases(), encode_lease(lease), scope);
+    co_return take_over_written(std::move(lease), created);
   }
-  absl::StatusOr<Json> updated = co_await client_.update(resources::leases(), encode_lease(lease), "", scope);
-  co_return take_over(updated);
+  absl::StatusOr<Written> updated = co_await client_.update(resources::leases(), encode_lease(lease), scope);
+  co_return take_over_written(std::move(lease), updated);
 }
 
-absl::Status LeaseElector::take_over(const absl::StatusOr<Json>& answer) {
-  if (!answer.ok()) return answer.status();
-  TG_ASSIGN_OR_RETURN(const Lease lease, decode_lease(*answer));
+absl::Status LeaseElector::take_over_written(Lease lease, const absl::StatusOr<Written>& written) {
+  if (!written.ok()) return written.status();
+  lease.meta.resource_version = written->resource_version;
+  take_over(lease);
+  return absl::OkStatus();
+}
+
+void LeaseElector::take_over(const Lease& lease) {
   const std::string before = observed_.lease.holder;
   observed_ = observe_lease(std::move(observed_), lease, clock_.uptime());
   known_ = true;
   if (observed_.lease.holder != before && callbacks_.on_new_leader) callbacks_.on_new_leader(observed_.lease.holder);
-  return absl::OkStatus();
 }
 
 void LeaseElector::lead(absl::Duration since, int64_t epoch) {

@@ -62,7 +62,8 @@ class LeaseElector {
   void lead(absl::Duration since, int64_t epoch);
   void renewed(absl::Duration since);
   void lose(const std::string& why);
-  absl::Status take_over(const absl::StatusOr<Json>& answer);
+  absl::Status take_over_written(Lease lease, const absl::StatusOr<Written>& written);
+  void take_over(const Lease& lease);
   void report(std::string_view what, const absl::Status& error, const base::Scope& scope) const;
 
   Client& client_;

@@ -30,10 +30,13 @@ TEST_F(Conformance, AppliesChangesAndDropsFieldsAsTheirOwner) {
   ASSERT_TRUE(created.ok()) << created.status();
   auto again = world_.await(client_.apply(kConfigMaps, first, {}, scope_));
   ASSERT_TRUE(again.ok());
-  EXPECT_EQ(version(*created), version(*again)) << "an apply that changes nothing writes nothing";
+  EXPECT_EQ(created->resource_version, again->resource_version) << "an apply that changes nothing writes nothing";
   auto second = world_.await(client_.apply(kConfigMaps, config_map("a", "z"), {}, scope_));
   ASSERT_TRUE(second.ok());
-  EXPECT_EQ((*second)["data"], (Json{{"value", "z"}}));
+  auto got = world_.await(client_.get(kConfigMaps, {ns_, "a"}, scope_));
+  ASSERT_TRUE(got.ok());
+  EXPECT_EQ((*got)["data"], (Json{{"value", "z"}}));
+  EXPECT_EQ(version(*got), second->resource_version);
 }
 
 TEST_F(Conformance, NamesTheManagerThatOwnsAField) {
@@ -53,7 +56,7 @@ TEST_F(Conformance, AnApplyWithAVersionIsAPreconditionOnAnObjectThatExists) {
   auto moved = world_.await(client_.apply(kConfigMaps, config_map("a", "y"), {}, scope_));
   ASSERT_TRUE(moved.ok());
   Json stale = config_map("a", "stale");
-  stale["metadata"]["resourceVersion"] = version(*created);
+  stale["metadata"]["resourceVersion"] = created->resource_version;
   auto refused = world_.await(client_.apply(kConfigMaps, stale, {}, scope_));
   EXPECT_TRUE(kube::is_conflict(refused.status())) << refused.status();
   stale["metadata"]["name"] = "absent";
@@ -65,7 +68,7 @@ TEST_F(Conformance, AnApplyWithAUidNeverTouchesAnotherObject) {
   auto created = world_.await(client_.apply(kConfigMaps, config_map("a"), {}, scope_));
   ASSERT_TRUE(created.ok());
   Json same = config_map("a", "y");
-  same["metadata"]["uid"] = uid(*created);
+  same["metadata"]["uid"] = created->uid;
   auto applied = world_.await(client_.apply(kConfigMaps, same, {}, scope_));
   EXPECT_TRUE(applied.ok()) << applied.status();
   Json other = config_map("a", "z");
@@ -81,7 +84,7 @@ TEST_F(Conformance, AnApplyWithAUidNeverTouchesAnotherObject) {
 
 TEST_F(Conformance, WritesNoStatusOfAnObjectThatIsGone) {
   auto gone =
-      world_.await(client_.apply_status(kDeployments, {ns_, "gone"}, {{"replicas", 1}}, "5", "tidegate", scope_));
+      world_.await(client_.update_status(kDeployments, {ns_, "gone"}, {{"replicas", 1}}, "5", "tidegate", scope_));
   EXPECT_TRUE(absl::IsNotFound(gone.status())) << gone.status();
 }
 
@@ -89,26 +92,31 @@ TEST_F(Conformance, WritesAStatusOnlyOnTheVersionItWasComputedFrom) {
   auto created = world_.await(client_.create(kDeployments, deployment("web", 1), scope_));
   ASSERT_TRUE(created.ok()) << created.status();
   const ObjectKey key{ns_, "web"};
-  auto written = world_.await(
-      client_.apply_status(kDeployments, key, {{"observedGeneration", 1}}, version(*created), "tidegate", scope_));
+  auto written = world_.await(client_.update_status(kDeployments, key, {{"observedGeneration", 1}},
+                                                    created->resource_version, "tidegate", scope_));
   ASSERT_TRUE(written.ok()) << written.status();
-  EXPECT_EQ(kube::int_at(*written, {"status", "observedGeneration"}), 1);
-  EXPECT_EQ(kube::int_at(*written, {"spec", "replicas"}), 1);
-  auto stale = world_.await(
-      client_.apply_status(kDeployments, key, {{"observedGeneration", 2}}, version(*created), "tidegate", scope_));
+  auto got = world_.await(client_.get(kDeployments, key, scope_));
+  ASSERT_TRUE(got.ok());
+  EXPECT_EQ(kube::int_at(*got, {"status", "observedGeneration"}), 1);
+  EXPECT_EQ(kube::int_at(*got, {"spec", "replicas"}), 1);
+  EXPECT_EQ(version(*got), written->resource_version);
+  auto stale = world_.await(client_.update_status(kDeployments, key, {{"observedGeneration", 2}},
+                                                  created->resource_version, "tidegate", scope_));
   EXPECT_TRUE(kube::is_conflict(stale.status())) << stale.status();
 }
 
 TEST_F(Conformance, ScalesThroughTheSubresourceWithAPrecondition) {
   auto created = world_.await(client_.create(kDeployments, deployment("web", 1), scope_));
   ASSERT_TRUE(created.ok()) << created.status();
-  auto scaled = world_.await(client_.scale(kDeployments, {ns_, "web"}, 4, version(*created), "tidegate", scope_));
+  auto scaled =
+      world_.await(client_.scale(kDeployments, {ns_, "web"}, 4, created->resource_version, "tidegate", scope_));
   ASSERT_TRUE(scaled.ok()) << scaled.status();
   auto got = world_.await(client_.get(kDeployments, {ns_, "web"}, scope_));
   ASSERT_TRUE(got.ok());
   EXPECT_EQ(kube::int_at(*got, {"spec", "replicas"}), 4);
-  EXPECT_EQ(version(*got), version(*scaled));
-  auto stale = world_.await(client_.scale(kDeployments, {ns_, "web"}, 5, version(*created), "tidegate", scope_));
+  EXPECT_EQ(version(*got), scaled->resource_version);
+  auto stale =
+      world_.await(client_.scale(kDeployments, {ns_, "web"}, 5, created->resource_version, "tidegate", scope_));
   EXPECT_TRUE(kube::is_conflict(stale.status())) << stale.status();
 }
 
@@ -119,11 +127,11 @@ TEST_F(Conformance, DeletesOnlyTheObjectItMeant) {
   options.uid = "00000000-0000-0000-0000-000000000000";
   auto other = world_.await(client_.remove(kConfigMaps, {ns_, "a"}, options, scope_));
   EXPECT_TRUE(kube::is_conflict(other)) << other;
-  options.uid = uid(*created);
+  options.uid = created->uid;
   options.resource_version = "1";
   auto stale = world_.await(client_.remove(kConfigMaps, {ns_, "a"}, options, scope_));
   EXPECT_TRUE(kube::is_conflict(stale)) << stale;
-  options.resource_version = version(*created);
+  options.resource_version = created->resource_version;
   auto removed = world_.await(client_.remove(kConfigMaps, {ns_, "a"}, options, scope_));
   EXPECT_TRUE(removed.ok()) << removed;
   auto gone = world_.await(client_.remove(kConfigMaps, {ns_, "a"}, {}, scope_));
@@ -199,7 +207,7 @@ TEST_P(ReflectorConformance, FollowsACollection) {
   auto changed = world_.await(client_.apply(kConfigMaps, config_map("a", "y"), {}, scope_));
   ASSERT_TRUE(changed.ok());
   kube::Expectations expectations(world_.clock);
-  expectations.wrote({ns_, "key"}, store_, {ns_, "a"}, version(*changed));
+  expectations.wrote({ns_, "key"}, store_, {ns_, "a"}, changed->resource_version);
   ASSERT_TRUE(world_.until([&] { return expectations.ready({ns_, "key"}); }));
   EXPECT_EQ(value("a"), "y");
   EXPECT_EQ(expectations.given_up(), 0u);

@@ -56,7 +56,7 @@ TEST_F(ClientTest, TellsAlreadyExistsFromConflict) {
   EXPECT_TRUE(absl::IsAlreadyExists(again.status()));
   Json stale = make_object("demo", "web");
   stale["metadata"]["resourceVersion"] = "1";
-  auto updated = await(client_.update(kDeployments, stale, "", scope_));
+  auto updated = await(client_.update(kDeployments, stale, scope_));
   EXPECT_TRUE(absl::IsAborted(updated.status()));
   EXPECT_TRUE(is_conflict(updated.status()));
 }
@@ -71,12 +71,42 @@ TEST_F(ClientTest, AppliesAsTheFieldManagerItWasGiven) {
 TEST_F(ClientTest, WritesNoStatusThatWasComputedFromAnOlderObject) {
   const Json first = server_.put(kDeployments, make_object("demo", "web", {{"replicas", 1}}));
   server_.put(kDeployments, make_object("demo", "web", {{"replicas", 2}}));
-  auto late = await(client_.apply_status(kDeployments, kWeb, {{"phase", "Old"}},
-                                         string_at(first, {"metadata", "resourceVersion"}), "tidegate", scope_));
+  auto late = await(client_.update_status(kDeployments, kWeb, {{"phase", "Old"}},
+                                          string_at(first, {"metadata", "resourceVersion"}), "tidegate", scope_));
   EXPECT_TRUE(absl::IsAborted(late.status()));
   EXPECT_FALSE(server_.get(kDeployments, kWeb)->contains("status"));
-  auto none = await(client_.apply_status(kDeployments, kWeb, {{"phase", "Old"}}, "", "tidegate", scope_));
+  auto none = await(client_.update_status(kDeployments, kWeb, {{"phase", "Old"}}, "", "tidegate", scope_));
   EXPECT_TRUE(absl::IsInvalidArgument(none.status()));
+}
+
+TEST_F(ClientTest, ReplacesAStatusAndNothingElse) {
+  Json object = make_object("demo", "web", {{"replicas", 1}});
+  object["status"] = {{"phase", "Old"}, {"message", "gone afterwards"}};
+  const std::string version = string_at(server_.put(kDeployments, object), {"metadata", "resourceVersion"});
+  auto written = await(client_.update_status(kDeployments, kWeb, {{"phase", "New"}}, version, "tidegate", scope_));
+  ASSERT_TRUE(written.ok()) << written.status();
+  EXPECT_EQ(server_.log.back(), "PUT /apis/apps/v1/namespaces/demo/deployments/web/status?fieldManager=tidegate");
+  const Json stored = *server_.get(kDeployments, kWeb);
+  EXPECT_EQ(stored["status"], (Json{{"phase", "New"}}));
+  EXPECT_EQ(int_at(stored, {"spec", "replicas"}), 1);
+  EXPECT_EQ(written->resource_version, string_at(stored, {"metadata", "resourceVersion"}));
+  EXPECT_EQ(written->uid, string_at(stored, {"metadata", "uid"}));
+}
+
+TEST_F(ClientTest, AsksForNothingButTheMetadataOfWhatItWrote) {
+  auto created = await(client_.create(kDeployments, make_object("demo", "web"), scope_));
+  ASSERT_TRUE(created.ok()) << created.status();
+  EXPECT_EQ(header(server_.last_request, "accept"),
+            "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json");
+}
+
+TEST_F(ClientTest, SaysWhatItWroteWhenTheAnswerIsNoJson) {
+  server_.intercept = [](const net::HttpRequest&) -> std::optional<FakeApiServer::Answer> {
+    return FakeApiServer::Answer(net::HttpResponse{200, {}, "<html>"});
+  };
+  auto created = await(client_.create(kDeployments, make_object("demo", "web"), scope_));
+  EXPECT_TRUE(absl::IsInvalidArgument(created.status()));
+  EXPECT_THAT(message(created.status()), HasSubstr("create deployments demo/web"));
 }
 
 TEST_F(ClientTest, ScalesOnlyTheVersionItSaw) {
@@ -244,7 +274,7 @@ TEST_F(ClientTest, AppliesToNoOtherObjectThanTheOneOfThatUid) {
 TEST_F(ClientTest, SendsBytesThatAreNotTextAsReplacementCharacters) {
   auto created = await(client_.create(kDeployments, make_object("demo", "web", {{"words", "\xff"}}), scope_));
   ASSERT_TRUE(created.ok()) << created.status();
-  EXPECT_EQ(string_at(*created, {"spec", "words"}), "\xEF\xBF\xBD");
+  EXPECT_EQ(string_at(*server_.get(kDeployments, kWeb), {"spec", "words"}), "\xEF\xBF\xBD");
 }
 
 }  // namespace

@@ -71,6 +71,13 @@ Json metadata_of(const Json& object) {
   return {{"kind", "PartialObjectMetadata"}, {"apiVersion", "meta.k8s.io/v1"}, {"metadata", object["metadata"]}};
 }
 
+// The answer to a write of which only the metadata was asked for. A Status stays what it is.
+net::HttpResponse without_rest(net::HttpResponse answer) {
+  const Json object = Json::parse(answer.body);
+  if (string_at(object, {"kind"}) != "Status") answer.body = metadata_of(object).dump();
+  return answer;
+}
+
 net::HttpResponse too_large_a_version() {
   Json status = Json::parse(FakeApiServer::status_answer(504, "Timeout", "Too large resource version").body);
   status["details"]["causes"] = {{{"reason", "ResourceVersionTooLarge"}}};
@@ -246,7 +253,8 @@ net::HttpResponse FakeApiServer::answer(const net::HttpRequest& request, const T
   if (request.method != "GET") {
     Json body = request.body.empty() ? Json::object() : Json::parse(request.body, nullptr, false);
     if (!body.is_object()) return status_answer(400, "BadRequest", "the body of the request is no object");
-    return write_object(request, target, std::move(body));
+    net::HttpResponse written = write_object(request, target, std::move(body));
+    return target.metadata_only ? without_rest(std::move(written)) : written;
   }
   if (target.key.name.empty()) return list(target);
   const Object object = find_object(target.collection, target.key);

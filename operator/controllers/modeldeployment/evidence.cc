@@ -66,10 +66,10 @@ base::Task<absl::Status> EvidenceKeeper::save(const api::ObjectMeta& object, boo
   if (!may_write_()) co_return absl::CancelledError("this replica no longer holds the lease");
   kube::Json config_map = render(object, ledger_.evidence(key));
   const std::string expected = *known_[key].resource_version;
-  absl::StatusOr<kube::Json> written = co_await write(std::move(config_map), expected, scope);
+  absl::StatusOr<kube::Written> written = co_await write(std::move(config_map), expected, scope);
   Known& known = known_[key];
   if (written.ok()) {
-    known.resource_version = kube::resource_version_of(*written);
+    known.resource_version = written->resource_version;
     known.saved_at = clock_.uptime();
     co_return absl::OkStatus();
   }
@@ -78,18 +78,18 @@ base::Task<absl::Status> EvidenceKeeper::save(const api::ObjectMeta& object, boo
   co_return written.status();
 }
 
-base::Task<absl::StatusOr<kube::Json>> EvidenceKeeper::write(kube::Json config_map, std::string resource_version,
-                                                             base::Scope& scope) {
+base::Task<absl::StatusOr<kube::Written>> EvidenceKeeper::write(kube::Json config_map, std::string resource_version,
+                                                                base::Scope& scope) {
   if (resource_version.empty()) {
-    absl::StatusOr<kube::Json> created =
+    absl::StatusOr<kube::Written> created =
         co_await client_.create(kube::resources::config_maps(), std::move(config_map), scope);
     co_return created;
   }
   const kube::ObjectKey key{kube::string_at(config_map, {"metadata", "namespace"}),
                             kube::string_at(config_map, {"metadata", "name"})};
   config_map["metadata"]["resourceVersion"] = std::move(resource_version);
-  absl::StatusOr<kube::Json> patched = co_await client_.merge_patch(kube::resources::config_maps(), key,
-                                                                    std::move(config_map), "", kFieldManager, scope);
+  absl::StatusOr<kube::Written> patched =
+      co_await client_.merge_patch(kube::resources::config_maps(), key, std::move(config_map), kFieldManager, scope);
   co_return patched;
 }
 

@@ -46,7 +46,8 @@ class EvidenceKeeper {
     absl::Duration saved_at = -absl::InfiniteDuration();  // uptime; or when a window was opened, with nothing to save
   };
   void open(const kube::ObjectKey& object, const MeasurementWindow& window);
-  base::Task<absl::StatusOr<kube::Json>> write(kube::Json config_map, std::string resource_version, base::Scope& scope);
+  base::Task<absl::StatusOr<kube::Written>> write(kube::Json config_map, std::string resource_version,
+                                                  base::Scope& scope);
 
   kube::Client& client_;
   MeasurementLedger& ledger_;

@@ -95,9 +95,9 @@ base::Task<absl::Status> Executor::ensure_address(const Gathered& gathered, base
   wanted["metadata"]["resourceVersion"] = service->meta.resource_version;
   kube::ApplyOptions apply;
   apply.field_manager = kFieldManager;
-  absl::StatusOr<kube::Json> applied =
+  absl::StatusOr<kube::Written> applied =
       co_await client_.apply(kube::resources::services(), std::move(wanted), apply, scope);
-  if (applied.ok()) expectations_.wrote(key, stores_.services, key, kube::resource_version_of(*applied));
+  if (applied.ok()) expectations_.wrote(key, stores_.services, key, applied->resource_version);
   co_return applied.status();
 }
 
@@ -108,10 +108,11 @@ base::Task<absl::Status> Executor::create_address(const Gathered& gathered, kube
     co_return absl::OkStatus();
   }
   if (absl::Status allowed = check_may_write(); !allowed.ok()) co_return allowed;
-  absl::StatusOr<kube::Json> created = co_await client_.create(kube::resources::services(), std::move(service), scope);
+  absl::StatusOr<kube::Written> created =
+      co_await client_.create(kube::resources::services(), std::move(service), scope);
   if (created.ok()) {
     address_tried_.erase(key);
-    expectations_.wrote(key, stores_.services, key, kube::resource_version_of(*created));
+    expectations_.wrote(key, stores_.services, key, created->resource_version);
     co_return absl::OkStatus();
   }
   if (!absl::IsAlreadyExists(created.status())) co_return created.status();
@@ -127,11 +128,11 @@ base::Task<absl::Status> Executor::write_status(const Gathered& gathered, const 
                                                 base::Scope& scope) {
   if (absl::Status allowed = check_may_write(); !allowed.ok()) co_return allowed;
   const kube::ObjectKey key = key_of(gathered);
-  absl::StatusOr<kube::Json> written =
-      co_await client_.apply_status(model_deployments(), key, api::to_json(plan.status),
-                                    gathered.observed.metadata.resource_version, kFieldManager, scope);
+  absl::StatusOr<kube::Written> written =
+      co_await client_.update_status(model_deployments(), key, api::to_json(plan.status),
+                                     gathered.observed.metadata.resource_version, kFieldManager, scope);
   if (!written.ok()) co_return written.status();
-  expectations_.wrote(key, stores_.models, key, kube::resource_version_of(*written));
+  expectations_.wrote(key, stores_.models, key, written->resource_version);
   // What happened is told once it is on record, and only then: a plan that was dropped has not happened.
   for (const rollout::Event& event : plan.events) {
     const bool warning = event.type == rollout::EventType::kWarning;
@@ -154,7 +155,7 @@ base::Task<absl::Status> Executor::create(const Gathered& gathered, const rollou
   if (absl::Status allowed = check_may_write(); !allowed.ok()) co_return allowed;
   kube::Json deployment =
       render_deployment(*gathered.wanted_input, step.revision, gathered.object->metadata.uid, step.replicas);
-  absl::StatusOr<kube::Json> created =
+  absl::StatusOr<kube::Written> created =
       co_await client_.create(kube::resources::deployments(), std::move(deployment), scope);
   if (!created.ok()) {
     const std::string message(base::view(created.status().message()));
@@ -165,7 +166,7 @@ base::Task<absl::Status> Executor::create(const Gathered& gathered, const rollou
     co_return created.status();
   }
   create_errors_.erase(key);
-  expectations_.wrote(key, stores_.deployments, {key.ns, step.revision}, kube::resource_version_of(*created));
+  expectations_.wrote(key, stores_.deployments, {key.ns, step.revision}, created->resource_version);
   co_return absl::OkStatus();
 }
 
@@ -174,10 +175,10 @@ base::Task<absl::Status> Executor::scale(const Gathered& gathered, const rollout
   if (absl::Status allowed = check_may_write(); !allowed.ok()) co_return allowed;
   const kube::ObjectKey key = key_of(gathered);
   const kube::ObjectKey deployment{key.ns, step.revision};
-  absl::StatusOr<kube::Json> scaled = co_await client_.scale(kube::resources::deployments(), deployment, step.replicas,
-                                                             step.resource_version, kFieldManager, scope);
+  absl::StatusOr<kube::Written> scaled = co_await client_.scale(
+      kube::resources::deployments(), deployment, step.replicas, step.resource_version, kFieldManager, scope);
   if (!scaled.ok()) co_return scaled.status();
-  expectations_.wrote(key, stores_.deployments, deployment, kube::resource_version_of(*scaled));
+  expectations_.wrote(key, stores_.deployments, deployment, scaled->resource_version);
   co_return absl::OkStatus();
 }
 
