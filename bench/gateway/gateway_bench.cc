@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "traffic/build.h"
 #include "xds/gateway_world.h"
+#include "xds/stream_state.h"
 
 namespace tidegate {
 namespace {
@@ -50,6 +51,55 @@ void BuildAfterOneChange(benchmark::State& state) {
   }
 }
 BENCHMARK(BuildAfterOneChange)->Arg(100)->Arg(1'000)->Arg(10'000)->Unit(benchmark::kMillisecond);
+
+// A proxy that asks for everything and accepts whatever it is sent.
+class WillingProxy {
+ public:
+  WillingProxy() {
+    for (const traffic::ResourceType type : traffic::kResourceTypes) ask(type, {});
+    ask(traffic::ResourceType::kEndpoints, {traffic::kVersionCluster});
+  }
+
+  void take_to(const std::shared_ptr<const traffic::Snapshot>& snapshot) {
+    while (true) {
+      const std::vector<xds::Response> responses = state_.due(snapshot);
+      if (responses.empty()) return;
+      for (const xds::Response& response : responses) accept(response);
+    }
+  }
+
+ private:
+  void ask(traffic::ResourceType type, std::vector<std::string> names) {
+    state_.on_request({type, "", std::nullopt, std::move(names), {}, {}});
+  }
+  void accept(const xds::Response& response) {
+    std::vector<std::string> clusters;
+    if (response.type == traffic::ResourceType::kCluster) {
+      for (const traffic::Resource* cluster : response.changed) clusters.push_back(cluster->name);
+    }
+    state_.on_request({response.type, response.nonce, std::nullopt, {}, {}, {}});
+    if (!clusters.empty()) ask(traffic::ResourceType::kEndpoints, std::move(clusters));
+  }
+
+  xds::StreamState state_;
+};
+
+// What a stream decides until the proxy has confirmed the change; without serialising and sending.
+void DecideAfterOneChange(benchmark::State& state) {
+  traffic::Programs all = programs(static_cast<int>(state.range(0)));
+  traffic::BuildResult last = traffic::build(all, {}, nullptr);
+  WillingProxy proxy;
+  proxy.take_to(last.snapshot);
+  int change = 0;
+  for (auto _ : state) {
+    state.PauseTiming();
+    change_one(all, ++change);
+    last = traffic::build(all, {}, &last);
+    state.ResumeTiming();
+    proxy.take_to(last.snapshot);
+  }
+}
+BENCHMARK(DecideAfterOneChange)->Arg(100)->Arg(1'000)->Arg(10'000)->Unit(benchmark::kMicrosecond);
 
 class Gateway : public xds::GatewayWorld {
  public:
