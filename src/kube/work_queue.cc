@@ -7,7 +7,11 @@
 namespace tidegate::kube {
 
 WorkQueue::WorkQueue(base::Clock& clock, WorkQueueOptions options)
-    : clock_(clock), options_(options), retry_tokens_(options.retry_burst), retry_tokens_at_(clock.uptime()) {}
+    : clock_(clock),
+      options_(options),
+      timer_(clock, [this] { release_due(); }),
+      retry_tokens_(options.retry_burst),
+      retry_tokens_at_(clock.uptime()) {}
 
 void WorkQueue::add(const ObjectKey& key) {
   if (!dirty_.emplace(key, clock_.uptime()).second) return;
@@ -87,18 +91,7 @@ void WorkQueue::add_after(const ObjectKey& key, absl::Duration delay) {
     known->second = due;
   }
   due_.emplace(due, key);
-  arm_timer();
-}
-
-// One that fires too early is set again then: cheaper than to set it anew for each key that comes and goes.
-void WorkQueue::arm_timer() {
-  if (due_.empty() || due_.begin()->first == absl::InfiniteDuration()) return;
-  if (timer_ != nullptr && timer_at_ <= due_.begin()->first) return;
-  timer_at_ = due_.begin()->first;
-  timer_ = clock_.after(timer_at_ - clock_.uptime(), [this] {
-    timer_.reset();
-    release_due();
-  });
+  timer_.set(due_.begin()->first);
 }
 
 void WorkQueue::release_due() {
@@ -109,7 +102,7 @@ void WorkQueue::release_due() {
     delayed_.erase(key);
     add(key);
   }
-  arm_timer();
+  if (!due_.empty()) timer_.set(due_.begin()->first);
 }
 
 void WorkQueue::add_rate_limited(const ObjectKey& key) {

@@ -9,11 +9,11 @@
 
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <set>
 #include <utility>
 
 #include "base/clock.h"
+#include "base/lazy_timer.h"
 #include "base/scope.h"
 #include "base/task.h"
 #include "kube/metrics.h"
@@ -65,7 +65,6 @@ class WorkQueue {
   void enqueue(const ObjectKey& key);
   void hand_out();
   ObjectKey take();
-  void arm_timer();
   void release_due();
   absl::Duration reserve_retry();
 
@@ -78,8 +77,7 @@ class WorkQueue {
   absl::flat_hash_map<ObjectKey, int> failures_;
   std::set<std::pair<absl::Duration, ObjectKey>> due_;  // by uptime
   absl::flat_hash_map<ObjectKey, absl::Duration> delayed_;
-  std::unique_ptr<base::Clock::Timer> timer_;
-  absl::Duration timer_at_;  // uptime at which it fires, if there is one
+  base::LazyTimer timer_;  // of the first that is due
   std::deque<base::Promise<absl::Status>> waiters_;
   size_t woken_ = 0;  // waiters that were told of a key and have not run yet; each will take one
   double retry_tokens_;

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/lazy_timer.h"
 #include "net/curl_transfer.h"
 
 namespace tidegate::net {
@@ -55,7 +56,6 @@ class CurlHttpClient::Engine {
   void collect_finished();
   void run_deferred();
   void set_timer(long milliseconds);
-  void arm_timer();
   void watch_for_stall(const std::shared_ptr<Entry>& entry, absl::Duration delay);
   void set_socket(curl_socket_t socket, int what);
 
@@ -73,9 +73,7 @@ class CurlHttpClient::Engine {
   CurlOptions options_;
   CURLM* multi_;
   boost::asio::posix::stream_descriptor epoll_;
-  std::unique_ptr<base::Clock::Timer> timer_;
-  absl::Duration timer_at_;                               // uptime at which timer_ fires, if there is one
-  absl::Duration timeout_at_ = absl::InfiniteDuration();  // uptime at which libcurl wants to be called; infinite: never
+  base::LazyTimer timeout_;  // when libcurl wants to be called
   std::vector<std::shared_ptr<Entry>> entries_;
   std::vector<std::function<void()>> deferred_;
   std::set<curl_socket_t> sockets_;  // that libcurl waits for
@@ -106,7 +104,11 @@ int make_epoll() {
 }  // namespace
 
 CurlHttpClient::Engine::Engine(boost::asio::io_context& context, base::Clock& clock, CurlOptions options)
-    : clock_(clock), options_(std::move(options)), multi_(make_multi(options_)), epoll_(context, make_epoll()) {
+    : clock_(clock),
+      options_(std::move(options)),
+      multi_(make_multi(options_)),
+      epoll_(context, make_epoll()),
+      timeout_(clock, [this] { serve(CURL_SOCKET_TIMEOUT, 0); }) {
   if (options_.user_agent.empty()) options_.user_agent = "tidegate/" TIDEGATE_VERSION;
   curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &Engine::on_socket);
   curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
@@ -319,23 +321,9 @@ void CurlHttpClient::Engine::run_deferred() {
   }
 }
 
+// Several times a request, mostly further away than before.
 void CurlHttpClient::Engine::set_timer(long milliseconds) {
-  timeout_at_ = milliseconds < 0 ? absl::InfiniteDuration() : clock_.uptime() + absl::Milliseconds(milliseconds);
-  arm_timer();
-}
-
-// libcurl moves its timeout several times a request, mostly further away, and setting a timer is a call of the kernel:
-// one that fires too early is set again then.
-void CurlHttpClient::Engine::arm_timer() {
-  if (timeout_at_ == absl::InfiniteDuration()) return;
-  if (timer_ != nullptr && timer_at_ <= timeout_at_) return;
-  timer_at_ = timeout_at_;
-  timer_ = clock_.after(timeout_at_ - clock_.uptime(), [this] {
-    timer_.reset();
-    if (clock_.uptime() < timeout_at_) return arm_timer();
-    timeout_at_ = absl::InfiniteDuration();
-    serve(CURL_SOCKET_TIMEOUT, 0);
-  });
+  timeout_.set(milliseconds < 0 ? absl::InfiniteDuration() : clock_.uptime() + absl::Milliseconds(milliseconds));
 }
 
 void CurlHttpClient::Engine::set_socket(curl_socket_t socket, int what) {
