@@ -5,7 +5,6 @@
 
 #include "base/log.h"
 #include "base/strings.h"
-#include "operator/observers/gateways.h"
 #include "operator/rendering/names.h"
 #include "operator/server/metrics_page.h"
 #include "operator/webhooks/judge.h"
@@ -101,8 +100,7 @@ Process::Process(Environment environment, Options options)
       executor_(client_, stores_, expectations_, events_, environment_.clock, [this] { return leads(); },
                 {base::cat(options_.gateway_service, ".", options_.ns, ".svc.", options_.cluster_domain)}),
       reconciler_({{stores_, resolver_, ledger_, traffic_versions_,
-                    [this](const kube::ObjectKey& key) { return proxies_for(key.to_string(), current_gateways()); },
-                    [this] { return current_measurement_error(); },
+                    [this](const kube::ObjectKey& key) { return gateways_for(key); },
                     [this](const kube::ObjectKey& key) { return traffic_error(key); }},
                    queue_,
                    expectations_,
@@ -312,7 +310,7 @@ void Process::new_identity(const net::TlsIdentity& identity) {
 }
 
 void Process::gateways_changed() {
-  std::vector<GatewayState> gateways = current_gateways();
+  std::vector<GatewayState> gateways = current_gateways(scraper_.readings());
   if (gateways == last_gateways_) return;
   const bool only_advanced = has_only_advanced(last_gateways_, gateways);
   const uint64_t before = applied_by_all(last_gateways_).value_or(0);
@@ -347,13 +345,15 @@ void Process::enqueue_all() {
   for (const auto& [key, object] : stores_.models.list()) queue_.add(key);
 }
 
-std::vector<GatewayState> Process::current_gateways() const {
+std::vector<GatewayState> Process::current_gateways(const std::map<std::string, GatewayReading>& readings) const {
   const xds::ServerStatus status = xds_ ? xds_->status() : xds::ServerStatus{};
-  return gateway_states(all_pods(stores_.gateway_pods), scraper_.readings(), status, environment_.clock.now());
+  return gateway_states(all_pods(stores_.gateway_pods), readings, status, environment_.clock.now());
 }
 
-std::optional<rollout::MeasurementError> Process::current_measurement_error() const {
-  return measurement_error(current_gateways(), scraper_.readings());
+GatewayView Process::gateways_for(const kube::ObjectKey& key) const {
+  const std::map<std::string, GatewayReading> readings = scraper_.readings();
+  const std::vector<GatewayState> gateways = current_gateways(readings);
+  return {proxies_for(key.to_string(), gateways), measurement_error(gateways, readings)};
 }
 
 std::optional<rollout::TrafficError> Process::traffic_error(const kube::ObjectKey& key) const {
@@ -364,7 +364,7 @@ std::optional<rollout::TrafficError> Process::traffic_error(const kube::ObjectKe
 
 bool Process::unconfirmed(const std::string& pod) const {
   const uint64_t wanted = traffic_versions_.highest();
-  const std::vector<GatewayState> gateways = current_gateways();
+  const std::vector<GatewayState> gateways = current_gateways(scraper_.readings());
   return std::any_of(gateways.begin(), gateways.end(), [&](const GatewayState& gateway) {
     return gateway.name == pod && gateway.applied.resource_version < wanted;
   });

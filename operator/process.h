@@ -14,6 +14,7 @@
 
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,6 +39,7 @@
 #include "operator/controllers/modeldeployment/reconciler.h"
 #include "operator/controllers/modeldeployment/traffic_versions.h"
 #include "operator/observers/gateway_scraper.h"
+#include "operator/observers/gateways.h"
 #include "operator/observers/measurement_ledger.h"
 #include "operator/observers/model_resolver.h"
 #include "operator/options.h"
@@ -99,8 +101,8 @@ class Process {
   void look_at_counts(const std::vector<std::string>& objects);
   void enqueue_owner(const kube::ObjectMeta& meta);
   void enqueue_all();
-  std::vector<GatewayState> current_gateways() const;
-  std::optional<rollout::MeasurementError> current_measurement_error() const;
+  std::vector<GatewayState> current_gateways(const std::map<std::string, GatewayReading>& readings) const;
+  GatewayView gateways_for(const kube::ObjectKey& key) const;
   std::optional<rollout::TrafficError> traffic_error(const kube::ObjectKey& key) const;
   bool unconfirmed(const std::string& pod) const;
   std::string not_ready_because() const;

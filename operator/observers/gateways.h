@@ -40,6 +40,12 @@ std::vector<GatewayState> gateway_states(const std::vector<std::shared_ptr<const
 // has applied nothing of it.
 std::vector<rollout::Proxy> proxies_for(const std::string& object, const std::vector<GatewayState>& gateways);
 
+// What an object's planner is told of the gateways.
+struct GatewayView {
+  std::vector<rollout::Proxy> proxies;
+  std::optional<rollout::MeasurementError> measurement_error;
+};
+
 // What all of them that are waited for have applied, of objects that none refuses; nullopt: there is none.
 std::optional<uint64_t> applied_by_all(const std::vector<GatewayState>& gateways);
 

@@ -145,10 +145,11 @@ std::optional<Gathered> gather(const kube::ObjectKey& key, const GatherSources& 
     observed.workloads.push_back(workload_of(*deployment, pods, serves));
   }
   resolve(key, sources, deployments, gathered);
-  observed.proxies = sources.proxies(key);
+  GatewayView gateways = sources.gateways(key);
+  observed.proxies = std::move(gateways.proxies);
+  observed.measurement_error = std::move(gateways.measurement_error);
   observed.traffic_resource_version = sources.traffic_versions.of(key);
   observed.measurements = sources.ledger.measurements(key);
-  observed.measurement_error = sources.measurement_error();
   observed.traffic_error = sources.traffic_error(key);
   const bool is_there =
       observed.wanted &&

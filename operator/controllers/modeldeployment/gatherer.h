@@ -25,8 +25,7 @@ struct GatherSources {
   const ModelResolver& resolver;
   const MeasurementLedger& ledger;
   const TrafficVersions& traffic_versions;
-  std::function<std::vector<rollout::Proxy>(const kube::ObjectKey&)> proxies;
-  std::function<std::optional<rollout::MeasurementError>()> measurement_error;
+  std::function<GatewayView(const kube::ObjectKey&)> gateways;
   std::function<std::optional<rollout::TrafficError>(const kube::ObjectKey&)> traffic_error;
 };
 
