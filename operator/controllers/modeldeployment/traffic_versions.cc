@@ -13,12 +13,8 @@ void TrafficVersions::saw(const kube::ObjectKey& key, const api::ModelDeployment
     written.uid = object.metadata.uid;
     written.traffic = object.status.traffic;
     written.resource_version = kube::resource_version_number(object.metadata.resource_version);
-    written.unconfirmed_since.reset();
     if (!written.traffic.empty()) highest_ = std::max(highest_, written.resource_version);
-    if (known) {
-      written.unconfirmed_since = uptime;
-      unconfirmed_.emplace(written.resource_version, key);
-    }
+    if (known) unconfirmed_[{written.resource_version, key}] = uptime;
   }
   std::vector<uint64_t> versions = {written.resource_version};
   for (const api::DrainingStatus& draining : object.status.draining) {
@@ -53,11 +49,9 @@ std::vector<kube::ObjectKey> TrafficVersions::waiting(uint64_t before, uint64_t 
 
 std::vector<absl::Duration> TrafficVersions::confirmed(uint64_t applied, absl::Duration uptime) {
   std::vector<absl::Duration> took;
-  while (!unconfirmed_.empty() && unconfirmed_.begin()->first <= applied) {
-    Written& written = written_.at(unconfirmed_.begin()->second);
-    took.push_back(uptime - *std::exchange(written.unconfirmed_since, std::nullopt));
-    unconfirmed_.erase(unconfirmed_.begin());
-  }
+  auto next = unconfirmed_.begin();
+  for (; next != unconfirmed_.end() && next->first.first <= applied; ++next) took.push_back(uptime - next->second);
+  unconfirmed_.erase(unconfirmed_.begin(), next);
   return took;
 }
 

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -41,16 +40,16 @@ class TrafficVersions {
     std::string uid;
     std::vector<api::TrafficShare> traffic;
     uint64_t resource_version = 0;
-    std::optional<absl::Duration> unconfirmed_since;  // uptime
-    std::vector<uint64_t> awaited;                    // resourceVersions
+    std::vector<uint64_t> awaited;  // resourceVersions
   };
-  using Waits = std::set<std::pair<uint64_t, kube::ObjectKey>>;
+  using Wait = std::pair<uint64_t, kube::ObjectKey>;  // for which version, and who
 
   void await(const kube::ObjectKey& key, Written& written, std::vector<uint64_t> versions);
 
   std::map<kube::ObjectKey, Written> written_;
-  Waits waits_;        // by version
-  Waits unconfirmed_;  // of those, the writes of shares that this process saw and that are not everywhere yet
+  std::set<Wait> waits_;
+  // The writes of shares that this process saw and that are not everywhere yet; since when (uptime).
+  std::map<Wait, absl::Duration> unconfirmed_;
   uint64_t highest_ = 0;
 };
 
