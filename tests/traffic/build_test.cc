@@ -11,6 +11,7 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "traffic/applied_version.h"
+#include "traffic/in_order.h"
 
 namespace tidegate::traffic {
 namespace {
@@ -33,15 +34,8 @@ Program program(const std::string& name, const std::string& resource_version = "
   return program;
 }
 
-Programs shared(const std::vector<Program>& programs) {
-  Programs pointers;
-  for (const Program& program : programs) pointers.push_back(std::make_shared<const Program>(program));
-  std::sort(pointers.begin(), pointers.end(), [](const auto& a, const auto& b) { return a->name < b->name; });
-  return pointers;
-}
-
 BuildResult build_all(const std::vector<Program>& programs, const BuildResult* previous = nullptr) {
-  return build(shared(programs), Settings{}, previous);
+  return build(in_order(programs), Settings{}, previous);
 }
 
 size_t count(const BuildResult& result, ResourceType type) {
@@ -159,7 +153,7 @@ TEST(Build, OtherSettingsMakeEverythingAnew) {
   const BuildResult before = build_all({program("digits")});
   Settings settings;
   settings.cluster_domain = "example.internal";
-  const BuildResult after = build(shared({program("digits")}), settings, &before);
+  const BuildResult after = build(in_order({program("digits")}), settings, &before);
   EXPECT_THAT(domains(after, "digits"), testing::Contains("digits.demo.svc.example.internal"));
 }
 
@@ -185,8 +179,8 @@ TEST(Build, TheNumberNeverFallsWhenTheNewestObjectIsDeleted) {
   EXPECT_EQ(after.snapshot->resource_version, 100u);
   Settings settings;
   settings.store_resource_version = 150;
-  EXPECT_EQ(build(shared({program("cats", "99")}), settings, nullptr).snapshot->resource_version, 99u);
-  EXPECT_EQ(build(shared({program("cats", "99")}), settings, nullptr).snapshot->caught_up_to, 150u);
+  EXPECT_EQ(build(in_order({program("cats", "99")}), settings, nullptr).snapshot->resource_version, 99u);
+  EXPECT_EQ(build(in_order({program("cats", "99")}), settings, nullptr).snapshot->caught_up_to, 150u);
 }
 
 TEST(Build, ARevisionWithoutEndpointsKeepsItsClusterAndLosesItsShare) {

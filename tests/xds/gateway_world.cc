@@ -11,7 +11,6 @@
 #include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -19,6 +18,7 @@
 #include "base/strings.h"
 #include "envoy/service/discovery/v3/ads.grpc.pb.h"
 #include "source_dir.h"
+#include "traffic/in_order.h"
 #include "xds/socket.h"
 
 namespace tidegate::xds {
@@ -149,10 +149,7 @@ void GatewayWorld::start_envoy() {
 }
 
 void GatewayWorld::publish(const std::vector<traffic::Program>& programs) {
-  traffic::Programs shared;
-  for (const traffic::Program& program : programs) shared.push_back(std::make_shared<const traffic::Program>(program));
-  std::sort(shared.begin(), shared.end(), [](const auto& a, const auto& b) { return a->name < b->name; });
-  publish_all(shared);
+  publish_all(traffic::in_order(programs));
 }
 
 void GatewayWorld::publish_all(const traffic::Programs& programs) {

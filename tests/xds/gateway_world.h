@@ -42,7 +42,7 @@ class GatewayWorld : public testing::Test {
   void start_server();
   void start_envoy();
   pid_t envoy_pid() const { return envoy_; }
-  // Makes a snapshot of the programs (all of one namespace), which follows the last one, and publishes it.
+  // Makes a snapshot of the programs, which follows the last one, and publishes it.
   void publish(const std::vector<traffic::Program>& programs);
   void publish_all(const traffic::Programs& programs);
   // Waits until the one connected proxy has confirmed all of the last snapshot, at its resourceVersion.
