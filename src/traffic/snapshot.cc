@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <tuple>
 
 namespace tidegate::traffic {
 
@@ -32,6 +33,20 @@ Owner owner_of(ResourceType type, std::string_view resource_name) {
     return {std::string(rest.substr(0, dot)), std::string(rest.substr(dot + 1))};
   }
   return {std::string(resource_name.substr(0, slash)), std::string(rest.substr(0, rest.find('/')))};
+}
+
+std::vector<GroupChange> changed_groups(const Groups& before, const Groups& after) {
+  std::vector<GroupChange> changes;
+  auto old = before.begin();
+  auto now = after.begin();
+  while (true) {
+    // Most are the same, and whose they are is not looked at.
+    std::tie(old, now) = std::mismatch(old, before.end(), now, after.end());
+    if (old == before.end() && now == after.end()) return changes;
+    const bool only_old = now == after.end() || (old != before.end() && (*old)->owner < (*now)->owner);
+    const bool only_now = !only_old && (old == before.end() || (*now)->owner < (*old)->owner);
+    changes.push_back({only_now ? nullptr : (old++)->get(), only_old ? nullptr : (now++)->get()});
+  }
 }
 
 const ResourceGroup* Snapshot::find(const Owner& owner) const {

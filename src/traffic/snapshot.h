@@ -60,6 +60,15 @@ struct ResourceGroup {
 // Sorted by owner, no two of one.
 using Groups = std::vector<std::shared_ptr<const ResourceGroup>>;
 
+// Of one owner, where it is not the same in two snapshots; null: that one has none.
+struct GroupChange {
+  const ResourceGroup* before = nullptr;
+  const ResourceGroup* after = nullptr;
+};
+
+// Sorted by owner. Whoever is the same in both costs the comparison of two pointers. Points into both.
+std::vector<GroupChange> changed_groups(const Groups& before, const Groups& after);
+
 // Whose resource it is, by its name as this folder makes it: "<namespace>/<name>/<revision>[/grpc]" of a cluster or its
 // endpoints, "tidegate/<namespace>.<name>" of a virtual host. The others belong to nobody.
 Owner owner_of(ResourceType type, std::string_view resource_name);

@@ -38,12 +38,11 @@ bool same_content(std::string_view a, std::string_view b) {
   return hash_of(a) == hash_of(b);
 }
 
-// Appends what is in `after` and not the same in `before`, and what is in `before` alone. Null: there is no such group.
-void compare(const traffic::ResourceGroup* before, const traffic::ResourceGroup* after, ResourceType type,
-             Batch& batch) {
+// Appends what is in the group now and was not the same before, and what was in it before alone.
+void compare(const traffic::GroupChange& change, ResourceType type, Batch& batch) {
   static const std::vector<traffic::Resource> none;
-  const auto& old = before == nullptr ? none : before->of(type);
-  const auto& now = after == nullptr ? none : after->of(type);
+  const auto& old = change.before == nullptr ? none : change.before->of(type);
+  const auto& now = change.after == nullptr ? none : change.after->of(type);
   auto known = old.begin();
   for (const traffic::Resource& resource : now) {
     for (; known != old.end() && known->name < resource.name; ++known) batch.removed.push_back(known->name);
@@ -132,6 +131,7 @@ std::vector<Response> StreamState::due(const std::shared_ptr<const traffic::Snap
 
 void StreamState::set_target(const std::shared_ptr<const traffic::Snapshot>& snapshot) {
   target_ = snapshot;
+  comparison_ = {};
   if (!version_.name.empty()) return;
   std::string presented = std::exchange(version_.version, "");
   version_ = *target_->find(ResourceType::kEndpoints, traffic::kVersionCluster);
@@ -241,26 +241,19 @@ void StreamState::enter_version() {
   of(ResourceType::kEndpoints).delivery.queue({{&version_}, {}, false});
 }
 
+const std::vector<traffic::GroupChange>& StreamState::changes_since(
+    const std::shared_ptr<const traffic::Snapshot>& before) {
+  if (comparison_.before != before) {
+    comparison_ = {before, traffic::changed_groups(before->groups, target_->groups)};
+  }
+  return comparison_.changes;
+}
+
 Batch StreamState::difference(ResourceType type) {
   Batch batch;
   const auto before = std::exchange(of(type).has, target_);
   if (before == target_) return batch;
-  auto old = before->groups.begin();
-  auto now = target_->groups.begin();
-  while (old != before->groups.end() || now != target_->groups.end()) {
-    const bool only_old =
-        now == target_->groups.end() || (old != before->groups.end() && (*old)->owner < (*now)->owner);
-    const bool only_now = !only_old && (old == before->groups.end() || (*now)->owner < (*old)->owner);
-    if (only_old) {
-      compare((old++)->get(), nullptr, type, batch);
-    } else if (only_now) {
-      compare(nullptr, (now++)->get(), type, batch);
-    } else {
-      if (*old != *now) compare(old->get(), now->get(), type, batch);
-      ++old;
-      ++now;
-    }
-  }
+  for (const traffic::GroupChange& change : changes_since(before)) compare(change, type, batch);
   return batch;
 }
 

@@ -74,6 +74,13 @@ class StreamState {
     Delivery delivery;
   };
 
+  // In which groups the target differs from a snapshot. The proxy mostly has the same one of all types, so one walk
+  // serves them all.
+  struct Comparison {
+    std::shared_ptr<const traffic::Snapshot> before;  // null: there is none
+    std::vector<traffic::GroupChange> changes;
+  };
+
   Subscription& of(traffic::ResourceType type) { return subscriptions_[static_cast<size_t>(type)]; }
   const Subscription& of(traffic::ResourceType type) const { return subscriptions_[static_cast<size_t>(type)]; }
   void begin(Subscription& subscription, const Request& request);
@@ -88,6 +95,7 @@ class StreamState {
   void enter_clusters();
   void enter_routes();
   void enter_version();
+  const std::vector<traffic::GroupChange>& changes_since(const std::shared_ptr<const traffic::Snapshot>& before);
   // What the proxy lacks of the target; from here on it counts as had.
   Batch difference(traffic::ResourceType type);
   void queue_difference(traffic::ResourceType type);
@@ -104,6 +112,7 @@ class StreamState {
 
   Stage stage_ = Stage::kIdle;
   std::shared_ptr<const traffic::Snapshot> target_;  // that the proxy is being taken to, or was last
+  Comparison comparison_;                            // the latest with the target
   std::set<std::string> endpoints_wanted_;           // clusters whose endpoints the proxy has asked for
   std::set<std::string> endpoints_owed_;  // of them or of changed clusters: to be sent whether they changed or not
   std::set<std::string> awaited_;         // new clusters whose endpoints the proxy has yet to ask for
