@@ -39,8 +39,6 @@ std::string GroupVersionResource::path(std::string_view ns, std::string_view nam
   return path;
 }
 
-std::string ObjectKey::to_string() const { return ns.empty() ? name : base::cat(ns, "/", name); }
-
 uint64_t resource_version_number(std::string_view resource_version) {
   uint64_t number = 0;
   return absl::SimpleAtoi(base::absl_view(resource_version), &number) ? number : 0;

@@ -1,14 +1,12 @@
 #pragma once
-// Names: which collection of the API (GroupVersionResource) and which object in it (ObjectKey), and their URL paths.
+// Names: which collection of the API (GroupVersionResource) and the URL paths of its objects.
 #include <absl/status/statusor.h>
 
-#include <compare>
 #include <cstdint>
-#include <functional>
-#include <optional>
-#include <ostream>
 #include <string>
 #include <string_view>
+
+#include "base/object_key.h"
 
 namespace tidegate::kube {
 
@@ -29,21 +27,7 @@ struct GroupVersionResource {
   friend bool operator==(const GroupVersionResource&, const GroupVersionResource&) = default;
 };
 
-// Identity of an object inside one collection; `ns` is empty for cluster-scoped objects.
-struct ObjectKey {
-  std::string ns;
-  std::string name;
-
-  // "ns/name", or "name" when cluster-scoped.
-  std::string to_string() const;
-  friend auto operator<=>(const ObjectKey&, const ObjectKey&) = default;
-  friend bool operator==(const ObjectKey&, const ObjectKey&) = default;
-  friend std::ostream& operator<<(std::ostream& out, const ObjectKey& key) { return out << key.to_string(); }
-  template <class H>
-  friend H AbslHashValue(H state, const ObjectKey& key) {
-    return H::combine(std::move(state), key.ns, key.name);
-  }
-};
+using base::ObjectKey;
 
 // A resourceVersion as a number, 0 when it is empty or not one. Versions of one collection grow with every write
 // (etcd's revision), which is what "the store has reached R" rests on.

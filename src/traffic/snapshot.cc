@@ -22,7 +22,7 @@ std::string_view type_url(ResourceType type) {
   return "";
 }
 
-Owner owner_of(ResourceType type, std::string_view resource_name) {
+base::ObjectKey owner_of(ResourceType type, std::string_view resource_name) {
   if (type == ResourceType::kListener || type == ResourceType::kRoutes || resource_name == kVersionCluster) return {};
   const size_t slash = resource_name.find('/');
   if (slash == std::string_view::npos) return {};
@@ -49,9 +49,10 @@ std::vector<GroupChange> changed_groups(const Groups& before, const Groups& afte
   }
 }
 
-const ResourceGroup* Snapshot::find(const Owner& owner) const {
-  const auto found = std::lower_bound(groups.begin(), groups.end(), owner,
-                                      [](const auto& group, const Owner& wanted) { return group->owner < wanted; });
+const ResourceGroup* Snapshot::find(const base::ObjectKey& owner) const {
+  const auto found =
+      std::lower_bound(groups.begin(), groups.end(), owner,
+                       [](const auto& group, const base::ObjectKey& wanted) { return group->owner < wanted; });
   return found == groups.end() || (*found)->owner != owner ? nullptr : found->get();
 }
 

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/object_key.h"
 #include "traffic/program.h"
 
 namespace tidegate::traffic {
@@ -39,18 +40,8 @@ struct Resource {
   friend bool operator==(const Resource&, const Resource&) = default;
 };
 
-// Whom resources belong to. The one with two empty names has those that belong to nobody, and sorts first.
-struct Owner {
-  std::string namespace_;
-  std::string name;
-
-  // "<namespace>/<name>"
-  std::string to_string() const { return namespace_ + "/" + name; }
-  friend auto operator<=>(const Owner&, const Owner&) = default;
-};
-
 struct ResourceGroup {
-  Owner owner;
+  base::ObjectKey owner;  // the ModelDeployment; empty, and sorted first: what belongs to nobody
   std::array<std::vector<Resource>, kResourceTypes.size()> resources;  // by type; each sorted by name
 
   const std::vector<Resource>& of(ResourceType type) const { return resources[static_cast<size_t>(type)]; }
@@ -70,8 +61,8 @@ struct GroupChange {
 std::vector<GroupChange> changed_groups(const Groups& before, const Groups& after);
 
 // Whose resource it is, by its name as this folder makes it: "<namespace>/<name>/<revision>[/grpc]" of a cluster or its
-// endpoints, "tidegate/<namespace>.<name>" of a virtual host. The others belong to nobody.
-Owner owner_of(ResourceType type, std::string_view resource_name);
+// endpoints, "tidegate/<namespace>.<name>" of a virtual host. The others belong to nobody: an empty key.
+base::ObjectKey owner_of(ResourceType type, std::string_view resource_name);
 
 struct Snapshot {
   Groups groups;
@@ -84,7 +75,7 @@ struct Snapshot {
   uint64_t caught_up_to = 0;
 
   // Null: there is none. O(log n).
-  const ResourceGroup* find(const Owner& owner) const;
+  const ResourceGroup* find(const base::ObjectKey& owner) const;
   // Null: there is none.
   const Resource* find(ResourceType type, std::string_view name) const;
 };

@@ -51,8 +51,7 @@ std::string Delivery::next_to_offer_again() {
 std::vector<Rejection> Delivery::rejections() const {
   std::vector<Rejection> rejections;
   for (const auto& [name, message] : refused_) {
-    const traffic::Owner owner = traffic::owner_of(type_, name);
-    const std::string object = owner == traffic::Owner{} ? "" : owner.to_string();
+    const std::string object = traffic::owner_of(type_, name).to_string();
     if (rejections.empty() || rejections.back().object != object) rejections.push_back({type_, object, message});
   }
   return rejections;

@@ -18,7 +18,7 @@ constexpr size_t kMostNamedRejections = 16;
 // What a proxy says it has, in the form in which snapshots have it; without bytes.
 std::shared_ptr<const traffic::Snapshot> snapshot_of(ResourceType type,
                                                      const std::map<std::string, std::string>& present) {
-  std::map<traffic::Owner, std::shared_ptr<traffic::ResourceGroup>> groups;
+  std::map<base::ObjectKey, std::shared_ptr<traffic::ResourceGroup>> groups;
   for (const auto& [name, version] : present) {
     auto& group = groups[traffic::owner_of(type, name)];
     if (group == nullptr) group = std::make_shared<traffic::ResourceGroup>();

@@ -178,9 +178,9 @@ void Envoy::apply_clusters(const XdsResponse& response) {
 void Envoy::apply_hosts(const XdsResponse& response) {
   has_hosts_ = true;
   for (const traffic::Resource& resource : response.changed) {
-    const traffic::Owner owner = traffic::owner_of(response.type, resource.name);
+    const base::ObjectKey owner = traffic::owner_of(response.type, resource.name);
     envoy::config::route::v3::VirtualHost host;
-    if (owner == traffic::Owner{} || !host.ParseFromString(resource.bytes)) continue;
+    if (owner == base::ObjectKey{} || !host.ParseFromString(resource.bytes)) continue;
     routes_[owner.to_string()] = read_route(host);
   }
   for (const std::string& name : response.removed) {
