@@ -91,7 +91,7 @@ Process::Process(Environment environment, Options options)
                     [this](const net::TlsIdentity& identity) { new_identity(identity); }),
       ca_bundle_(client_, environment_.clock, options_.ns),
       resolver_(stores_.models, client_, s3_stores(environment_), environment_.clock,
-                [this](const kube::ObjectKey& key) { queue_.add(key); }),
+                [this](const base::ObjectKey& key) { queue_.add(key); }),
       scraper_(
           stores_.gateway_pods, environment_.other_http, ledger_, environment_.clock, environment_.loop,
           [this](const std::string& pod) { return unconfirmed(pod); },
@@ -100,8 +100,8 @@ Process::Process(Environment environment, Options options)
       executor_(client_, stores_, expectations_, events_, environment_.clock, [this] { return leads(); },
                 {base::cat(options_.gateway_service, ".", options_.ns, ".svc.", options_.cluster_domain)}),
       reconciler_({{stores_, resolver_, ledger_, traffic_versions_,
-                    [this](const kube::ObjectKey& key) { return gateways_for(key); },
-                    [this](const kube::ObjectKey& key) { return traffic_error(key); }},
+                    [this](const base::ObjectKey& key) { return gateways_for(key); },
+                    [this](const base::ObjectKey& key) { return traffic_error(key); }},
                    queue_,
                    expectations_,
                    ledger_,
@@ -112,56 +112,56 @@ Process::Process(Environment environment, Options options)
                    [this] { scraper_.wake(); },
                    options_.cluster_domain}),
       pages_({[this] { return not_ready_because(); }, [this] { return metrics(); },
-              [this](const kube::ObjectKey& key) { return reconciler_.describe(key); }}) {
+              [this](const base::ObjectKey& key) { return reconciler_.describe(key); }}) {
   connect_stores();
 }
 
 Process::~Process() = default;
 
 void Process::connect_stores() {
-  stores_.models.add_handlers({[this](const kube::ObjectKey& key, const auto& object) {
+  stores_.models.add_handlers({[this](const base::ObjectKey& key, const auto& object) {
                                  traffic_versions_.saw(key, *object, environment_.clock.uptime());
                                  resolver_.look(key);
                                  queue_.add(key);
                                  if (publisher_) publisher_->changed(key);
                                },
-                               [this](const kube::ObjectKey& key, const auto& before, const auto& after) {
+                               [this](const base::ObjectKey& key, const auto& before, const auto& after) {
                                  saw_update(key, *after);
                                  if (before->spec.model != after->spec.model) resolver_.look(key);
                                  if (asks_for_a_look(*before, *after)) queue_.add(key);
                                  if (publisher_) publisher_->changed(key);
                                },
-                               [this](const kube::ObjectKey& key, const auto&) {
+                               [this](const base::ObjectKey& key, const auto&) {
                                  traffic_versions_.forget(key);
                                  queue_.add(key);
                                  if (publisher_) publisher_->changed(key);
                                }});
   stores_.deployments.add_handlers(
-      {[this](const kube::ObjectKey&, const auto& added) { enqueue_owner(added->meta); },
-       [this](const kube::ObjectKey&, const auto&, const auto& after) { enqueue_owner(after->meta); },
-       [this](const kube::ObjectKey&, const auto& last) { enqueue_owner(last->meta); }});
+      {[this](const base::ObjectKey&, const auto& added) { enqueue_owner(added->meta); },
+       [this](const base::ObjectKey&, const auto&, const auto& after) { enqueue_owner(after->meta); },
+       [this](const base::ObjectKey&, const auto& last) { enqueue_owner(last->meta); }});
   auto serving_pod = [this](const std::shared_ptr<const kube::Pod>& pod) {
     enqueue_owner(pod->meta);
     if (publisher_) publisher_->changed({pod->meta.ns, pod->meta.label(kDeploymentLabel)});
   };
   stores_.serving_pods.add_handlers(
-      {[serving_pod](const kube::ObjectKey&, const auto& added) { serving_pod(added); },
-       [serving_pod](const kube::ObjectKey&, const auto&, const auto& after) { serving_pod(after); },
-       [serving_pod](const kube::ObjectKey&, const auto& last) { serving_pod(last); }});
-  stores_.gateway_pods.add_handlers({[this](const kube::ObjectKey&, const auto&) { gateways_changed(); },
-                                     [this](const kube::ObjectKey&, const auto&, const auto&) { gateways_changed(); },
-                                     [this](const kube::ObjectKey&, const auto&) { gateways_changed(); }});
+      {[serving_pod](const base::ObjectKey&, const auto& added) { serving_pod(added); },
+       [serving_pod](const base::ObjectKey&, const auto&, const auto& after) { serving_pod(after); },
+       [serving_pod](const base::ObjectKey&, const auto& last) { serving_pod(last); }});
+  stores_.gateway_pods.add_handlers({[this](const base::ObjectKey&, const auto&) { gateways_changed(); },
+                                     [this](const base::ObjectKey&, const auto&, const auto&) { gateways_changed(); },
+                                     [this](const base::ObjectKey&, const auto&) { gateways_changed(); }});
   stores_.services.add_handlers(
-      {nullptr, [this](const kube::ObjectKey&, const auto&, const auto& after) { enqueue_owner(after->meta); },
-       [this](const kube::ObjectKey&, const auto& last) { enqueue_owner(last->meta); }});
+      {nullptr, [this](const base::ObjectKey&, const auto&, const auto& after) { enqueue_owner(after->meta); },
+       [this](const base::ObjectKey&, const auto& last) { enqueue_owner(last->meta); }});
   for (kube::Store<api::ServingRuntime>* runtimes : {&stores_.runtimes, &stores_.cluster_runtimes}) {
-    runtimes->add_handlers({[this](const kube::ObjectKey&, const auto&) { enqueue_all(); },
-                            [this](const kube::ObjectKey&, const auto&, const auto&) { enqueue_all(); },
-                            [this](const kube::ObjectKey&, const auto&) { enqueue_all(); }});
+    runtimes->add_handlers({[this](const base::ObjectKey&, const auto&) { enqueue_all(); },
+                            [this](const base::ObjectKey&, const auto&, const auto&) { enqueue_all(); },
+                            [this](const base::ObjectKey&, const auto&) { enqueue_all(); }});
   }
 }
 
-void Process::saw_update(const kube::ObjectKey& key, const api::ModelDeployment& object) {
+void Process::saw_update(const base::ObjectKey& key, const api::ModelDeployment& object) {
   const uint64_t before = traffic_versions_.of(key);
   traffic_versions_.saw(key, object, environment_.clock.uptime());
   const uint64_t now = traffic_versions_.of(key);
@@ -208,7 +208,7 @@ base::Task<absl::Status> Process::start_certificates(base::Scope& scope) {
 
 void Process::start_replica(base::Scope& scope) {
   publisher_ = std::make_unique<TrafficPublisher>(stores_, *xds_, environment_.clock, options_.cluster_domain,
-                                                  [this](const kube::ObjectKey& key) { queue_.add(key); });
+                                                  [this](const base::ObjectKey& key) { queue_.add(key); });
   stores_.start(environment_.loop, scope);
   environment_.loop.spawn(publisher_->run(scope));
   environment_.loop.spawn(events_.run(scope));
@@ -321,7 +321,7 @@ void Process::gateways_changed() {
   }
   scraper_.wake();
   if (only_advanced) {
-    for (const kube::ObjectKey& key : traffic_versions_.waiting(before, now)) queue_.add(key);
+    for (const base::ObjectKey& key : traffic_versions_.waiting(before, now)) queue_.add(key);
     return;
   }
   for (const auto& [key, object] : stores_.models.list()) {
@@ -350,13 +350,13 @@ std::vector<GatewayState> Process::current_gateways(const std::map<std::string, 
   return gateway_states(all_pods(stores_.gateway_pods), readings, status, environment_.clock.now());
 }
 
-GatewayView Process::gateways_for(const kube::ObjectKey& key) const {
+GatewayView Process::gateways_for(const base::ObjectKey& key) const {
   const std::map<std::string, GatewayReading> readings = scraper_.readings();
   const std::vector<GatewayState> gateways = current_gateways(readings);
   return {proxies_for(key.to_string(), gateways), measurement_error(gateways, readings)};
 }
 
-std::optional<rollout::TrafficError> Process::traffic_error(const kube::ObjectKey& key) const {
+std::optional<rollout::TrafficError> Process::traffic_error(const base::ObjectKey& key) const {
   const std::optional<traffic::ProgramError> error = publisher_ ? publisher_->error_of(key) : std::nullopt;
   if (!error) return std::nullopt;
   return rollout::TrafficError{error->reason, error->message};

@@ -97,13 +97,13 @@ class Process {
 
   void new_identity(const net::TlsIdentity& identity);
   void gateways_changed();
-  void saw_update(const kube::ObjectKey& key, const api::ModelDeployment& object);
+  void saw_update(const base::ObjectKey& key, const api::ModelDeployment& object);
   void look_at_counts(const std::vector<std::string>& objects);
   void enqueue_owner(const kube::ObjectMeta& meta);
   void enqueue_all();
   std::vector<GatewayState> current_gateways(const std::map<std::string, GatewayReading>& readings) const;
-  GatewayView gateways_for(const kube::ObjectKey& key) const;
-  std::optional<rollout::TrafficError> traffic_error(const kube::ObjectKey& key) const;
+  GatewayView gateways_for(const base::ObjectKey& key) const;
+  std::optional<rollout::TrafficError> traffic_error(const base::ObjectKey& key) const;
   bool unconfirmed(const std::string& pod) const;
   std::string not_ready_because() const;
   std::string metrics() const;

@@ -59,11 +59,11 @@ Stores::Stores(kube::Client& client, base::Clock& clock, base::Random& random, c
   watch(client, kube::resources::pods(), gateway_pods, system_namespace, gateways);
   watch(client, kube::resources::services(), services, "", ours);
   models.add_index(
-      kByHost, [](const kube::ObjectKey&, const api::ModelDeployment& object) { return object.spec.traffic.hosts; });
-  deployments.add_index(kByModelDeployment, [](const kube::ObjectKey&, const kube::Deployment& deployment) {
+      kByHost, [](const base::ObjectKey&, const api::ModelDeployment& object) { return object.spec.traffic.hosts; });
+  deployments.add_index(kByModelDeployment, [](const base::ObjectKey&, const kube::Deployment& deployment) {
     return std::vector<std::string>{model_deployment_of(deployment.meta)};
   });
-  serving_pods.add_index(kByModelDeployment, [](const kube::ObjectKey&, const kube::Pod& pod) {
+  serving_pods.add_index(kByModelDeployment, [](const base::ObjectKey&, const kube::Pod& pod) {
     return std::vector<std::string>{model_deployment_of(pod.meta)};
   });
 }

@@ -73,7 +73,7 @@ BENCHMARK(ModelDeploymentByTree);
 void PodFromBytesToStore(benchmark::State& state) {
   base::ManualClock clock;
   kube::Store<kube::Pod> store("pods", kube::decode_pod, clock);
-  store.add_index("by deployment", [](const kube::ObjectKey&, const kube::Pod& pod) {
+  store.add_index("by deployment", [](const base::ObjectKey&, const kube::Pod& pod) {
     return std::vector<std::string>{pod.meta.label("tidegate.dev/modeldeployment")};
   });
   base::JsonDocument document;
@@ -113,7 +113,7 @@ const std::string& big_list() {
 }
 
 void add_index(kube::Store<kube::Pod>& pods) {
-  pods.add_index("by deployment", [](const kube::ObjectKey&, const kube::Pod& pod) {
+  pods.add_index("by deployment", [](const base::ObjectKey&, const kube::Pod& pod) {
     return std::vector<std::string>{pod.meta.label("tidegate.dev/modeldeployment")};
   });
 }

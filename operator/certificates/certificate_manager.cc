@@ -16,7 +16,7 @@ namespace {
 constexpr absl::Duration kCheckPeriod = absl::Hours(1);
 constexpr absl::Duration kRetry = absl::Seconds(10);
 
-kube::Json secret(const kube::ObjectKey& key, std::string type, const std::map<std::string, std::string>& data) {
+kube::Json secret(const base::ObjectKey& key, std::string type, const std::map<std::string, std::string>& data) {
   kube::Json encoded = kube::Json::object();
   for (const auto& [name, bytes] : data) encoded[name] = absl::Base64Escape(bytes);
   return {{"metadata", {{"name", key.name}, {"namespace", key.ns}, {"labels", {{kManagedByLabel, kManagedByValue}}}}},
@@ -55,7 +55,7 @@ base::Task<absl::Status> CertificateManager::start(base::Scope& scope) {
 }
 
 base::Task<absl::StatusOr<CertificateManager::Stored>> CertificateManager::read(base::Scope& scope) {
-  const kube::ObjectKey key{options_.ns, kAuthoritySecret};
+  const base::ObjectKey key{options_.ns, kAuthoritySecret};
   absl::StatusOr<kube::Json> json = co_await client_.get(kube::resources::secrets(), key, scope);
   if (!json.ok()) co_return json.status();
   absl::StatusOr<kube::Secret> secret = kube::decode_secret(*json);
@@ -177,7 +177,7 @@ base::Task<absl::Status> CertificateManager::advance_authority(base::Scope& scop
 }
 
 base::Task<absl::Status> CertificateManager::ensure_gateway_secret(base::Scope& scope) {
-  const kube::ObjectKey key{options_.ns, kGatewayTlsSecret};
+  const base::ObjectKey key{options_.ns, kGatewayTlsSecret};
   absl::StatusOr<kube::Json> json = co_await client_.get(kube::resources::secrets(), key, scope);
   if (!json.ok() && !absl::IsNotFound(json.status())) co_return json.status();
   if (json.ok()) {

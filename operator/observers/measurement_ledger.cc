@@ -82,7 +82,7 @@ absl::StatusOr<GatewayScrape> scrape_from_json(const Json& json) {
 
 }  // namespace
 
-bool MeasurementLedger::open(const kube::ObjectKey& object, const MeasurementWindow& window) {
+bool MeasurementLedger::open(const base::ObjectKey& object, const MeasurementWindow& window) {
   auto known = entries_.find(object);
   if (known != entries_.end() && known->second.window == window) return false;
   Entry entry;
@@ -91,12 +91,12 @@ bool MeasurementLedger::open(const kube::ObjectKey& object, const MeasurementWin
   return true;
 }
 
-bool MeasurementLedger::is_open(const kube::ObjectKey& object, const MeasurementWindow& window) const {
+bool MeasurementLedger::is_open(const base::ObjectKey& object, const MeasurementWindow& window) const {
   auto known = entries_.find(object);
   return known != entries_.end() && known->second.window == window;
 }
 
-void MeasurementLedger::mark_dirty(const kube::ObjectKey& object) {
+void MeasurementLedger::mark_dirty(const base::ObjectKey& object) {
   if (auto known = entries_.find(object); known != entries_.end()) known->second.dirty = true;
 }
 
@@ -130,7 +130,7 @@ void MeasurementLedger::absorb(const std::string& pod, const std::vector<std::st
   }
 }
 
-void MeasurementLedger::absorb_into(const kube::ObjectKey& object, Entry& entry, const std::string& pod,
+void MeasurementLedger::absorb_into(const base::ObjectKey& object, Entry& entry, const std::string& pod,
                                     const metrics::GatewayScrape& scrape) {
   const std::string stable = traffic::cluster_name(object.ns, object.name, entry.window.stable);
   const std::string canary = traffic::cluster_name(object.ns, object.name, entry.window.canary);
@@ -155,7 +155,7 @@ void MeasurementLedger::absorb_into(const kube::ObjectKey& object, Entry& entry,
   entry.dirty = true;
 }
 
-std::optional<rollout::Measurements> MeasurementLedger::measurements(const kube::ObjectKey& object) const {
+std::optional<rollout::Measurements> MeasurementLedger::measurements(const base::ObjectKey& object) const {
   auto found = entries_.find(object);
   if (found == entries_.end() || !found->second.until) return std::nullopt;
   const Entry& entry = found->second;
@@ -163,12 +163,12 @@ std::optional<rollout::Measurements> MeasurementLedger::measurements(const kube:
                                to_arm(entry.arms.canary)};
 }
 
-bool MeasurementLedger::dirty(const kube::ObjectKey& object) const {
+bool MeasurementLedger::dirty(const base::ObjectKey& object) const {
   auto found = entries_.find(object);
   return found != entries_.end() && found->second.dirty;
 }
 
-std::string MeasurementLedger::evidence(const kube::ObjectKey& object) {
+std::string MeasurementLedger::evidence(const base::ObjectKey& object) {
   Entry& entry = entries_.at(object);
   entry.dirty = false;
   Json gateways = Json::object();
@@ -183,7 +183,7 @@ std::string MeasurementLedger::evidence(const kube::ObjectKey& object) {
   return kube::dump_json(json);
 }
 
-absl::Status MeasurementLedger::restore(const kube::ObjectKey& object, const std::string& evidence) {
+absl::Status MeasurementLedger::restore(const base::ObjectKey& object, const std::string& evidence) {
   auto found = entries_.find(object);
   if (found == entries_.end() || found->second.until) return absl::OkStatus();
   TG_ASSIGN_OR_RETURN(const Json json, kube::parse_json(evidence, "evidence"));

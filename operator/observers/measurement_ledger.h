@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "kube/resource.h"
+#include "base/object_key.h"
 #include "metrics/gateway_stats.h"
 #include "rollout/observed.h"
 
@@ -33,9 +33,9 @@ struct MeasurementWindow {
 class MeasurementLedger {
  public:
   // Begins to measure; nothing happens when exactly this window is open. Returns whether it is new.
-  bool open(const kube::ObjectKey& object, const MeasurementWindow& window);
-  void close(const kube::ObjectKey& object) { entries_.erase(object); }
-  bool is_open(const kube::ObjectKey& object, const MeasurementWindow& window) const;
+  bool open(const base::ObjectKey& object, const MeasurementWindow& window);
+  void close(const base::ObjectKey& object) { entries_.erase(object); }
+  bool is_open(const base::ObjectKey& object, const MeasurementWindow& window) const;
 
   // "<namespace>/<name>" of all objects with an open window: what a scrape must ask for.
   std::vector<std::string> objects() const;
@@ -47,17 +47,17 @@ class MeasurementLedger {
   void absorb(const std::string& pod, const std::vector<std::string>& objects, const metrics::GatewayScrape& scrape);
 
   // nullopt before the first difference.
-  std::optional<rollout::Measurements> measurements(const kube::ObjectKey& object) const;
+  std::optional<rollout::Measurements> measurements(const base::ObjectKey& object) const;
 
   // Whether there is something that evidence() has not handed out yet.
-  bool dirty(const kube::ObjectKey& object) const;
+  bool dirty(const base::ObjectKey& object) const;
   // JSON of all that is known about the open window. Needs an open window.
-  std::string evidence(const kube::ObjectKey& object);
+  std::string evidence(const base::ObjectKey& object);
   // What evidence() handed out was not saved.
-  void mark_dirty(const kube::ObjectKey& object);
+  void mark_dirty(const base::ObjectKey& object);
   // Takes over what another leader measured, if it is about the open window and nothing was measured here yet.
   // INVALID_ARGUMENT: the text is not what evidence() wrote; the ledger then starts from nothing.
-  absl::Status restore(const kube::ObjectKey& object, const std::string& evidence);
+  absl::Status restore(const base::ObjectKey& object, const std::string& evidence);
 
  private:
   struct Arms {
@@ -74,10 +74,10 @@ class MeasurementLedger {
     std::optional<absl::Time> until;
     bool dirty = false;
   };
-  void absorb_into(const kube::ObjectKey& object, Entry& entry, const std::string& pod,
+  void absorb_into(const base::ObjectKey& object, Entry& entry, const std::string& pod,
                    const metrics::GatewayScrape& scrape);
 
-  std::map<kube::ObjectKey, Entry> entries_;
+  std::map<base::ObjectKey, Entry> entries_;
 };
 
 }  // namespace tidegate::operator_

@@ -72,7 +72,7 @@ std::optional<api::ModelFormat> format_of(const storage::Manifest& manifest) {
 
 ModelResolver::ModelResolver(const kube::Store<api::ModelDeployment>& models, kube::Client& client,
                              StoreFactory make_store, base::Clock& clock,
-                             std::function<void(const kube::ObjectKey&)> on_change)
+                             std::function<void(const base::ObjectKey&)> on_change)
     : models_(models),
       secrets_(client, clock),
       clock_(clock),
@@ -82,7 +82,7 @@ ModelResolver::ModelResolver(const kube::Store<api::ModelDeployment>& models, ku
 
 base::Task<void> ModelResolver::work(base::Scope& scope) {
   while (true) {
-    absl::StatusOr<kube::ObjectKey> key = co_await queue_.pop(scope);
+    absl::StatusOr<base::ObjectKey> key = co_await queue_.pop(scope);
     if (!key.ok()) co_return;
     const absl::Duration again = co_await resolve(*key, scope);
     queue_.done(*key);
@@ -90,12 +90,12 @@ base::Task<void> ModelResolver::work(base::Scope& scope) {
   }
 }
 
-void ModelResolver::look(const kube::ObjectKey& key) {
+void ModelResolver::look(const base::ObjectKey& key) {
   looking_since_.try_emplace(key, clock_.now());
   queue_.add(key);
 }
 
-std::optional<absl::Time> ModelResolver::looking_since(const kube::ObjectKey& key) const {
+std::optional<absl::Time> ModelResolver::looking_since(const base::ObjectKey& key) const {
   auto since = looking_since_.find(key);
   return since == looking_since_.end() ? std::nullopt : std::optional(since->second);
 }
@@ -106,13 +106,13 @@ void ModelResolver::forget_all() {
   secrets_.forget_all();
 }
 
-const Resolution* ModelResolver::find(const kube::ObjectKey& key, const api::ModelSpec& spec) const {
+const Resolution* ModelResolver::find(const base::ObjectKey& key, const api::ModelSpec& spec) const {
   auto entry = entries_.find(key);
   if (entry == entries_.end() || entry->second.asked != fingerprint(spec)) return nullptr;
   return &entry->second.resolution;
 }
 
-base::Task<absl::Duration> ModelResolver::resolve(kube::ObjectKey key, base::Scope& scope) {
+base::Task<absl::Duration> ModelResolver::resolve(base::ObjectKey key, base::Scope& scope) {
   const auto object = models_.get(key);
   if (!object || object->metadata.deletion_timestamp) {
     entries_.erase(key);
@@ -130,7 +130,7 @@ base::Task<absl::Duration> ModelResolver::resolve(kube::ObjectKey key, base::Sco
   co_return remember(key, object->spec.model, std::move(result));
 }
 
-base::Task<absl::StatusOr<FoundModel>> ModelResolver::look_up(kube::ObjectKey key, api::ModelSpec spec,
+base::Task<absl::StatusOr<FoundModel>> ModelResolver::look_up(base::ObjectKey key, api::ModelSpec spec,
                                                               base::Scope& scope) {
   absl::StatusOr<storage::StoreUri> uri = storage::parse_store_uri(spec.uri);
   if (!uri.ok()) co_return uri.status();
@@ -151,10 +151,10 @@ base::Task<absl::StatusOr<FoundModel>> ModelResolver::look_up(kube::ObjectKey ke
   co_return FoundModel{{spec.uri, version->version, version->digest}, *format};
 }
 
-base::Task<absl::StatusOr<storage::S3Options>> ModelResolver::read_options(kube::ObjectKey key, api::ModelSpec spec,
+base::Task<absl::StatusOr<storage::S3Options>> ModelResolver::read_options(base::ObjectKey key, api::ModelSpec spec,
                                                                            base::Scope& scope) {
   if (!spec.credentials) co_return storage::s3_options_from({});
-  const kube::ObjectKey secret_key{key.ns, spec.credentials->secret_name};
+  const base::ObjectKey secret_key{key.ns, spec.credentials->secret_name};
   absl::StatusOr<kube::Secret> secret = co_await secrets_.read(secret_key, spec.poll_interval, scope);
   if (absl::IsNotFound(secret.status())) {
     co_return absl::PermissionDeniedError(base::cat("there is no Secret ", secret_key.to_string()));
@@ -168,7 +168,7 @@ base::Task<absl::StatusOr<storage::S3Options>> ModelResolver::read_options(kube:
   co_return options;
 }
 
-absl::Duration ModelResolver::remember(const kube::ObjectKey& key, const api::ModelSpec& spec,
+absl::Duration ModelResolver::remember(const base::ObjectKey& key, const api::ModelSpec& spec,
                                        absl::StatusOr<FoundModel> result) {
   looking_since_.erase(key);
   Entry& entry = entries_[key];

@@ -64,19 +64,19 @@ class ModelResolver {
 
   // `models`, `client` and `clock` must outlive it. `on_change` is called when a Resolution has changed.
   ModelResolver(const kube::Store<api::ModelDeployment>& models, kube::Client& client, StoreFactory make_store,
-                base::Clock& clock, std::function<void(const kube::ObjectKey&)> on_change);
+                base::Clock& clock, std::function<void(const base::ObjectKey&)> on_change);
 
   // Looks now; also how a new or changed object is made known.
-  void look(const kube::ObjectKey& key);
+  void look(const base::ObjectKey& key);
   // What an earlier leadership found: the stores may have changed since.
   void forget_all();
   // One of the workers; until `scope` ends.
   base::Task<void> work(base::Scope& scope);
 
   // What is known about exactly this spec; null before it was looked for.
-  const Resolution* find(const kube::ObjectKey& key, const api::ModelSpec& spec) const;
+  const Resolution* find(const base::ObjectKey& key, const api::ModelSpec& spec) const;
   // Since when it is being looked for, by look(); nullopt: it is not.
-  std::optional<absl::Time> looking_since(const kube::ObjectKey& key) const;
+  std::optional<absl::Time> looking_since(const base::ObjectKey& key) const;
 
  private:
   struct Entry {
@@ -87,20 +87,20 @@ class ModelResolver {
   };
 
   // Returns when to look again; infinite: never.
-  base::Task<absl::Duration> resolve(kube::ObjectKey key, base::Scope& scope);
-  base::Task<absl::StatusOr<FoundModel>> look_up(kube::ObjectKey key, api::ModelSpec spec, base::Scope& scope);
-  base::Task<absl::StatusOr<storage::S3Options>> read_options(kube::ObjectKey key, api::ModelSpec spec,
+  base::Task<absl::Duration> resolve(base::ObjectKey key, base::Scope& scope);
+  base::Task<absl::StatusOr<FoundModel>> look_up(base::ObjectKey key, api::ModelSpec spec, base::Scope& scope);
+  base::Task<absl::StatusOr<storage::S3Options>> read_options(base::ObjectKey key, api::ModelSpec spec,
                                                               base::Scope& scope);
-  absl::Duration remember(const kube::ObjectKey& key, const api::ModelSpec& spec, absl::StatusOr<FoundModel> result);
+  absl::Duration remember(const base::ObjectKey& key, const api::ModelSpec& spec, absl::StatusOr<FoundModel> result);
 
   const kube::Store<api::ModelDeployment>& models_;
   SecretReader secrets_;
   base::Clock& clock_;
   StoreFactory make_store_;
-  std::function<void(const kube::ObjectKey&)> on_change_;
+  std::function<void(const base::ObjectKey&)> on_change_;
   kube::WorkQueue queue_;
-  std::map<kube::ObjectKey, Entry> entries_;
-  std::map<kube::ObjectKey, absl::Time> looking_since_;
+  std::map<base::ObjectKey, Entry> entries_;
+  std::map<base::ObjectKey, absl::Time> looking_since_;
 };
 
 }  // namespace tidegate::operator_

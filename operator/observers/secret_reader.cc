@@ -5,7 +5,7 @@
 
 namespace tidegate::operator_ {
 
-base::Task<absl::StatusOr<kube::Secret>> SecretReader::read(kube::ObjectKey key, absl::Duration max_age,
+base::Task<absl::StatusOr<kube::Secret>> SecretReader::read(base::ObjectKey key, absl::Duration max_age,
                                                             base::Scope& scope) {
   while (true) {
     const std::shared_ptr<Entry> entry = entry_of(key);
@@ -29,7 +29,7 @@ bool SecretReader::is_fresh(const Entry& entry, absl::Duration max_age) const {
   return entry.secret && clock_.uptime() - entry.asked_at < std::min(max_age, kMaxAge);
 }
 
-std::shared_ptr<SecretReader::Entry> SecretReader::entry_of(const kube::ObjectKey& key) {
+std::shared_ptr<SecretReader::Entry> SecretReader::entry_of(const base::ObjectKey& key) {
   if (auto known = entries_.find(key); known != entries_.end()) return known->second;
   // Those that nobody asks for any more go when another one comes.
   std::erase_if(entries_,
@@ -37,7 +37,7 @@ std::shared_ptr<SecretReader::Entry> SecretReader::entry_of(const kube::ObjectKe
   return entries_[key] = std::make_shared<Entry>();
 }
 
-base::Task<absl::Status> SecretReader::ask(kube::ObjectKey key, std::shared_ptr<Entry> entry, base::Scope& scope) {
+base::Task<absl::Status> SecretReader::ask(base::ObjectKey key, std::shared_ptr<Entry> entry, base::Scope& scope) {
   entry->asking = true;
   entry->asked_at = clock_.uptime();
   entry->secret.reset();

@@ -27,9 +27,9 @@ class SecretReader {
 
   // The Secret as it was less than `max_age` ago, or as it is now. Whoever asks at the same time shares one request.
   // Errors, those of Client::get and decode_secret, are not remembered.
-  base::Task<absl::StatusOr<kube::Secret>> read(kube::ObjectKey key, absl::Duration max_age, base::Scope& scope);
+  base::Task<absl::StatusOr<kube::Secret>> read(base::ObjectKey key, absl::Duration max_age, base::Scope& scope);
   // What it held did not work: the next one reads it anew.
-  void forget(const kube::ObjectKey& key) { entries_.erase(key); }
+  void forget(const base::ObjectKey& key) { entries_.erase(key); }
   void forget_all() { entries_.clear(); }
 
  private:
@@ -42,12 +42,12 @@ class SecretReader {
     std::vector<base::Promise<bool>> waiting;
   };
   bool is_fresh(const Entry& entry, absl::Duration max_age) const;
-  std::shared_ptr<Entry> entry_of(const kube::ObjectKey& key);
-  base::Task<absl::Status> ask(kube::ObjectKey key, std::shared_ptr<Entry> entry, base::Scope& scope);
+  std::shared_ptr<Entry> entry_of(const base::ObjectKey& key);
+  base::Task<absl::Status> ask(base::ObjectKey key, std::shared_ptr<Entry> entry, base::Scope& scope);
 
   kube::Client& client_;
   base::Clock& clock_;
-  std::map<kube::ObjectKey, std::shared_ptr<Entry>> entries_;
+  std::map<base::ObjectKey, std::shared_ptr<Entry>> entries_;
 };
 
 }  // namespace tidegate::operator_

@@ -42,7 +42,7 @@ int weight_of(const api::ModelDeploymentStatus& status, const std::string& revis
   return 0;
 }
 
-traffic::Program program_of(const Stores& stores, const kube::ObjectKey& key, const api::ModelDeployment& object) {
+traffic::Program program_of(const Stores& stores, const base::ObjectKey& key, const api::ModelDeployment& object) {
   traffic::Program program;
   program.namespace_ = key.ns;
   program.name = key.name;
@@ -63,7 +63,7 @@ traffic::Program program_of(const Stores& stores, const kube::ObjectKey& key, co
 
 }  // namespace
 
-std::shared_ptr<const traffic::Program> make_program(const Stores& stores, const kube::ObjectKey& key) {
+std::shared_ptr<const traffic::Program> make_program(const Stores& stores, const base::ObjectKey& key) {
   const auto object = stores.models.get(key);
   if (object == nullptr) return nullptr;
   return std::make_shared<const traffic::Program>(program_of(stores, key, *object));

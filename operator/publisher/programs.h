@@ -10,6 +10,6 @@ namespace tidegate::operator_ {
 
 // Also of an object that is being deleted: its last shares hold until it is gone. Null: there is none. A revision is in
 // it as long as status names it, with or without a share: its cluster goes only after it has drained.
-std::shared_ptr<const traffic::Program> make_program(const Stores& stores, const kube::ObjectKey& key);
+std::shared_ptr<const traffic::Program> make_program(const Stores& stores, const base::ObjectKey& key);
 
 }  // namespace tidegate::operator_

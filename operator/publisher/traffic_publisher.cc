@@ -24,12 +24,12 @@ bool wants_another_try(const xds::ServerStatus& status) {
 }  // namespace
 
 TrafficPublisher::TrafficPublisher(const Stores& stores, xds::Server& server, base::Clock& clock,
-                                   std::string cluster_domain, std::function<void(const kube::ObjectKey&)> on_errors)
+                                   std::string cluster_domain, std::function<void(const base::ObjectKey&)> on_errors)
     : stores_(stores), server_(server), clock_(clock), on_errors_(std::move(on_errors)) {
   settings_.cluster_domain = std::move(cluster_domain);
 }
 
-void TrafficPublisher::changed(const kube::ObjectKey& key) {
+void TrafficPublisher::changed(const base::ObjectKey& key) {
   changed_.insert(key);
   signal_.notify();
 }
@@ -63,10 +63,10 @@ bool TrafficPublisher::stale() const {
 }
 
 void TrafficPublisher::update_programs() {
-  for (const kube::ObjectKey& key : std::exchange(changed_, {})) update_program(key);
+  for (const base::ObjectKey& key : std::exchange(changed_, {})) update_program(key);
 }
 
-void TrafficPublisher::update_program(const kube::ObjectKey& key) {
+void TrafficPublisher::update_program(const base::ObjectKey& key) {
   std::shared_ptr<const traffic::Program> program = make_program(stores_, key);
   const auto wanted = std::tie(key.ns, key.name);
   const auto name_of = [](const auto& known) { return std::tie(known->namespace_, known->name); };
@@ -98,7 +98,7 @@ void TrafficPublisher::publish() {
 }
 
 void TrafficPublisher::note_errors(const std::vector<traffic::ProgramError>& errors) {
-  std::map<kube::ObjectKey, traffic::ProgramError> present;
+  std::map<base::ObjectKey, traffic::ProgramError> present;
   for (const traffic::ProgramError& error : errors) present.try_emplace({error.namespace_, error.name}, error);
   const auto before = std::exchange(errors_, present);
   for (const auto& [key, error] : present) {
@@ -110,7 +110,7 @@ void TrafficPublisher::note_errors(const std::vector<traffic::ProgramError>& err
   }
 }
 
-std::optional<traffic::ProgramError> TrafficPublisher::error_of(const kube::ObjectKey& key) const {
+std::optional<traffic::ProgramError> TrafficPublisher::error_of(const base::ObjectKey& key) const {
   auto found = errors_.find(key);
   if (found == errors_.end()) return std::nullopt;
   return found->second;

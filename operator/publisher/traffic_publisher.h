@@ -40,23 +40,23 @@ class TrafficPublisher {
 
   // All references must outlive it. `on_errors`: the object's ProgramError came, changed or went.
   TrafficPublisher(const Stores& stores, xds::Server& server, base::Clock& clock, std::string cluster_domain,
-                   std::function<void(const kube::ObjectKey&)> on_errors);
+                   std::function<void(const base::ObjectKey&)> on_errors);
 
   // The object, or one of its serving pods, came, changed or went.
-  void changed(const kube::ObjectKey& key);
+  void changed(const base::ObjectKey& key);
   base::Task<void> run(base::Scope& scope);
 
   // Whether proxies are being answered.
   bool serving() const { return serving_; }
   // What could not be programmed as the object asks; nullopt: nothing.
-  std::optional<traffic::ProgramError> error_of(const kube::ObjectKey& key) const;
+  std::optional<traffic::ProgramError> error_of(const base::ObjectKey& key) const;
   const PublisherMetrics& metrics() const { return metrics_; }
 
  private:
   absl::Duration debounce() const;
   bool stale() const;
   void update_programs();
-  void update_program(const kube::ObjectKey& key);
+  void update_program(const base::ObjectKey& key);
   void publish();
   void note_errors(const std::vector<traffic::ProgramError>& errors);
 
@@ -64,12 +64,12 @@ class TrafficPublisher {
   xds::Server& server_;
   base::Clock& clock_;
   traffic::Settings settings_;
-  std::function<void(const kube::ObjectKey&)> on_errors_;
+  std::function<void(const base::ObjectKey&)> on_errors_;
   base::Signal signal_;
-  std::set<kube::ObjectKey> changed_;  // since the last build
+  std::set<base::ObjectKey> changed_;  // since the last build
   traffic::Programs programs_;
   std::optional<traffic::BuildResult> built_;
-  std::map<kube::ObjectKey, traffic::ProgramError> errors_;
+  std::map<base::ObjectKey, traffic::ProgramError> errors_;
   bool serving_ = false;
   PublisherMetrics metrics_;
 };

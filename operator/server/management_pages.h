@@ -5,7 +5,7 @@
 #include <functional>
 #include <string>
 
-#include "kube/resource.h"
+#include "base/object_key.h"
 #include "net/http_server.h"
 
 namespace tidegate::operator_ {
@@ -15,7 +15,7 @@ class ManagementPages {
   struct Sources {
     std::function<std::string()> not_ready_because;               // empty: ready
     std::function<std::string()> metrics;                         // Prometheus text
-    std::function<std::string(const kube::ObjectKey&)> describe;  // empty: no such object
+    std::function<std::string(const base::ObjectKey&)> describe;  // empty: no such object
   };
   explicit ManagementPages(Sources sources) : sources_(std::move(sources)) {}
 

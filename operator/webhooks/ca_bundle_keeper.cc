@@ -63,7 +63,7 @@ base::Task<void> CaBundleKeeper::wait(base::Scope& scope) {
 
 base::Task<absl::Status> CaBundleKeeper::ensure(base::Scope& scope) {
   if (ca_pem_.empty()) co_return absl::OkStatus();
-  const kube::ObjectKey key{"", kWebhookConfiguration};
+  const base::ObjectKey key{"", kWebhookConfiguration};
   absl::StatusOr<Json> present = co_await client_.get(validating_webhook_configurations(), key, scope);
   if (!present.ok()) co_return present.status();
   Json webhooks = corrected(*present, ns_, absl::Base64Escape(ca_pem_));

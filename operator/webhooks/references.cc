@@ -9,26 +9,26 @@ namespace tidegate::operator_ {
 namespace {
 
 // Another object that claims `host`; one that is being deleted gives it free.
-std::string claimed_by(const std::string& host, const kube::ObjectKey& self, const Stores& stores) {
+std::string claimed_by(const std::string& host, const base::ObjectKey& self, const Stores& stores) {
   for (const auto& other : stores.models.by_index(kByHost, host)) {
-    const kube::ObjectKey key{other->metadata.namespace_, other->metadata.name};
+    const base::ObjectKey key{other->metadata.namespace_, other->metadata.name};
     if (key != self && !other->metadata.deletion_timestamp) return key.to_string();
   }
   return "";
 }
 
 // The object whose own name <name>.<namespace> the host is.
-std::string name_of(const std::string& host, const kube::ObjectKey& self, const Stores& stores) {
+std::string name_of(const std::string& host, const base::ObjectKey& self, const Stores& stores) {
   const size_t dot = host.find('.');
   if (dot == std::string::npos) return "";
-  const kube::ObjectKey key{host.substr(dot + 1), host.substr(0, dot)};
+  const base::ObjectKey key{host.substr(dot + 1), host.substr(0, dot)};
   return key == self || stores.models.get(key) ? key.to_string() : "";
 }
 
 }  // namespace
 
 References references_of(const api::ModelDeployment& object, const Stores& stores, const std::string& cluster_domain) {
-  const kube::ObjectKey self{object.metadata.namespace_, object.metadata.name};
+  const base::ObjectKey self{object.metadata.namespace_, object.metadata.name};
   References references;
   references.cluster_domain = cluster_domain;
   for (const std::string& host : object.spec.traffic.hosts) {

@@ -53,7 +53,7 @@ class Query {
   std::string text_;
 };
 
-std::string describe(std::string_view verb, const GroupVersionResource& resource, const ObjectKey& key,
+std::string describe(std::string_view verb, const GroupVersionResource& resource, const base::ObjectKey& key,
                      std::string_view subresource = "") {
   std::string text = base::cat(verb, " ", resource.plural);
   if (!subresource.empty()) text += base::cat("/", subresource);
@@ -61,7 +61,7 @@ std::string describe(std::string_view verb, const GroupVersionResource& resource
   return key.ns.empty() ? text : base::cat(text, " in ", key.ns);
 }
 
-ObjectKey key_of(const Json& object) {
+base::ObjectKey key_of(const Json& object) {
   return {string_at(object, {"metadata", "namespace"}), string_at(object, {"metadata", "name"})};
 }
 
@@ -71,7 +71,7 @@ void fill_type(Json& object, const GroupVersionResource& resource) {
 }
 
 // The server would answer a path without a name as a request for the whole collection.
-absl::Status check_named(const std::string& what, const GroupVersionResource& resource, const ObjectKey& key) {
+absl::Status check_named(const std::string& what, const GroupVersionResource& resource, const base::ObjectKey& key) {
   if (key.name.empty()) return absl::InvalidArgumentError(base::cat(what, ": the object has no metadata.name"));
   if (resource.namespaced && key.ns.empty()) {
     return absl::InvalidArgumentError(base::cat(what, ": the object has no metadata.namespace"));
@@ -88,7 +88,7 @@ Json delete_body(const DeleteOptions& options) {
 }
 
 // What a status write holds: the server takes nothing but the status from it.
-Json status_object(const GroupVersionResource& resource, const ObjectKey& key, Json status,
+Json status_object(const GroupVersionResource& resource, const base::ObjectKey& key, Json status,
                    const std::string& resource_version) {
   Json object = {{"metadata", {{"name", key.name}, {"resourceVersion", resource_version}}}};
   fill_type(object, resource);
@@ -245,7 +245,7 @@ base::Task<absl::StatusOr<Written>> Client::send_write(Call call, std::string_vi
   co_return read_written(response->body, what);
 }
 
-base::Task<absl::StatusOr<Json>> Client::get(GroupVersionResource resource, ObjectKey key, base::Scope& scope) {
+base::Task<absl::StatusOr<Json>> Client::get(GroupVersionResource resource, base::ObjectKey key, base::Scope& scope) {
   Call call{describe("get", resource, key), "get", "GET", resource.path(key.ns, key.name)};
   absl::Status named = check_named(call.what, resource, key);
   if (!named.ok()) co_return named;
@@ -318,7 +318,7 @@ base::Task<absl::StatusOr<ListPage>> Client::list(GroupVersionResource resource,
 
 base::Task<absl::StatusOr<Written>> Client::create(GroupVersionResource resource, Json object, base::Scope& scope) {
   fill_type(object, resource);
-  const ObjectKey key = key_of(object);
+  const base::ObjectKey key = key_of(object);
   Call call{describe("create", resource, key), "create", "POST", resource.path(key.ns)};
   absl::Status named = check_named(call.what, resource, key);
   if (!named.ok()) co_return named;
@@ -329,7 +329,7 @@ base::Task<absl::StatusOr<Written>> Client::create(GroupVersionResource resource
 base::Task<absl::StatusOr<Written>> Client::apply(GroupVersionResource resource, Json object, ApplyOptions options,
                                                   base::Scope& scope) {
   fill_type(object, resource);
-  const ObjectKey key = key_of(object);
+  const base::ObjectKey key = key_of(object);
   Query query;
   query.add("fieldManager", options.field_manager).add("force", options.force ? "true" : "false");
   Call call{describe("apply", resource, key), "apply", "PATCH", resource.path(key.ns, key.name) + query.text()};
@@ -341,7 +341,7 @@ base::Task<absl::StatusOr<Written>> Client::apply(GroupVersionResource resource,
 
 base::Task<absl::StatusOr<Written>> Client::update(GroupVersionResource resource, Json object, base::Scope& scope) {
   fill_type(object, resource);
-  const ObjectKey key = key_of(object);
+  const base::ObjectKey key = key_of(object);
   Call call{describe("update", resource, key), "update", "PUT", resource.path(key.ns, key.name)};
   absl::Status named = check_named(call.what, resource, key);
   if (!named.ok()) co_return named;
@@ -349,8 +349,8 @@ base::Task<absl::StatusOr<Written>> Client::update(GroupVersionResource resource
   co_return updated;
 }
 
-base::Task<absl::StatusOr<Written>> Client::update_status(GroupVersionResource resource, ObjectKey key, Json status,
-                                                          std::string expected_resource_version,
+base::Task<absl::StatusOr<Written>> Client::update_status(GroupVersionResource resource, base::ObjectKey key,
+                                                          Json status, std::string expected_resource_version,
                                                           std::string field_manager, base::Scope& scope) {
   Query query;
   query.add("fieldManager", field_manager);
@@ -366,14 +366,14 @@ base::Task<absl::StatusOr<Written>> Client::update_status(GroupVersionResource r
   co_return updated;
 }
 
-base::Task<absl::StatusOr<Written>> Client::merge_patch(GroupVersionResource resource, ObjectKey key, Json patch,
+base::Task<absl::StatusOr<Written>> Client::merge_patch(GroupVersionResource resource, base::ObjectKey key, Json patch,
                                                         std::string field_manager, base::Scope& scope) {
   absl::StatusOr<Written> patched =
       co_await patch_at(std::move(resource), std::move(key), "", std::move(patch), std::move(field_manager), scope);
   co_return patched;
 }
 
-base::Task<absl::StatusOr<Written>> Client::scale(GroupVersionResource resource, ObjectKey key, int32_t replicas,
+base::Task<absl::StatusOr<Written>> Client::scale(GroupVersionResource resource, base::ObjectKey key, int32_t replicas,
                                                   std::string expected_resource_version, std::string field_manager,
                                                   base::Scope& scope) {
   Json patch = scale_patch(replicas, expected_resource_version);
@@ -382,7 +382,7 @@ base::Task<absl::StatusOr<Written>> Client::scale(GroupVersionResource resource,
   co_return scaled;
 }
 
-base::Task<absl::StatusOr<Written>> Client::patch_at(GroupVersionResource resource, ObjectKey key,
+base::Task<absl::StatusOr<Written>> Client::patch_at(GroupVersionResource resource, base::ObjectKey key,
                                                      std::string subresource, Json patch, std::string field_manager,
                                                      base::Scope& scope) {
   Query query;
@@ -395,7 +395,7 @@ base::Task<absl::StatusOr<Written>> Client::patch_at(GroupVersionResource resour
   co_return patched;
 }
 
-base::Task<absl::Status> Client::remove(GroupVersionResource resource, ObjectKey key, DeleteOptions options,
+base::Task<absl::Status> Client::remove(GroupVersionResource resource, base::ObjectKey key, DeleteOptions options,
                                         base::Scope& scope) {
   Call call{describe("delete", resource, key), "delete", "DELETE", resource.path(key.ns, key.name)};
   call.content_type = kJson;

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/object_key.h"
 #include "base/scope.h"
 #include "base/task.h"
 #include "kube/config.h"
@@ -95,7 +96,7 @@ class Client {
   // `http` and `clock` must outlive the client. `metrics` may be null.
   Client(net::HttpClient& http, ClientConfig config, ClientMetrics* metrics = nullptr);
 
-  base::Task<absl::StatusOr<Json>> get(GroupVersionResource resource, ObjectKey key, base::Scope& scope);
+  base::Task<absl::StatusOr<Json>> get(GroupVersionResource resource, base::ObjectKey key, base::Scope& scope);
 
   // Every page, as trees: for collections that are small. If the continuation expires on the way, starts over once with
   // the most recent version.
@@ -120,20 +121,20 @@ class Client {
   // Replaces the status and nothing else (PUT; it costs the API server half of what a server-side apply does).
   // `expected_resource_version` must not be empty: a status that was computed from an older object is never written
   // (ABORTED).
-  base::Task<absl::StatusOr<Written>> update_status(GroupVersionResource resource, ObjectKey key, Json status,
+  base::Task<absl::StatusOr<Written>> update_status(GroupVersionResource resource, base::ObjectKey key, Json status,
                                                     std::string expected_resource_version, std::string field_manager,
                                                     base::Scope& scope);
   // JSON merge patch (RFC 7386). metadata.resourceVersion in `patch` is a precondition.
-  base::Task<absl::StatusOr<Written>> merge_patch(GroupVersionResource resource, ObjectKey key, Json patch,
+  base::Task<absl::StatusOr<Written>> merge_patch(GroupVersionResource resource, base::ObjectKey key, Json patch,
                                                   std::string field_manager, base::Scope& scope);
 
   // Sets spec.replicas through the scale subresource. `expected_resource_version` empty: unconditional.
-  base::Task<absl::StatusOr<Written>> scale(GroupVersionResource resource, ObjectKey key, int32_t replicas,
+  base::Task<absl::StatusOr<Written>> scale(GroupVersionResource resource, base::ObjectKey key, int32_t replicas,
                                             std::string expected_resource_version, std::string field_manager,
                                             base::Scope& scope);
 
   // OK means: accepted; finalizers and the grace period may keep the object for a while. NOT_FOUND when it is gone.
-  base::Task<absl::Status> remove(GroupVersionResource resource, ObjectKey key, DeleteOptions options,
+  base::Task<absl::Status> remove(GroupVersionResource resource, base::ObjectKey key, DeleteOptions options,
                                   base::Scope& scope);
 
   // Calls `on_event` for each event, in order, on the loop's thread. OK when the server ended the watch as asked;
@@ -154,8 +155,9 @@ class Client {
   base::Task<absl::StatusOr<Json>> send_json(Call call, base::Scope& scope);
   base::Task<absl::StatusOr<Written>> send_write(Call call, std::string_view content_type, Json body,
                                                  base::Scope& scope);
-  base::Task<absl::StatusOr<Written>> patch_at(GroupVersionResource resource, ObjectKey key, std::string subresource,
-                                               Json patch, std::string field_manager, base::Scope& scope);
+  base::Task<absl::StatusOr<Written>> patch_at(GroupVersionResource resource, base::ObjectKey key,
+                                               std::string subresource, Json patch, std::string field_manager,
+                                               base::Scope& scope);
   bool renew_credentials(const std::shared_ptr<const net::TlsOptions>& refused);
   void count(std::string_view verb, int code);
 

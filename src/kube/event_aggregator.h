@@ -8,14 +8,14 @@
 #include <optional>
 #include <string>
 
-#include "kube/resource.h"
+#include "base/object_key.h"
 
 namespace tidegate::kube {
 
 struct ObjectReference {
   std::string api_version;
   std::string kind;
-  ObjectKey key;
+  base::ObjectKey key;
   std::string uid;
   std::string resource_version;
 };

@@ -97,7 +97,7 @@ base::Task<void> EventRecorder::write(Queued event, base::Scope& scope) {
 base::Task<absl::Status> EventRecorder::send(Queued event, EventDecision decision, base::Scope& scope) {
   const GroupVersionResource& events = resources::events();
   if (decision.kind == EventDecision::Kind::kUpdateSeries) {
-    ObjectKey key{event_namespace(event.record.regarding), decision.event_name};
+    base::ObjectKey key{event_namespace(event.record.regarding), decision.event_name};
     absl::StatusOr<Written> patched =
         co_await client_.merge_patch(events, std::move(key), series_patch(decision, event.at), "", scope);
     // The server forgets events after an hour: then it is a new one.

@@ -6,7 +6,7 @@
 
 namespace tidegate::kube {
 
-void Expectations::wrote(const ObjectKey& key, const StorePosition& store, const ObjectKey& object,
+void Expectations::wrote(const base::ObjectKey& key, const StorePosition& store, const base::ObjectKey& object,
                          std::string_view resource_version) {
   const uint64_t version = resource_version_number(resource_version);
   // No version: nothing that could be waited for.
@@ -14,12 +14,12 @@ void Expectations::wrote(const ObjectKey& key, const StorePosition& store, const
   pending_[key].push_back({&store, object, version, "", clock_.uptime()});
 }
 
-void Expectations::deleted(const ObjectKey& key, const StorePosition& store, const ObjectKey& object,
+void Expectations::deleted(const base::ObjectKey& key, const StorePosition& store, const base::ObjectKey& object,
                            std::string_view uid) {
   pending_[key].push_back({&store, object, 0, std::string(uid), clock_.uptime()});
 }
 
-bool Expectations::ready(const ObjectKey& key) {
+bool Expectations::ready(const base::ObjectKey& key) {
   auto found = pending_.find(key);
   if (found == pending_.end()) return true;
   std::erase_if(found->second, [&](const Expected& expected) { return is_met(expected) || is_overdue(key, expected); });
@@ -33,7 +33,7 @@ bool Expectations::is_met(const Expected& expected) const {
   return expected.store->is_gone_or_leaving(expected.object, expected.uid);
 }
 
-bool Expectations::is_overdue(const ObjectKey& key, const Expected& expected) {
+bool Expectations::is_overdue(const base::ObjectKey& key, const Expected& expected) {
   if (clock_.uptime() - expected.since < give_up_) return false;
   ++given_up_;
   base::log_error("a write of ours does not show in the store; going on without it",

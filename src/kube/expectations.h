@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "kube/resource.h"
+#include "base/object_key.h"
 #include "kube/store.h"
 
 namespace tidegate::kube {
@@ -28,31 +28,32 @@ class Expectations {
       : clock_(clock), give_up_(give_up) {}
 
   // `store` must outlive the expectation.
-  void wrote(const ObjectKey& key, const StorePosition& store, const ObjectKey& object,
+  void wrote(const base::ObjectKey& key, const StorePosition& store, const base::ObjectKey& object,
              std::string_view resource_version);
-  void deleted(const ObjectKey& key, const StorePosition& store, const ObjectKey& object, std::string_view uid);
+  void deleted(const base::ObjectKey& key, const StorePosition& store, const base::ObjectKey& object,
+               std::string_view uid);
 
   // Whether the stores show every write made for `key`.
-  bool ready(const ObjectKey& key);
+  bool ready(const base::ObjectKey& key);
   // The object is gone for good.
-  void forget(const ObjectKey& key) { pending_.erase(key); }
+  void forget(const base::ObjectKey& key) { pending_.erase(key); }
   size_t pending() const { return pending_.size(); }
   uint64_t given_up() const { return given_up_; }
 
  private:
   struct Expected {
     const StorePosition* store;
-    ObjectKey object;
+    base::ObjectKey object;
     uint64_t resource_version = 0;  // 0: a deletion, of `uid`
     std::string uid;
     absl::Duration since;  // uptime
   };
   bool is_met(const Expected& expected) const;
-  bool is_overdue(const ObjectKey& key, const Expected& expected);
+  bool is_overdue(const base::ObjectKey& key, const Expected& expected);
 
   base::Clock& clock_;
   absl::Duration give_up_;
-  std::map<ObjectKey, std::vector<Expected>> pending_;
+  std::map<base::ObjectKey, std::vector<Expected>> pending_;
   uint64_t given_up_ = 0;
 };
 

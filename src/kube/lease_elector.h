@@ -18,7 +18,7 @@
 namespace tidegate::kube {
 
 struct LeaseElectorOptions {
-  ObjectKey lease;
+  base::ObjectKey lease;
   // Unique for each process and life ("<pod name>_<random>").
   std::string identity;
   LeaseTiming timing;

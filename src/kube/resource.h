@@ -6,8 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/object_key.h"
-
 namespace tidegate::kube {
 
 // One collection, e.g. {"apps", "v1", "deployments", "Deployment"}; the core group is "".
@@ -26,8 +24,6 @@ struct GroupVersionResource {
 
   friend bool operator==(const GroupVersionResource&, const GroupVersionResource&) = default;
 };
-
-using base::ObjectKey;
 
 // A resourceVersion as a number, 0 when it is empty or not one. Versions of one collection grow with every write
 // (etcd's revision), which is what "the store has reached R" rests on.

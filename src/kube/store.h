@@ -24,6 +24,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/object_key.h"
 #include "kube/json.h"
 #include "kube/reflector.h"
 #include "kube/resource.h"
@@ -35,9 +36,9 @@ class StorePosition {
  public:
   virtual ~StorePosition() = default;
   // Whether the store shows the write that gave `key` this resourceVersion, or something later.
-  virtual bool has_reached(const ObjectKey& key, uint64_t resource_version) const = 0;
+  virtual bool has_reached(const base::ObjectKey& key, uint64_t resource_version) const = 0;
   // Whether the object of that uid is gone from the store, or is marked for deletion there.
-  virtual bool is_gone_or_leaving(const ObjectKey& key, std::string_view uid) const = 0;
+  virtual bool is_gone_or_leaving(const base::ObjectKey& key, std::string_view uid) const = 0;
 };
 
 template <class T>
@@ -46,13 +47,13 @@ class Store : public ReflectorSink, public StorePosition {
   using Pointer = std::shared_ptr<const T>;
   using Decoder = std::function<absl::StatusOr<T>(const JsonView&)>;
   // The values under which an object is found; none: not in this index.
-  using IndexFunction = std::function<std::vector<std::string>(const ObjectKey&, const T&)>;
+  using IndexFunction = std::function<std::vector<std::string>(const base::ObjectKey&, const T&)>;
   struct Handlers {
-    std::function<void(const ObjectKey&, const Pointer& object)> on_add;
+    std::function<void(const base::ObjectKey&, const Pointer& object)> on_add;
     // Only called when the resourceVersion changed.
-    std::function<void(const ObjectKey&, const Pointer& before, const Pointer& after)> on_update;
+    std::function<void(const base::ObjectKey&, const Pointer& before, const Pointer& after)> on_update;
     // The last state that was seen; called also for deletions missed between list and watch.
-    std::function<void(const ObjectKey&, const Pointer& last)> on_delete;
+    std::function<void(const base::ObjectKey&, const Pointer& last)> on_delete;
   };
 
   // `name` is for logs and metrics (the plural). `clock` must outlive the store.
@@ -66,11 +67,11 @@ class Store : public ReflectorSink, public StorePosition {
   void add_handlers(Handlers handlers) { handlers_.push_back(std::move(handlers)); }
 
   // Null when there is none.
-  Pointer get(const ObjectKey& key) const;
+  Pointer get(const base::ObjectKey& key) const;
   // The resourceVersion of one object; empty when there is none.
-  std::string resource_version_of(const ObjectKey& key) const;
+  std::string resource_version_of(const base::ObjectKey& key) const;
   // In the order of keys.
-  std::vector<std::pair<ObjectKey, Pointer>> list() const;
+  std::vector<std::pair<base::ObjectKey, Pointer>> list() const;
   std::vector<Pointer> by_index(const std::string& index, const std::string& value) const;
   size_t size() const { return entries_.size(); }
   const std::string& name() const { return name_; }
@@ -84,8 +85,8 @@ class Store : public ReflectorSink, public StorePosition {
   // Objects that `decode` refused since the start. The last good state of such an object is kept.
   uint64_t undecodable() const { return undecodable_; }
 
-  bool has_reached(const ObjectKey& key, uint64_t resource_version) const override;
-  bool is_gone_or_leaving(const ObjectKey& key, std::string_view uid) const override;
+  bool has_reached(const base::ObjectKey& key, uint64_t resource_version) const override;
+  bool is_gone_or_leaving(const base::ObjectKey& key, std::string_view uid) const override;
 
   // For the reflector (and for tests that fill a store by hand).
   std::unique_ptr<ReflectorSink::Batch> make_batch() const override { return std::make_unique<Batch>(decode_); }
@@ -107,7 +108,7 @@ class Store : public ReflectorSink, public StorePosition {
     std::string resource_version;
     bool leaving = false;
   };
-  using Index = absl::flat_hash_map<std::string, std::set<ObjectKey>>;
+  using Index = absl::flat_hash_map<std::string, std::set<base::ObjectKey>>;
   // What came of one object; without `error` the entry has an object.
   struct Reading {
     Entry entry;
@@ -118,34 +119,34 @@ class Store : public ReflectorSink, public StorePosition {
     void add(const JsonView& object) override;
 
     std::shared_ptr<const Decoder> decode;
-    std::map<ObjectKey, Entry> good;
-    std::vector<std::pair<ObjectKey, Reading>> bad;
+    std::map<base::ObjectKey, Entry> good;
+    std::vector<std::pair<base::ObjectKey, Reading>> bad;
   };
   // A complete set on its way from kept_ to entries_, in the order of keys.
   struct Commit {
     uint64_t resource_version = 0;
-    std::optional<ObjectKey> last;  // that has been dealt with
+    std::optional<base::ObjectKey> last;  // that has been dealt with
   };
 
   template <class F>
   static Decoder decoder(F decode);
-  static ObjectKey key_of(const JsonView& object);
+  static base::ObjectKey key_of(const JsonView& object);
   static Reading read(const Decoder& decode, const JsonView& object);
   // The entry to take, or one without an object when it cannot be read and never could.
-  Entry accept(const ObjectKey& key, Reading reading);
+  Entry accept(const base::ObjectKey& key, Reading reading);
   void commit_next();
   void end_commit();
-  bool awaits_commit(const ObjectKey& key) const { return commit_ && !(commit_->last && key <= *commit_->last); }
-  void put(const ObjectKey& key, Entry entry);
-  void drop(const ObjectKey& key);
-  void index_object(const ObjectKey& key, const Pointer& before, const Pointer& after);
+  bool awaits_commit(const base::ObjectKey& key) const { return commit_ && !(commit_->last && key <= *commit_->last); }
+  void put(const base::ObjectKey& key, Entry entry);
+  void drop(const base::ObjectKey& key);
+  void index_object(const base::ObjectKey& key, const Pointer& before, const Pointer& after);
   void seen(const std::string& resource_version);
 
   std::string name_;
   std::shared_ptr<const Decoder> decode_;  // also read by batches, on other threads
   base::Clock& clock_;
-  std::map<ObjectKey, Entry> entries_;
-  std::map<ObjectKey, Entry> kept_;
+  std::map<base::ObjectKey, Entry> entries_;
+  std::map<base::ObjectKey, Entry> kept_;
   std::optional<Commit> commit_;
   std::map<std::string, IndexFunction> index_functions_;
   std::map<std::string, Index> indexes_;
@@ -165,20 +166,20 @@ void Store<T>::add_index(const std::string& index, IndexFunction function) {
 }
 
 template <class T>
-typename Store<T>::Pointer Store<T>::get(const ObjectKey& key) const {
+typename Store<T>::Pointer Store<T>::get(const base::ObjectKey& key) const {
   auto found = entries_.find(key);
   return found == entries_.end() ? nullptr : found->second.object;
 }
 
 template <class T>
-std::string Store<T>::resource_version_of(const ObjectKey& key) const {
+std::string Store<T>::resource_version_of(const base::ObjectKey& key) const {
   auto found = entries_.find(key);
   return found == entries_.end() ? "" : found->second.resource_version;
 }
 
 template <class T>
-std::vector<std::pair<ObjectKey, typename Store<T>::Pointer>> Store<T>::list() const {
-  std::vector<std::pair<ObjectKey, Pointer>> all;
+std::vector<std::pair<base::ObjectKey, typename Store<T>::Pointer>> Store<T>::list() const {
+  std::vector<std::pair<base::ObjectKey, Pointer>> all;
   all.reserve(entries_.size());
   for (const auto& [key, entry] : entries_) all.emplace_back(key, entry.object);
   return all;
@@ -191,7 +192,7 @@ std::vector<typename Store<T>::Pointer> Store<T>::by_index(const std::string& in
   if (keys_by_value == indexes_.end()) return found;
   auto keys = keys_by_value->second.find(value);
   if (keys == keys_by_value->second.end()) return found;
-  for (const ObjectKey& key : keys->second) found.push_back(entries_.at(key).object);
+  for (const base::ObjectKey& key : keys->second) found.push_back(entries_.at(key).object);
   return found;
 }
 
@@ -201,14 +202,14 @@ absl::Duration Store<T>::age() const {
 }
 
 template <class T>
-bool Store<T>::has_reached(const ObjectKey& key, uint64_t resource_version) const {
+bool Store<T>::has_reached(const base::ObjectKey& key, uint64_t resource_version) const {
   if (resource_version_ >= resource_version) return true;
   auto found = entries_.find(key);
   return found != entries_.end() && resource_version_number(found->second.resource_version) >= resource_version;
 }
 
 template <class T>
-bool Store<T>::is_gone_or_leaving(const ObjectKey& key, std::string_view uid) const {
+bool Store<T>::is_gone_or_leaving(const base::ObjectKey& key, std::string_view uid) const {
   auto found = entries_.find(key);
   return found == entries_.end() || found->second.uid != uid || found->second.leaving;
 }
@@ -226,7 +227,7 @@ typename Store<T>::Decoder Store<T>::decoder(F decode) {
 }
 
 template <class T>
-ObjectKey Store<T>::key_of(const JsonView& object) {
+base::ObjectKey Store<T>::key_of(const JsonView& object) {
   return {string_at(object, {"metadata", "namespace"}), string_at(object, {"metadata", "name"})};
 }
 
@@ -245,7 +246,7 @@ typename Store<T>::Reading Store<T>::read(const Decoder& decode, const JsonView&
 }
 
 template <class T>
-typename Store<T>::Entry Store<T>::accept(const ObjectKey& key, Reading reading) {
+typename Store<T>::Entry Store<T>::accept(const base::ObjectKey& key, Reading reading) {
   if (reading.error.ok()) return std::move(reading.entry);
   ++undecodable_;
   base::log_warning("ignored a change that cannot be read; the last good state stays",
@@ -258,7 +259,7 @@ typename Store<T>::Entry Store<T>::accept(const ObjectKey& key, Reading reading)
 
 template <class T>
 void Store<T>::Batch::add(const JsonView& object) {
-  ObjectKey key = key_of(object);
+  base::ObjectKey key = key_of(object);
   Reading reading = read(*decode, object);
   if (reading.error.ok()) {
     good.insert_or_assign(std::move(key), std::move(reading.entry));
@@ -284,7 +285,7 @@ void Store<T>::keep(ReflectorSink::Batch& batch) {
 
 template <class T>
 void Store<T>::keep(const JsonView& object) {
-  ObjectKey key = key_of(object);
+  base::ObjectKey key = key_of(object);
   Entry entry = accept(key, read(*decode_, object));
   if (entry.object) kept_.insert_or_assign(std::move(key), std::move(entry));
 }
@@ -339,7 +340,7 @@ void Store<T>::end_commit() {
 
 template <class T>
 void Store<T>::upsert(const JsonView& object) {
-  const ObjectKey key = key_of(object);
+  const base::ObjectKey key = key_of(object);
   Entry entry = accept(key, read(*decode_, object));
   seen(entry.resource_version);
   if (!entry.object) return;
@@ -352,7 +353,7 @@ void Store<T>::upsert(const JsonView& object) {
 
 template <class T>
 void Store<T>::erase(const JsonView& object) {
-  const ObjectKey key = key_of(object);
+  const base::ObjectKey key = key_of(object);
   seen(kube::resource_version_of(object));
   if (awaits_commit(key)) kept_.erase(key);
   drop(key);
@@ -364,7 +365,7 @@ void Store<T>::progress(const std::string& resource_version) {
 }
 
 template <class T>
-void Store<T>::put(const ObjectKey& key, Entry entry) {
+void Store<T>::put(const base::ObjectKey& key, Entry entry) {
   auto known = entries_.find(key);
   // Deleted and made again while we did not look: two objects, so two events.
   if (known != entries_.end() && known->second.uid != entry.uid) {
@@ -384,7 +385,7 @@ void Store<T>::put(const ObjectKey& key, Entry entry) {
 }
 
 template <class T>
-void Store<T>::drop(const ObjectKey& key) {
+void Store<T>::drop(const base::ObjectKey& key) {
   auto known = entries_.find(key);
   if (known == entries_.end()) return;
   const Pointer last = known->second.object;
@@ -396,7 +397,7 @@ void Store<T>::drop(const ObjectKey& key) {
 }
 
 template <class T>
-void Store<T>::index_object(const ObjectKey& key, const Pointer& before, const Pointer& after) {
+void Store<T>::index_object(const base::ObjectKey& key, const Pointer& before, const Pointer& after) {
   for (const auto& [name, function] : index_functions_) {
     Index& index = indexes_[name];
     for (const std::string& value : before ? function(key, *before) : std::vector<std::string>{}) {

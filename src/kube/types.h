@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "base/object_key.h"
 #include "kube/json.h"
-#include "kube/resource.h"
 
 namespace tidegate::kube {
 
@@ -38,7 +38,7 @@ struct ObjectMeta {
   absl::Time created = absl::InfinitePast();
   std::optional<absl::Time> deleted;  // deletionTimestamp: it is on its way out
 
-  ObjectKey key() const { return {ns, name}; }
+  base::ObjectKey key() const { return {ns, name}; }
   // Empty when there is none.
   std::string label(const std::string& name) const;
   std::string annotation(const std::string& name) const;

@@ -13,13 +13,13 @@ WorkQueue::WorkQueue(base::Clock& clock, WorkQueueOptions options)
       retry_tokens_(options.retry_burst),
       retry_tokens_at_(clock.uptime()) {}
 
-void WorkQueue::add(const ObjectKey& key) {
+void WorkQueue::add(const base::ObjectKey& key) {
   if (!dirty_.emplace(key, clock_.uptime()).second) return;
   ++metrics_.adds;
   if (!processing_.contains(key)) enqueue(key);
 }
 
-void WorkQueue::enqueue(const ObjectKey& key) {
+void WorkQueue::enqueue(const base::ObjectKey& key) {
   queue_.push_back(key);
   hand_out();
 }
@@ -36,10 +36,10 @@ void WorkQueue::hand_out() {
   }
 }
 
-base::Task<absl::StatusOr<ObjectKey>> WorkQueue::pop(base::Scope& scope) {
+base::Task<absl::StatusOr<base::ObjectKey>> WorkQueue::pop(base::Scope& scope) {
   if (scope.cancelled()) co_return absl::CancelledError("scope ended");
   if (queue_.size() > woken_) {
-    ObjectKey key = take();
+    base::ObjectKey key = take();
     co_return key;
   }
   base::Promise<absl::Status> ready;
@@ -55,12 +55,12 @@ base::Task<absl::StatusOr<ObjectKey>> WorkQueue::pop(base::Scope& scope) {
     hand_out();
     co_return absl::CancelledError("scope ended");
   }
-  ObjectKey key = take();
+  base::ObjectKey key = take();
   co_return key;
 }
 
-ObjectKey WorkQueue::take() {
-  ObjectKey key = std::move(queue_.front());
+base::ObjectKey WorkQueue::take() {
+  base::ObjectKey key = std::move(queue_.front());
   queue_.pop_front();
   const absl::Duration now = clock_.uptime();
   auto dirty = dirty_.find(key);
@@ -70,7 +70,7 @@ ObjectKey WorkQueue::take() {
   return key;
 }
 
-void WorkQueue::done(const ObjectKey& key) {
+void WorkQueue::done(const base::ObjectKey& key) {
   auto processed = processing_.find(key);
   if (processed == processing_.end()) return;
   metrics_.work_duration.observe(clock_.uptime() - processed->second);
@@ -78,7 +78,7 @@ void WorkQueue::done(const ObjectKey& key) {
   if (dirty_.contains(key)) enqueue(key);
 }
 
-void WorkQueue::add_after(const ObjectKey& key, absl::Duration delay) {
+void WorkQueue::add_after(const base::ObjectKey& key, absl::Duration delay) {
   if (delay <= absl::ZeroDuration()) {
     add(key);
     return;
@@ -97,7 +97,7 @@ void WorkQueue::add_after(const ObjectKey& key, absl::Duration delay) {
 void WorkQueue::release_due() {
   const absl::Duration now = clock_.uptime();
   while (!due_.empty() && due_.begin()->first <= now) {
-    const ObjectKey key = due_.begin()->second;
+    const base::ObjectKey key = due_.begin()->second;
     due_.erase(due_.begin());
     delayed_.erase(key);
     add(key);
@@ -105,7 +105,7 @@ void WorkQueue::release_due() {
   if (!due_.empty()) timer_.set(due_.begin()->first);
 }
 
-void WorkQueue::add_rate_limited(const ObjectKey& key) {
+void WorkQueue::add_rate_limited(const base::ObjectKey& key) {
   ++metrics_.retries;
   const int failures = ++failures_[key];
   const double factor = std::ldexp(1.0, std::min(failures - 1, 60));
@@ -123,9 +123,9 @@ absl::Duration WorkQueue::reserve_retry() {
   return absl::Seconds(-retry_tokens_ / options_.retries_per_second);
 }
 
-void WorkQueue::forget(const ObjectKey& key) { failures_.erase(key); }
+void WorkQueue::forget(const base::ObjectKey& key) { failures_.erase(key); }
 
-int WorkQueue::failures(const ObjectKey& key) const {
+int WorkQueue::failures(const base::ObjectKey& key) const {
   auto found = failures_.find(key);
   return found == failures_.end() ? 0 : found->second;
 }

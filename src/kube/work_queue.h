@@ -14,10 +14,10 @@
 
 #include "base/clock.h"
 #include "base/lazy_timer.h"
+#include "base/object_key.h"
 #include "base/scope.h"
 #include "base/task.h"
 #include "kube/metrics.h"
-#include "kube/resource.h"
 
 namespace tidegate::kube {
 
@@ -41,18 +41,18 @@ class WorkQueue {
  public:
   explicit WorkQueue(base::Clock& clock, WorkQueueOptions options = {});
 
-  void add(const ObjectKey& key);
+  void add(const base::ObjectKey& key);
   // After `delay` of monotonic time; the earlier of two delayed adds of a key wins. Not positive: at once.
-  void add_after(const ObjectKey& key, absl::Duration delay);
+  void add_after(const base::ObjectKey& key, absl::Duration delay);
   // After the delay that the key's failures and the overall bucket ask for; counts one failure.
-  void add_rate_limited(const ObjectKey& key);
+  void add_rate_limited(const base::ObjectKey& key);
   // The key succeeded: its failures are forgotten.
-  void forget(const ObjectKey& key);
-  int failures(const ObjectKey& key) const;
+  void forget(const base::ObjectKey& key);
+  int failures(const base::ObjectKey& key) const;
 
   // The key that waited longest, now being processed; every pop needs a done. CANCELLED when the scope ends.
-  base::Task<absl::StatusOr<ObjectKey>> pop(base::Scope& scope);
-  void done(const ObjectKey& key);
+  base::Task<absl::StatusOr<base::ObjectKey>> pop(base::Scope& scope);
+  void done(const base::ObjectKey& key);
 
   size_t depth() const { return queue_.size(); }
   size_t processing() const { return processing_.size(); }
@@ -62,21 +62,21 @@ class WorkQueue {
   const WorkQueueMetrics& metrics() const { return metrics_; }
 
  private:
-  void enqueue(const ObjectKey& key);
+  void enqueue(const base::ObjectKey& key);
   void hand_out();
-  ObjectKey take();
+  base::ObjectKey take();
   void release_due();
   absl::Duration reserve_retry();
 
   base::Clock& clock_;
   WorkQueueOptions options_;
   WorkQueueMetrics metrics_;
-  std::deque<ObjectKey> queue_;
-  absl::flat_hash_map<ObjectKey, absl::Duration> dirty_;       // and since when (uptime)
-  absl::flat_hash_map<ObjectKey, absl::Duration> processing_;  // and since when
-  absl::flat_hash_map<ObjectKey, int> failures_;
-  std::set<std::pair<absl::Duration, ObjectKey>> due_;  // by uptime
-  absl::flat_hash_map<ObjectKey, absl::Duration> delayed_;
+  std::deque<base::ObjectKey> queue_;
+  absl::flat_hash_map<base::ObjectKey, absl::Duration> dirty_;       // and since when (uptime)
+  absl::flat_hash_map<base::ObjectKey, absl::Duration> processing_;  // and since when
+  absl::flat_hash_map<base::ObjectKey, int> failures_;
+  std::set<std::pair<absl::Duration, base::ObjectKey>> due_;  // by uptime
+  absl::flat_hash_map<base::ObjectKey, absl::Duration> delayed_;
   base::LazyTimer timer_;  // of the first that is due
   std::deque<base::Promise<absl::Status>> waiters_;
   size_t woken_ = 0;  // waiters that were told of a key and have not run yet; each will take one

@@ -15,8 +15,8 @@
 namespace tidegate::conformance {
 namespace {
 
+using base::ObjectKey;
 using kube::Json;
-using kube::ObjectKey;
 using kube::string_at;
 namespace resources = kube::resources;
 

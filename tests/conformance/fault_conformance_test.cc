@@ -23,8 +23,8 @@
 namespace tidegate::conformance {
 namespace {
 
+using base::ObjectKey;
 using kube::Json;
-using kube::ObjectKey;
 using serving::FaultProxy;
 namespace resources = kube::resources;
 

@@ -293,7 +293,7 @@ std::string Comparison::compare_owners(const ModelRequest& request, const Json& 
     flatten_fields(entry["fieldsV1"], "", owner.fields);
     theirs.push_back(std::move(owner));
   }
-  const kube::ObjectKey key{ns_, string_at(real, {"metadata", "name"})};
+  const base::ObjectKey key{ns_, string_at(real, {"metadata", "name"})};
   // What was just deleted has no owners any more.
   if (!fake_.get(*request.resource, key)) return "";
   const std::string a = owners_text(theirs);

@@ -116,7 +116,7 @@ class ClientCertificateTest : public ::testing::Test {
   }
 
   static base::Task<void> get(Client* client, base::Scope* scope, std::optional<absl::Status>* out) {
-    const ObjectKey key{"demo", "a"};
+    const base::ObjectKey key{"demo", "a"};
     const absl::StatusOr<Json> object = co_await client->get(resources::config_maps(), key, *scope);
     *out = object.status();
   }

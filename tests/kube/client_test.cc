@@ -13,7 +13,7 @@ namespace {
 using ::testing::HasSubstr;
 
 const GroupVersionResource& kDeployments = resources::deployments();
-const ObjectKey kWeb{"demo", "web"};
+const base::ObjectKey kWeb{"demo", "web"};
 
 std::string message(const absl::Status& status) { return std::string(base::view(status.message())); }
 

@@ -8,8 +8,8 @@
 namespace tidegate::kube {
 namespace {
 
-const ObjectKey kKey{"demo", "digits"};
-const ObjectKey kObject{"demo", "web"};
+const base::ObjectKey kKey{"demo", "digits"};
+const base::ObjectKey kObject{"demo", "web"};
 
 Json config_map(int version, const std::string& uid = "u1", bool leaving = false) {
   Json object;

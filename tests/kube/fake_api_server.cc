@@ -108,7 +108,7 @@ std::string FakeApiServer::Target::option(const std::string& name) const {
 }
 
 // As if ns and name stood in one string with '/' between them.
-bool FakeApiServer::StoreOrder::operator()(const ObjectKey& a, const ObjectKey& b) const {
+bool FakeApiServer::StoreOrder::operator()(const base::ObjectKey& a, const base::ObjectKey& b) const {
   if (a.ns == b.ns) return a.name < b.name;
   const size_t common = std::min(a.ns.size(), b.ns.size());
   if (const int order = a.ns.compare(0, common, b.ns, 0, common); order != 0) return order < 0;
@@ -308,7 +308,7 @@ FakeApiServer::Collection FakeApiServer::as_of(const std::string& collection, ui
   for (auto change = history_.rbegin(); change != history_.rend() && change->version > version; ++change) {
     if (change->collection != collection) continue;
     const Json& object = *(change->before ? change->before : change->object);
-    const ObjectKey key{string_at(object, {"metadata", "namespace"}), string_at(object, {"metadata", "name"})};
+    const base::ObjectKey key{string_at(object, {"metadata", "namespace"}), string_at(object, {"metadata", "name"})};
     if (change->before) {
       objects[key] = change->before;
     } else {
@@ -325,8 +325,9 @@ net::HttpResponse FakeApiServer::page(const Target& target, const Selection& sel
   const bool whole = limit_text.empty() || target.option("resourceVersion") == "0";
   const size_t limit = whole ? SIZE_MAX : std::stoul(limit_text);
   const size_t slash = after.find('/');
-  const ObjectKey last =
-      slash == std::string::npos ? ObjectKey{"", after} : ObjectKey{after.substr(0, slash), after.substr(slash + 1)};
+  const base::ObjectKey last = slash == std::string::npos
+                                   ? base::ObjectKey{"", after}
+                                   : base::ObjectKey{after.substr(0, slash), after.substr(slash + 1)};
   Json items = Json::array();
   Json metadata = {{"resourceVersion", base::cat(version)}};
   std::string seen;
@@ -350,14 +351,14 @@ net::HttpResponse FakeApiServer::page(const Target& target, const Selection& sel
   return ok({{"kind", kind}, {"apiVersion", "v1"}, {"metadata", metadata}, {"items", items}});
 }
 
-FakeApiServer::Object FakeApiServer::find_object(const std::string& collection, const ObjectKey& key) const {
+FakeApiServer::Object FakeApiServer::find_object(const std::string& collection, const base::ObjectKey& key) const {
   const auto objects = collections_.find(collection);
   if (objects == collections_.end()) return nullptr;
   const auto found = objects->second.find(key);
   return found == objects->second.end() ? nullptr : found->second;
 }
 
-std::optional<Json> FakeApiServer::get(const GroupVersionResource& resource, const ObjectKey& key) const {
+std::optional<Json> FakeApiServer::get(const GroupVersionResource& resource, const base::ObjectKey& key) const {
   const Object object = find_object(resource.path(""), key);
   return object ? std::optional<Json>(*object) : std::nullopt;
 }
@@ -375,7 +376,7 @@ std::vector<Json> FakeApiServer::all(const GroupVersionResource& resource) const
   return objects;
 }
 
-FieldOwners FakeApiServer::owners(const GroupVersionResource& resource, const ObjectKey& key) const {
+FieldOwners FakeApiServer::owners(const GroupVersionResource& resource, const base::ObjectKey& key) const {
   const auto found = owners_.find({resource.path(""), key});
   return found == owners_.end() ? FieldOwners{} : found->second;
 }

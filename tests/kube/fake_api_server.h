@@ -30,6 +30,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/object_key.h"
 #include "base/task.h"
 #include "kube/crd_kind.h"
 #include "kube/field_ownership.h"
@@ -55,14 +56,14 @@ class FakeApiServer : public net::HttpClient {
   // What another client would do: create or replace (no precondition), delete at once, read. `object` needs
   // metadata.name (and namespace).
   Json put(const GroupVersionResource& resource, Json object);
-  void erase(const GroupVersionResource& resource, const ObjectKey& key);
-  std::optional<Json> get(const GroupVersionResource& resource, const ObjectKey& key) const;
+  void erase(const GroupVersionResource& resource, const base::ObjectKey& key);
+  std::optional<Json> get(const GroupVersionResource& resource, const base::ObjectKey& key) const;
   size_t count(const GroupVersionResource& resource) const;
   // Every object of the collection, by key.
   std::vector<Json> all(const GroupVersionResource& resource) const;
   uint64_t resource_version() const { return version_; }
   // Who owns which fields of an object; empty when it is not there.
-  FieldOwners owners(const GroupVersionResource& resource, const ObjectKey& key) const;
+  FieldOwners owners(const GroupVersionResource& resource, const base::ObjectKey& key) const;
 
   // Forgets history: watches and continuations from before now are 410.
   void compact();
@@ -93,13 +94,13 @@ class FakeApiServer : public net::HttpClient {
   using Object = std::shared_ptr<const Json>;  // never changed: history and snapshots share it
   // The order of etcd's keys, "<ns>/<name>".
   struct StoreOrder {
-    bool operator()(const ObjectKey& a, const ObjectKey& b) const;
+    bool operator()(const base::ObjectKey& a, const base::ObjectKey& b) const;
   };
-  using Collection = std::map<ObjectKey, Object, StoreOrder>;
+  using Collection = std::map<base::ObjectKey, Object, StoreOrder>;
 
   struct Target {
     std::string collection;  // "/apis/apps/v1/deployments"
-    ObjectKey key;           // name empty: the collection; ns empty: all
+    base::ObjectKey key;     // name empty: the collection; ns empty: all
     std::string subresource;
     std::map<std::string, std::string> query;
     std::string content_type;
@@ -170,9 +171,9 @@ class FakeApiServer : public net::HttpClient {
   static FieldOwner writer_of(const Target& target, bool applies);
 
   Json with_system_fields(const Kind& kind, const Json& before, Json next) const;
-  Json store(const std::string& collection, const ObjectKey& key, Json next, FieldOwners owners);
-  void drop(const std::string& collection, const ObjectKey& key);
-  Object find_object(const std::string& collection, const ObjectKey& key) const;
+  Json store(const std::string& collection, const base::ObjectKey& key, Json next, FieldOwners owners);
+  void drop(const std::string& collection, const base::ObjectKey& key);
+  Object find_object(const std::string& collection, const base::ObjectKey& key) const;
 
   base::Task<Answer> watch(net::HttpRequest request, Target target, base::Scope& scope);
   uint64_t open_watch(net::HttpRequest& request, const Target& target, Selection selection);
@@ -189,7 +190,7 @@ class FakeApiServer : public net::HttpClient {
   uint64_t next_uid_ = 1;
   uint64_t next_watch_ = 1;
   std::map<std::string, Collection> collections_;
-  std::map<std::pair<std::string, ObjectKey>, FieldOwners> owners_;
+  std::map<std::pair<std::string, base::ObjectKey>, FieldOwners> owners_;
   std::map<std::string, CrdKind> crds_;
   std::map<std::pair<uint64_t, std::string>, Collection> snapshots_;  // of lists whose pages are being read
   std::vector<Change> history_;

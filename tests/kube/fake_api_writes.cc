@@ -401,7 +401,7 @@ Json FakeApiServer::with_system_fields(const Kind& kind, const Json& before, Jso
   return next;
 }
 
-Json FakeApiServer::store(const std::string& collection, const ObjectKey& key, Json next, FieldOwners owners) {
+Json FakeApiServer::store(const std::string& collection, const base::ObjectKey& key, Json next, FieldOwners owners) {
   const Kind kind = kind_of(collection);
   const Object before = find_object(collection, key);
   if (before) {
@@ -424,7 +424,7 @@ Json FakeApiServer::store(const std::string& collection, const ObjectKey& key, J
   return next;
 }
 
-void FakeApiServer::drop(const std::string& collection, const ObjectKey& key) {
+void FakeApiServer::drop(const std::string& collection, const base::ObjectKey& key) {
   const Object before = find_object(collection, key);
   collections_[collection].erase(key);
   owners_.erase({collection, key});
@@ -434,7 +434,7 @@ void FakeApiServer::drop(const std::string& collection, const ObjectKey& key) {
 Json FakeApiServer::put(const GroupVersionResource& resource, Json object) {
   if (!object.contains("kind")) object["kind"] = resource.kind;
   if (!object.contains("apiVersion")) object["apiVersion"] = resource.api_version();
-  const ObjectKey key{string_at(object, {"metadata", "namespace"}), string_at(object, {"metadata", "name"})};
+  const base::ObjectKey key{string_at(object, {"metadata", "namespace"}), string_at(object, {"metadata", "name"})};
   const std::string collection = resource.path("");
   const Object before = find_object(collection, key);
   const Kind kind = kind_of(collection);
@@ -444,6 +444,8 @@ Json FakeApiServer::put(const GroupVersionResource& resource, Json object) {
   return store(collection, key, std::move(object), std::move(owners));
 }
 
-void FakeApiServer::erase(const GroupVersionResource& resource, const ObjectKey& key) { drop(resource.path(""), key); }
+void FakeApiServer::erase(const GroupVersionResource& resource, const base::ObjectKey& key) {
+  drop(resource.path(""), key);
+}
 
 }  // namespace tidegate::kube

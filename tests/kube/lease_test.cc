@@ -9,7 +9,7 @@
 namespace tidegate::kube {
 namespace {
 
-const ObjectKey kLease{"tidegate-system", "tidegate-operator"};
+const base::ObjectKey kLease{"tidegate-system", "tidegate-operator"};
 
 LeaseObservation held_by(const std::string& holder, absl::Duration since) {
   Lease lease;

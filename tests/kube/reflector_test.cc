@@ -101,7 +101,7 @@ TEST_F(ReflectorTest, HoldsTheLoopForNoMoreThanASliceOfABigCollection) {
   for (const bool watch_list : {false, true}) {
     Store<ConfigMap> store("configmaps", decode_config_map, clock_);
     size_t in_this_turn = 0;
-    store.add_handlers({[&](const ObjectKey&, const auto&) { ++in_this_turn; }, nullptr, nullptr});
+    store.add_handlers({[&](const base::ObjectKey&, const auto&) { ++in_this_turn; }, nullptr, nullptr});
     ReflectorOptions options;
     options.use_watch_list = watch_list;
     Reflector reflector(client_, kConfigMaps, options, store, clock_, random_);
@@ -207,7 +207,8 @@ TEST_F(ReflectorTest, ListsAgainAfterCompactionAndReportsWhatItMissed) {
   put("b");
   start();
   std::vector<std::string> deleted;
-  store_.add_handlers({nullptr, nullptr, [&](const ObjectKey& key, const auto&) { deleted.push_back(key.name); }});
+  store_.add_handlers(
+      {nullptr, nullptr, [&](const base::ObjectKey& key, const auto&) { deleted.push_back(key.name); }});
   server_.break_watches();
   settle();
   server_.erase(kConfigMaps, {"demo", "a"});
@@ -385,7 +386,7 @@ TEST_F(ReflectorTest, StaysInStepThroughAnyMixOfFaults) {
   start();
   for (int round = 0; round < 300; ++round) {
     const int name = static_cast<int>(random_.next() % 6);
-    const ObjectKey key{"demo", base::cat("m", name)};
+    const base::ObjectKey key{"demo", base::cat("m", name)};
     switch (random_.next() % 9) {
       case 0:
         server_.break_watches();

@@ -26,16 +26,16 @@ Json config_map(const std::string& name, int version, const std::string& color =
 class StoreTest : public ::testing::Test {
  protected:
   StoreTest() {
-    store_.add_index("color", [](const ObjectKey&, const ConfigMap& object) {
+    store_.add_index("color", [](const base::ObjectKey&, const ConfigMap& object) {
       return std::vector<std::string>{object.meta.label("color")};
     });
     store_.add_handlers({
-        [this](const ObjectKey& key, const auto&) { events_.push_back("add " + key.name); },
-        [this](const ObjectKey& key, const auto& before, const auto& after) {
+        [this](const base::ObjectKey& key, const auto&) { events_.push_back("add " + key.name); },
+        [this](const base::ObjectKey& key, const auto& before, const auto& after) {
           events_.push_back(
               base::cat("update ", key.name, " ", before->data.at("version"), "->", after->data.at("version")));
         },
-        [this](const ObjectKey& key, const auto& last) {
+        [this](const base::ObjectKey& key, const auto& last) {
           events_.push_back(base::cat("delete ", key.name, " ", last->data.at("version")));
         },
     });

@@ -23,7 +23,7 @@ TEST(Types, DecodeAPodThatCannotBeScheduled) {
       {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}]}
   })"));
   ASSERT_TRUE(pod.ok()) << pod.status();
-  EXPECT_EQ(pod->meta.key(), (ObjectKey{"demo", "digits-1"}));
+  EXPECT_EQ(pod->meta.key(), (base::ObjectKey{"demo", "digits-1"}));
   EXPECT_EQ(pod->meta.label("tidegate.dev/revision"), "digits-0a1b2c3d");
   EXPECT_EQ(pod->meta.label("none"), "");
   EXPECT_THAT(pod->meta.annotations, ::testing::ElementsAre(::testing::Pair("kept", "yes")));

@@ -9,12 +9,12 @@
 namespace tidegate::kube {
 namespace {
 
-const ObjectKey kA{"demo", "a"};
-const ObjectKey kB{"demo", "b"};
+const base::ObjectKey kA{"demo", "a"};
+const base::ObjectKey kB{"demo", "b"};
 
 base::Task<void> pop_forever(WorkQueue* queue, base::Scope* scope, std::vector<std::string>* popped) {
   while (true) {
-    absl::StatusOr<ObjectKey> key = co_await queue->pop(*scope);
+    absl::StatusOr<base::ObjectKey> key = co_await queue->pop(*scope);
     if (!key.ok()) co_return;
     popped->push_back(key->name);
   }
@@ -26,10 +26,10 @@ class WorkQueueTest : public KubeTest {
     scope_.cancel();
     settle();
   }
-  ObjectKey pop() {
+  base::ObjectKey pop() {
     auto key = await(queue_.pop(scope_));
     EXPECT_TRUE(key.ok()) << key.status();
-    return key.value_or(ObjectKey{});
+    return key.value_or(base::ObjectKey{});
   }
 
   WorkQueue queue_{clock_};
@@ -95,7 +95,7 @@ TEST_F(WorkQueueTest, KeepsAKeyForTheNextLeaderWhenAllWorkersAreStoppedAtOnce) {
 }
 
 TEST_F(WorkQueueTest, EndsWithTheScope) {
-  std::optional<absl::StatusOr<ObjectKey>> result;
+  std::optional<absl::StatusOr<base::ObjectKey>> result;
   loop_.spawn(keep_result(queue_.pop(scope_), &result));
   settle();
   scope_.cancel();

@@ -10,7 +10,7 @@
 namespace tidegate::operator_ {
 namespace {
 
-using kube::ObjectKey;
+using base::ObjectKey;
 using testing::Contains;
 using testing::HasSubstr;
 

@@ -17,7 +17,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 const absl::Time kFrom = absl::FromUnixSeconds(1'000'000);
-const kube::ObjectKey kDigits{"demo", "digits"};
+const base::ObjectKey kDigits{"demo", "digits"};
 const std::vector<std::string> kObjects{"demo/digits"};
 
 GatewayScrape scrape(const std::string& instance, int64_t uptime_seconds, uint64_t stable, uint64_t canary,

@@ -11,7 +11,7 @@ namespace {
 
 using kube::Json;
 
-const kube::ObjectKey kDigits{"demo", "digits"};
+const base::ObjectKey kDigits{"demo", "digits"};
 
 std::string page(const Process& process, const std::string& path) {
   net::ServerRequest request;
@@ -296,7 +296,7 @@ void OperatorWorld::run_kubelet() {
     const int64_t wanted = kube::int_at(deployment, {"spec", "replicas"}, 1);
     const std::string name = kube::string_at(deployment, {"metadata", "name"});
     for (int index = 0; index < 20; ++index) {
-      const kube::ObjectKey pod{"demo", base::cat(name, "-", index)};
+      const base::ObjectKey pod{"demo", base::cat(name, "-", index)};
       const bool exists = api_server.get(kube::resources::pods(), pod).has_value();
       if (index >= wanted && exists) {
         api_server.erase(kube::resources::pods(), pod);
@@ -309,7 +309,7 @@ void OperatorWorld::run_kubelet() {
 
 void OperatorWorld::make_pod(const Json& deployment, int index) {
   const std::string revision = kube::string_at(deployment, {"metadata", "name"});
-  const kube::ObjectKey key{"demo", base::cat(revision, "-", index)};
+  const base::ObjectKey key{"demo", base::cat(revision, "-", index)};
   const absl::Time made = pod_made_.try_emplace(key, clock.now()).first->second;
   const bool loads = !broken.contains(version_of(deployment));
   const bool ready = loads && pods_can_be_scheduled && clock.now() - made >= pod_start;

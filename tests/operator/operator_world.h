@@ -143,7 +143,7 @@ class OperatorWorld {
   void kill(Replica& replica);
 
   std::vector<std::unique_ptr<Replica>> replicas_;  // those that ended, too: their tasks may still be unwinding
-  std::map<kube::ObjectKey, absl::Time> pod_made_;
+  std::map<base::ObjectKey, absl::Time> pod_made_;
   api::ModelDeployment condition_source_;
   int lives_ = 0;
 };

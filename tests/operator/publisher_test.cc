@@ -36,7 +36,7 @@ class Publisher : public kube::KubeTest {
  protected:
   Publisher() {
     publisher_ = std::make_unique<TrafficPublisher>(stores_, xds_, clock_, "cluster.local",
-                                                    [this](const kube::ObjectKey& key) { told_.push_back(key.name); });
+                                                    [this](const base::ObjectKey& key) { told_.push_back(key.name); });
     stores_.models.add_handlers({[this](const auto& key, const auto&) { publisher_->changed(key); },
                                  [this](const auto& key, const auto&, const auto&) { publisher_->changed(key); },
                                  [this](const auto& key, const auto&) { publisher_->changed(key); }});

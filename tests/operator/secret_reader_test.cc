@@ -19,7 +19,7 @@ namespace {
 
 using kube::Json;
 
-const kube::ObjectKey kSecret{"demo", "minio-credentials"};
+const base::ObjectKey kSecret{"demo", "minio-credentials"};
 
 class SecretReaderTest : public kube::KubeTest {
  protected:
@@ -111,7 +111,7 @@ class ModelResolverTest : public SecretReaderTest {
             [this](storage::S3Options options, std::string bucket) {
               return storage::make_s3_object_store(std::move(options), std::move(bucket), network_, clock_, random_);
             },
-            clock_, [](const kube::ObjectKey&) {}) {
+            clock_, [](const base::ObjectKey&) {}) {
     network_.objects["digits/3/saved_model.pb"] = "e";
     for (int i = 0; i < kObjects; ++i) {
       api::ModelDeployment object = sample_object();
@@ -120,7 +120,7 @@ class ModelResolverTest : public SecretReaderTest {
       keys_.push_back({"demo", object.metadata.name});
     }
     for (int i = 0; i < ModelResolver::kWorkers; ++i) loop_.spawn(resolver_.work(scope_));
-    for (const kube::ObjectKey& key : keys_) resolver_.look(key);
+    for (const base::ObjectKey& key : keys_) resolver_.look(key);
     settle();
   }
   ~ModelResolverTest() override {
@@ -128,7 +128,7 @@ class ModelResolverTest : public SecretReaderTest {
     settle();
   }
   int found() {
-    return static_cast<int>(std::count_if(keys_.begin(), keys_.end(), [&](const kube::ObjectKey& key) {
+    return static_cast<int>(std::count_if(keys_.begin(), keys_.end(), [&](const base::ObjectKey& key) {
       const Resolution* resolution = resolver_.find(key, sample_object().spec.model);
       return resolution != nullptr && resolution->found && !resolution->error;
     }));
@@ -136,7 +136,7 @@ class ModelResolverTest : public SecretReaderTest {
 
   FakeNetwork network_;
   kube::Store<api::ModelDeployment> models_{"modeldeployments", api::parse_model_deployment, clock_};
-  std::vector<kube::ObjectKey> keys_;
+  std::vector<base::ObjectKey> keys_;
   ModelResolver resolver_;
 };
 

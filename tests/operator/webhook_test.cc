@@ -15,7 +15,7 @@ using kube::Json;
 using testing::Contains;
 using testing::HasSubstr;
 
-const kube::ObjectKey kConfiguration{"", "tidegate"};
+const base::ObjectKey kConfiguration{"", "tidegate"};
 
 Json entry(const std::string& name, const std::string& service) {
   return {

@@ -55,13 +55,13 @@ Json conditions(const SimPod& pod) {
 Kubelet::Kubelet(Context& context, kube::FakeApiServer& api, Callbacks callbacks)
     : context_(context), api_(api), callbacks_(std::move(callbacks)) {}
 
-void Kubelet::later(const kube::ObjectKey& pod, absl::Duration delay, void (Kubelet::*what)(SimPod&)) {
+void Kubelet::later(const base::ObjectKey& pod, absl::Duration delay, void (Kubelet::*what)(SimPod&)) {
   context_.schedule.after(delay, [this, pod, what] {
     if (auto known = pods_.find(pod); known != pods_.end()) (this->*what)(known->second);
   });
 }
 
-void Kubelet::deployment_changed(const kube::ObjectKey& key) {
+void Kubelet::deployment_changed(const base::ObjectKey& key) {
   if (std::exchange(sync_due_[key], true)) return;
   context_.schedule.after(context_.between(absl::Milliseconds(20), absl::Milliseconds(400)), [this, key] {
     sync_due_[key] = false;
@@ -69,7 +69,7 @@ void Kubelet::deployment_changed(const kube::ObjectKey& key) {
   });
 }
 
-void Kubelet::sync(const kube::ObjectKey& deployment) {
+void Kubelet::sync(const base::ObjectKey& deployment) {
   const auto object = api_.get(kube::resources::deployments(), deployment);
   const int wanted = object ? static_cast<int>(kube::int_at(*object, {"spec", "replicas"}, 1)) : 0;
   const std::string uid = object ? kube::string_at(*object, {"metadata", "uid"}) : "";
@@ -94,13 +94,13 @@ void Kubelet::sync(const kube::ObjectKey& deployment) {
   write_status(deployment);
 }
 
-void Kubelet::make_pod(const kube::ObjectKey& deployment, const Json& object) {
+void Kubelet::make_pod(const base::ObjectKey& deployment, const Json& object) {
   SimPod pod;
   pod.key = {deployment.ns, base::cat(deployment.name, "-", ++made_)};
   pod.revision = deployment.name;
   pod.owner = kube::string_at(object, {"metadata", "uid"});
   pod.version = kube::string_at(object, {"metadata", "annotations", operator_::kVersionAnnotation});
-  const kube::ObjectKey key = pod.key;
+  const base::ObjectKey key = pod.key;
   pods_.emplace(key, std::move(pod));
   write(pods_.at(key));
   later(key, context_.between(absl::Milliseconds(50), absl::Milliseconds(500)), &Kubelet::place);
@@ -170,8 +170,8 @@ void Kubelet::end_process(SimPod& pod) {
 }
 
 void Kubelet::disappear(SimPod& pod) {
-  const kube::ObjectKey key = pod.key;
-  const kube::ObjectKey deployment{key.ns, pod.revision};
+  const base::ObjectKey key = pod.key;
+  const base::ObjectKey deployment{key.ns, pod.revision};
   set_alive(pod, false);
   pods_.erase(key);
   if (api_.get(kube::resources::pods(), key)) api_.erase(kube::resources::pods(), key);
@@ -209,7 +209,7 @@ void Kubelet::write(const SimPod& pod) {
   callbacks_.on_shown({pod.key.ns, pod.revision});
 }
 
-void Kubelet::write_status(const kube::ObjectKey& deployment) {
+void Kubelet::write_status(const base::ObjectKey& deployment) {
   auto object = api_.get(kube::resources::deployments(), deployment);
   if (!object) return;
   int replicas = 0;
@@ -238,7 +238,7 @@ void Kubelet::owner_gone(const std::string& uid) {
        {kube::resources::deployments(), kube::resources::services(), kube::resources::config_maps()}) {
     for (const Json& object : api_.all(resource)) {
       if (!owned(object)) continue;
-      const kube::ObjectKey key{kube::string_at(object, {"metadata", "namespace"}),
+      const base::ObjectKey key{kube::string_at(object, {"metadata", "namespace"}),
                                 kube::string_at(object, {"metadata", "name"})};
       const std::string owned_uid = kube::string_at(object, {"metadata", "uid"});
       context_.schedule.after(context_.between(absl::Milliseconds(50), slowest),

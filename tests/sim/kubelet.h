@@ -25,7 +25,7 @@ struct Behaviour {
 };
 
 struct SimPod {
-  kube::ObjectKey key;
+  base::ObjectKey key;
   std::string revision;  // its Deployment
   std::string owner;     // that Deployment's uid
   std::string version;
@@ -51,7 +51,7 @@ class Kubelet {
     // Users' requests are about to meet other pods than until now.
     std::function<void()> before_change;
     // The API shows other pods of a Deployment than until now.
-    std::function<void(const kube::ObjectKey& deployment)> on_shown;
+    std::function<void(const base::ObjectKey& deployment)> on_shown;
   };
   Kubelet(Context& context, kube::FakeApiServer& api, Callbacks callbacks);
 
@@ -59,7 +59,7 @@ class Kubelet {
   int pods_per_node = 100;
 
   // The API has a Deployment that it did not have like this before.
-  void deployment_changed(const kube::ObjectKey& key);
+  void deployment_changed(const base::ObjectKey& key);
   // An owner is gone: so are, in a while, those that it owned.
   void owner_gone(const std::string& uid);
 
@@ -72,12 +72,12 @@ class Kubelet {
   // As the API shows it: Ready and not on their way out; if no pod of the object is, those that their own kubelet last
   // called ready (docs/data-plane.md, D15).
   int serving(const std::string& revision) const;
-  const std::map<kube::ObjectKey, SimPod>& pods() const { return pods_; }
+  const std::map<base::ObjectKey, SimPod>& pods() const { return pods_; }
 
  private:
-  void later(const kube::ObjectKey& pod, absl::Duration delay, void (Kubelet::*what)(SimPod&));
-  void sync(const kube::ObjectKey& deployment);
-  void make_pod(const kube::ObjectKey& deployment, const kube::Json& object);
+  void later(const base::ObjectKey& pod, absl::Duration delay, void (Kubelet::*what)(SimPod&));
+  void sync(const base::ObjectKey& deployment);
+  void make_pod(const base::ObjectKey& deployment, const kube::Json& object);
   void place(SimPod& pod);
   void load(SimPod& pod);
   void become_ready(SimPod& pod);
@@ -88,16 +88,16 @@ class Kubelet {
   void notice_loss(SimPod& pod);
   void give_up(SimPod& pod);
   void write(const SimPod& pod);
-  void write_status(const kube::ObjectKey& deployment);
+  void write_status(const base::ObjectKey& deployment);
   void set_alive(SimPod& pod, bool alive);
   SimPod* pick_running();
 
   Context& context_;
   kube::FakeApiServer& api_;
   Callbacks callbacks_;
-  std::map<kube::ObjectKey, SimPod> pods_;
-  std::map<std::string, kube::ObjectKey> by_ip_;
-  std::map<kube::ObjectKey, bool> sync_due_;
+  std::map<base::ObjectKey, SimPod> pods_;
+  std::map<std::string, base::ObjectKey> by_ip_;
+  std::map<base::ObjectKey, bool> sync_due_;
   std::array<bool, kNodes> lost_{};
   int made_ = 0;
 };

@@ -83,7 +83,7 @@ void Referee::lease_changed(const kube::Json& object) {
   context_.note(holder_.empty() ? "nobody" : holder_, "holds the lease");
 }
 
-void Referee::pods_changed(const kube::ObjectKey& deployment) {
+void Referee::pods_changed(const base::ObjectKey& deployment) {
   serving_.try_emplace(deployment.to_string());
   // Whether a pod counts depends on all of its object's.
   const std::string object = cat(deployment.ns, "/", deployment.name.substr(0, deployment.name.rfind('-') + 1));

@@ -44,7 +44,7 @@ class Referee {
   void lease_changed(const kube::Json& object);
   void evidence_changed(const std::string& name, const Exchange* by);
 
-  void pods_changed(const kube::ObjectKey& deployment);
+  void pods_changed(const base::ObjectKey& deployment);
   // Before and after any gateway applies something, starts or ends.
   void gateways_about_to_change();
   void gateways_changed();

@@ -29,7 +29,7 @@ class Scenario {
 
  private:
   struct Object {
-    kube::ObjectKey key;
+    base::ObjectKey key;
     kube::Json spec;
     std::vector<std::string> asked;  // versions, newest last
     std::set<std::string> replaced;  // versions whose files were others for a while

@@ -14,7 +14,7 @@ class Simulation : public testing::Test {
   static void SetUpTestSuite() { init_log("none"); }
 };
 
-const kube::ObjectKey kDigits{"demo", "digits"};
+const base::ObjectKey kDigits{"demo", "digits"};
 
 // A world in which version 1 of demo/digits serves.
 std::unique_ptr<World> small_world(const WorldOptions& options = {}) {

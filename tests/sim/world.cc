@@ -36,7 +36,7 @@ base::Task<void> follow(kube::FakeApiServer& api, std::string path,
   co_await api.request(std::move(request), scope);
 }
 
-kube::ObjectKey key_of(const Json& object) {
+base::ObjectKey key_of(const Json& object) {
   return {kube::string_at(object, {"metadata", "namespace"}), kube::string_at(object, {"metadata", "name"})};
 }
 
@@ -265,7 +265,7 @@ void World::run(absl::Duration duration) {
   users->catch_up();
 }
 
-void World::apply(const kube::ObjectKey& object, const Json& spec) {
+void World::apply(const base::ObjectKey& object, const Json& spec) {
   users->catch_up();
   Json json = {{"metadata", {{"name", object.name}, {"namespace", object.ns}}}};
   if (const auto known = api_->get(operator_::model_deployments(), object)) json = *known;
@@ -273,19 +273,19 @@ void World::apply(const kube::ObjectKey& object, const Json& spec) {
   api_->put(operator_::model_deployments(), json);
 }
 
-void World::annotate(const kube::ObjectKey& object, const std::string& name, const std::string& value) {
+void World::annotate(const base::ObjectKey& object, const std::string& name, const std::string& value) {
   auto json = api_->get(operator_::model_deployments(), object);
   if (!json) return;
   (*json)["metadata"]["annotations"][name] = value;
   api_->put(operator_::model_deployments(), *json);
 }
 
-void World::erase(const kube::ObjectKey& object) {
+void World::erase(const base::ObjectKey& object) {
   users->catch_up();
   if (api_->get(operator_::model_deployments(), object)) api_->erase(operator_::model_deployments(), object);
 }
 
-void World::mark_deleted(const kube::ObjectKey& object) {
+void World::mark_deleted(const base::ObjectKey& object) {
   auto json = api_->get(operator_::model_deployments(), object);
   if (!json) return;
   (*json)["metadata"]["finalizers"] = Json::array({"example.com/keep"});

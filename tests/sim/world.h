@@ -40,11 +40,11 @@ class World {
   void run(absl::Duration duration);
 
   // What a person does.
-  void apply(const kube::ObjectKey& object, const kube::Json& spec);
-  void annotate(const kube::ObjectKey& object, const std::string& name, const std::string& value);
-  void erase(const kube::ObjectKey& object);
+  void apply(const base::ObjectKey& object, const kube::Json& spec);
+  void annotate(const base::ObjectKey& object, const std::string& name, const std::string& value);
+  void erase(const base::ObjectKey& object);
   // The same while a finalizer of somebody else holds it: it stays, marked, until it is erased.
-  void mark_deleted(const kube::ObjectKey& object);
+  void mark_deleted(const base::ObjectKey& object);
 
   // The replica's process ends, and another starts after `down`.
   void kill(Replica& replica, absl::Duration down);
@@ -60,7 +60,7 @@ class World {
   // Share of the operator's writes of a status before which somebody sets a label on that object.
   double meddling = 0;
   // The next of them, of this object.
-  void meddle_once(const kube::ObjectKey& object) { meddle_once_ = object; }
+  void meddle_once(const base::ObjectKey& object) { meddle_once_ = object; }
   std::unique_ptr<Kubelet> kubelet;
   std::unique_ptr<Gateways> gateways;
   std::unique_ptr<Users> users;
@@ -89,7 +89,7 @@ class World {
   std::unique_ptr<kube::FakeApiServer> api_;
   Exchanges exchanges_;
   std::shared_ptr<Exchange> executing_;  // whose write it is that changes something now
-  std::optional<kube::ObjectKey> meddle_once_;
+  std::optional<base::ObjectKey> meddle_once_;
   int labels_ = 0;
   std::map<absl::Time, uint64_t> versions_;  // of the API server, second by second
   base::Scope watches_;

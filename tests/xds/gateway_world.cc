@@ -148,9 +148,7 @@ void GatewayWorld::start_envoy() {
   }
 }
 
-void GatewayWorld::publish(const std::vector<traffic::Program>& programs) {
-  publish_all(traffic::in_order(programs));
-}
+void GatewayWorld::publish(const std::vector<traffic::Program>& programs) { publish_all(traffic::in_order(programs)); }
 
 void GatewayWorld::publish_all(const traffic::Programs& programs) {
   built = traffic::build(programs, settings, built ? &*built : nullptr);

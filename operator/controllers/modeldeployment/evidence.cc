@@ -26,13 +26,13 @@ kube::Json render(const api::ObjectMeta& object, std::string evidence) {
 
 }  // namespace
 
-base::Task<absl::Status> EvidenceKeeper::load(kube::ObjectKey object, MeasurementWindow window, base::Scope& scope) {
+base::Task<absl::Status> EvidenceKeeper::load(base::ObjectKey object, MeasurementWindow window, base::Scope& scope) {
   const Known before = known_[object];
   if (before.resource_version && before.opened && *before.opened != window) {
     open(object, window);
     co_return absl::OkStatus();
   }
-  const kube::ObjectKey key{object.ns, config_map_name(object.name)};
+  const base::ObjectKey key{object.ns, config_map_name(object.name)};
   absl::StatusOr<kube::Json> json = co_await client_.get(kube::resources::config_maps(), key, scope);
   if (!json.ok() && !absl::IsNotFound(json.status())) co_return json.status();
   known_[object].resource_version = json.ok() ? kube::resource_version_of(*json) : "";
@@ -44,7 +44,7 @@ base::Task<absl::Status> EvidenceKeeper::load(kube::ObjectKey object, Measuremen
   co_return absl::OkStatus();
 }
 
-void EvidenceKeeper::open(const kube::ObjectKey& object, const MeasurementWindow& window) {
+void EvidenceKeeper::open(const base::ObjectKey& object, const MeasurementWindow& window) {
   Known& known = known_[object];
   known.opened = window;
   known.saved_at = clock_.uptime();
@@ -52,12 +52,12 @@ void EvidenceKeeper::open(const kube::ObjectKey& object, const MeasurementWindow
 }
 
 base::Task<absl::Status> EvidenceKeeper::save(const api::ObjectMeta& object, bool now_or_never, base::Scope& scope) {
-  const kube::ObjectKey key{object.namespace_, object.name};
+  const base::ObjectKey key{object.namespace_, object.name};
   if (!ledger_.dirty(key)) co_return absl::OkStatus();
   const bool due = clock_.uptime() - known_[key].saved_at >= kPeriod;
   if (!due && !now_or_never) co_return absl::OkStatus();
   if (!known_[key].resource_version) {
-    const kube::ObjectKey config_map{key.ns, config_map_name(key.name)};
+    const base::ObjectKey config_map{key.ns, config_map_name(key.name)};
     absl::StatusOr<kube::Json> json = co_await client_.get(kube::resources::config_maps(), config_map, scope);
     if (!json.ok() && !absl::IsNotFound(json.status())) co_return json.status();
     known_[key].resource_version = json.ok() ? kube::resource_version_of(*json) : "";
@@ -85,7 +85,7 @@ base::Task<absl::StatusOr<kube::Written>> EvidenceKeeper::write(kube::Json confi
         co_await client_.create(kube::resources::config_maps(), std::move(config_map), scope);
     co_return created;
   }
-  const kube::ObjectKey key{kube::string_at(config_map, {"metadata", "namespace"}),
+  const base::ObjectKey key{kube::string_at(config_map, {"metadata", "namespace"}),
                             kube::string_at(config_map, {"metadata", "name"})};
   config_map["metadata"]["resourceVersion"] = std::move(resource_version);
   absl::StatusOr<kube::Written> patched =

@@ -32,10 +32,10 @@ class EvidenceKeeper {
   // Opens the window with what another leader saved about it. Not read is not the same as nothing there: on an error
   // the window stays closed, so that no reading can get in first. What this process itself has saved since it last
   // looked is of earlier windows and is not read again.
-  base::Task<absl::Status> load(kube::ObjectKey object, MeasurementWindow window, base::Scope& scope);
+  base::Task<absl::Status> load(base::ObjectKey object, MeasurementWindow window, base::Scope& scope);
   // Writes what is new, if `now_or_never` or the period has passed. ABORTED: somebody else wrote it meanwhile.
   base::Task<absl::Status> save(const api::ObjectMeta& object, bool now_or_never, base::Scope& scope);
-  void forget(const kube::ObjectKey& object) { known_.erase(object); }
+  void forget(const base::ObjectKey& object) { known_.erase(object); }
   // What an earlier leadership knew.
   void forget_all() { known_.clear(); }
 
@@ -45,7 +45,7 @@ class EvidenceKeeper {
     std::optional<MeasurementWindow> opened;              // by load(), the last one
     absl::Duration saved_at = -absl::InfiniteDuration();  // uptime; or when a window was opened, with nothing to save
   };
-  void open(const kube::ObjectKey& object, const MeasurementWindow& window);
+  void open(const base::ObjectKey& object, const MeasurementWindow& window);
   base::Task<absl::StatusOr<kube::Written>> write(kube::Json config_map, std::string resource_version,
                                                   base::Scope& scope);
 
@@ -53,7 +53,7 @@ class EvidenceKeeper {
   MeasurementLedger& ledger_;
   base::Clock& clock_;
   std::function<bool()> may_write_;
-  std::map<kube::ObjectKey, Known> known_;
+  std::map<base::ObjectKey, Known> known_;
 };
 
 }  // namespace tidegate::operator_

@@ -14,7 +14,7 @@ namespace {
 // A Service that is not ours may go away; until then it is looked at once a minute.
 constexpr absl::Duration kForeignServiceRetry = absl::Minutes(1);
 
-kube::ObjectKey key_of(const Gathered& gathered) {
+base::ObjectKey key_of(const Gathered& gathered) {
   return {gathered.object->metadata.namespace_, gathered.object->metadata.name};
 }
 
@@ -58,7 +58,7 @@ base::Task<absl::Status> Executor::execute(const Gathered& gathered, const rollo
   co_return addressed;
 }
 
-const rollout::CreateError* Executor::create_error(const kube::ObjectKey& key) const {
+const rollout::CreateError* Executor::create_error(const base::ObjectKey& key) const {
   auto found = create_errors_.find(key);
   return found == create_errors_.end() ? nullptr : &found->second;
 }
@@ -68,7 +68,7 @@ void Executor::forget_all() {
   create_errors_.clear();
 }
 
-void Executor::forget(const kube::ObjectKey& key) {
+void Executor::forget(const base::ObjectKey& key) {
   address_tried_.erase(key);
   create_errors_.erase(key);
 }
@@ -78,7 +78,7 @@ absl::Status Executor::check_may_write() const {
 }
 
 base::Task<absl::Status> Executor::ensure_address(const Gathered& gathered, base::Scope& scope) {
-  const kube::ObjectKey key = key_of(gathered);
+  const base::ObjectKey key = key_of(gathered);
   if (gathered.object->metadata.deletion_timestamp) co_return absl::OkStatus();
   kube::Json wanted = render_service(gathered.object->metadata, options_.gateway_host);
   const auto service = stores_.services.get(key);
@@ -102,7 +102,7 @@ base::Task<absl::Status> Executor::ensure_address(const Gathered& gathered, base
 }
 
 base::Task<absl::Status> Executor::create_address(const Gathered& gathered, kube::Json service, base::Scope& scope) {
-  const kube::ObjectKey key = key_of(gathered);
+  const base::ObjectKey key = key_of(gathered);
   auto tried = address_tried_.find(key);
   if (tried != address_tried_.end() && clock_.uptime() - tried->second < kForeignServiceRetry) {
     co_return absl::OkStatus();
@@ -127,7 +127,7 @@ base::Task<absl::Status> Executor::create_address(const Gathered& gathered, kube
 base::Task<absl::Status> Executor::write_status(const Gathered& gathered, const rollout::Plan& plan,
                                                 base::Scope& scope) {
   if (absl::Status allowed = check_may_write(); !allowed.ok()) co_return allowed;
-  const kube::ObjectKey key = key_of(gathered);
+  const base::ObjectKey key = key_of(gathered);
   absl::StatusOr<kube::Written> written =
       co_await client_.update_status(model_deployments(), key, api::to_json(plan.status),
                                      gathered.observed.metadata.resource_version, kFieldManager, scope);
@@ -147,7 +147,7 @@ base::Task<absl::Status> Executor::write_status(const Gathered& gathered, const 
 
 base::Task<absl::Status> Executor::create(const Gathered& gathered, const rollout::CreateWorkload& step,
                                           base::Scope& scope) {
-  const kube::ObjectKey key = key_of(gathered);
+  const base::ObjectKey key = key_of(gathered);
   if (!gathered.wanted_input || gathered.observed.wanted->revision != step.revision) {
     co_return absl::FailedPreconditionError(
         base::cat("revision ", step.revision, " cannot be made: spec does not ask for it any more"));
@@ -173,8 +173,8 @@ base::Task<absl::Status> Executor::create(const Gathered& gathered, const rollou
 base::Task<absl::Status> Executor::scale(const Gathered& gathered, const rollout::ScaleWorkload& step,
                                          base::Scope& scope) {
   if (absl::Status allowed = check_may_write(); !allowed.ok()) co_return allowed;
-  const kube::ObjectKey key = key_of(gathered);
-  const kube::ObjectKey deployment{key.ns, step.revision};
+  const base::ObjectKey key = key_of(gathered);
+  const base::ObjectKey deployment{key.ns, step.revision};
   absl::StatusOr<kube::Written> scaled = co_await client_.scale(
       kube::resources::deployments(), deployment, step.replicas, step.resource_version, kFieldManager, scope);
   if (!scaled.ok()) co_return scaled.status();
@@ -185,8 +185,8 @@ base::Task<absl::Status> Executor::scale(const Gathered& gathered, const rollout
 base::Task<absl::Status> Executor::remove(const Gathered& gathered, const rollout::DeleteWorkload& step,
                                           base::Scope& scope) {
   if (absl::Status allowed = check_may_write(); !allowed.ok()) co_return allowed;
-  const kube::ObjectKey key = key_of(gathered);
-  const kube::ObjectKey deployment{key.ns, step.revision};
+  const base::ObjectKey key = key_of(gathered);
+  const base::ObjectKey deployment{key.ns, step.revision};
   kube::DeleteOptions options;
   options.uid = step.uid;
   options.resource_version = step.resource_version;

@@ -34,8 +34,8 @@ class Executor {
   base::Task<absl::Status> execute(const Gathered& gathered, const rollout::Plan& plan, base::Scope& scope);
 
   // Why the object's wanted revision could not be made, for as long as it could not; null: it could.
-  const rollout::CreateError* create_error(const kube::ObjectKey& key) const;
-  void forget(const kube::ObjectKey& key);
+  const rollout::CreateError* create_error(const base::ObjectKey& key) const;
+  void forget(const base::ObjectKey& key);
   // What an earlier leadership remembered.
   void forget_all();
 
@@ -56,8 +56,8 @@ class Executor {
   base::Clock& clock_;
   std::function<bool()> may_write_;
   ExecutorOptions options_;
-  std::map<kube::ObjectKey, rollout::CreateError> create_errors_;
-  std::map<kube::ObjectKey, absl::Duration> address_tried_;  // uptime of the last attempt that found a foreign Service
+  std::map<base::ObjectKey, rollout::CreateError> create_errors_;
+  std::map<base::ObjectKey, absl::Duration> address_tried_;  // uptime of the last attempt that found a foreign Service
 };
 
 }  // namespace tidegate::operator_

@@ -94,7 +94,7 @@ void want_recorded_version(const ModelSource& found, const std::vector<Deploymen
   }
 }
 
-void resolve(const kube::ObjectKey& key, const GatherSources& sources,
+void resolve(const base::ObjectKey& key, const GatherSources& sources,
              const std::vector<DeploymentPointer>& deployments, Gathered& gathered) {
   rollout::Observed& observed = gathered.observed;
   const Resolution* resolution = sources.resolver.find(key, gathered.object->spec.model);
@@ -124,7 +124,7 @@ void resolve(const kube::ObjectKey& key, const GatherSources& sources,
 
 }  // namespace
 
-std::optional<Gathered> gather(const kube::ObjectKey& key, const GatherSources& sources, const GatherOptions& options) {
+std::optional<Gathered> gather(const base::ObjectKey& key, const GatherSources& sources, const GatherOptions& options) {
   Gathered gathered;
   gathered.object = sources.stores.models.get(key);
   if (!gathered.object) return std::nullopt;

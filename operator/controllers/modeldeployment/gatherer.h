@@ -25,8 +25,8 @@ struct GatherSources {
   const ModelResolver& resolver;
   const MeasurementLedger& ledger;
   const TrafficVersions& traffic_versions;
-  std::function<GatewayView(const kube::ObjectKey&)> gateways;
-  std::function<std::optional<rollout::TrafficError>(const kube::ObjectKey&)> traffic_error;
+  std::function<GatewayView(const base::ObjectKey&)> gateways;
+  std::function<std::optional<rollout::TrafficError>(const base::ObjectKey&)> traffic_error;
 };
 
 // What the planner sees, and what the executor needs to carry out a CreateWorkload of the wanted revision.
@@ -45,6 +45,6 @@ struct GatherOptions {
 };
 
 // nullopt when there is no such object.
-std::optional<Gathered> gather(const kube::ObjectKey& key, const GatherSources& sources, const GatherOptions& options);
+std::optional<Gathered> gather(const base::ObjectKey& key, const GatherSources& sources, const GatherOptions& options);
 
 }  // namespace tidegate::operator_

@@ -34,7 +34,7 @@ bool acts(const rollout::Observed& observed, const rollout::Plan& plan) {
 
 base::Task<void> Reconciler::work(base::Scope& taking, base::Scope& scope) {
   while (true) {
-    absl::StatusOr<kube::ObjectKey> key = co_await parts_.queue.pop(taking);
+    absl::StatusOr<base::ObjectKey> key = co_await parts_.queue.pop(taking);
     if (!key.ok()) co_return;
     const absl::Duration begun = parts_.clock.uptime();
     const absl::Status result = co_await reconcile(*key, scope);
@@ -44,7 +44,7 @@ base::Task<void> Reconciler::work(base::Scope& taking, base::Scope& scope) {
   }
 }
 
-base::Task<absl::Status> Reconciler::reconcile(kube::ObjectKey key, base::Scope& scope) {
+base::Task<absl::Status> Reconciler::reconcile(base::ObjectKey key, base::Scope& scope) {
   requeue_.erase(key);
   const auto object = parts_.sources.stores.models.get(key);
   if (!object) {
@@ -83,7 +83,7 @@ base::Task<absl::Status> Reconciler::reconcile(kube::ObjectKey key, base::Scope&
   co_return window;
 }
 
-base::Task<absl::Status> Reconciler::follow_window(kube::ObjectKey key,
+base::Task<absl::Status> Reconciler::follow_window(base::ObjectKey key,
                                                    std::shared_ptr<const api::ModelDeployment> object,
                                                    base::Scope& scope) {
   const std::optional<MeasurementWindow> window = wanted_window(object->spec, object->status);
@@ -98,7 +98,7 @@ base::Task<absl::Status> Reconciler::follow_window(kube::ObjectKey key,
   co_return loaded;
 }
 
-GatherOptions Reconciler::gather_options(const kube::ObjectKey& key) const {
+GatherOptions Reconciler::gather_options(const base::ObjectKey& key) const {
   GatherOptions options;
   options.now = parts_.clock.now();
   options.leader_epoch = parts_.leader_epoch();
@@ -112,7 +112,7 @@ GatherOptions Reconciler::gather_options(const kube::ObjectKey& key) const {
 
 // Losing the lease in the middle of a look is routine. A leadership that somebody has ended without its knowing is not:
 // the clocks of two machines, or a Lease that a person changed, are to be looked at.
-void Reconciler::leave_to_the_leader(const kube::ObjectKey& key, int64_t own_epoch, const std::string& why) {
+void Reconciler::leave_to_the_leader(const base::ObjectKey& key, int64_t own_epoch, const std::string& why) {
   const base::LogLevel level = own_epoch == 0 ? base::LogLevel::kInfo : base::LogLevel::kWarning;
   base::log(level, "lost the lease; nothing more is written", {{"object", key.to_string()}, {"reason", why}});
   requeue_[key] = kResync;
@@ -125,7 +125,7 @@ void Reconciler::count_ended_rollouts(const rollout::Observed& observed, const r
   }
 }
 
-void Reconciler::settle(const kube::ObjectKey& key, const absl::Status& result) {
+void Reconciler::settle(const base::ObjectKey& key, const absl::Status& result) {
   if (result.ok()) {
     ++metrics_.succeeded;
     parts_.queue.forget(key);
@@ -144,7 +144,7 @@ void Reconciler::settle(const kube::ObjectKey& key, const absl::Status& result) 
   parts_.queue.add_rate_limited(key);
 }
 
-void Reconciler::forget(const kube::ObjectKey& key) {
+void Reconciler::forget(const base::ObjectKey& key) {
   parts_.ledger.close(key);
   parts_.evidence.forget(key);
   parts_.executor.forget(key);
@@ -152,7 +152,7 @@ void Reconciler::forget(const kube::ObjectKey& key) {
   status_written_.erase(key);
 }
 
-std::string Reconciler::describe(const kube::ObjectKey& key) const {
+std::string Reconciler::describe(const base::ObjectKey& key) const {
   const std::optional<Gathered> gathered = gather(key, parts_.sources, gather_options(key));
   if (!gathered) return "";
   const rollout::Observed& observed = gathered->observed;

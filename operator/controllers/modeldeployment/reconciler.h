@@ -58,24 +58,24 @@ class Reconciler {
   base::Task<void> work(base::Scope& taking, base::Scope& scope);
 
   // For the debug page: what is observed and planned at this moment, as text. Empty: there is no such object.
-  std::string describe(const kube::ObjectKey& key) const;
+  std::string describe(const base::ObjectKey& key) const;
   const ReconcilerMetrics& metrics() const { return metrics_; }
 
  private:
-  base::Task<absl::Status> reconcile(kube::ObjectKey key, base::Scope& scope);
+  base::Task<absl::Status> reconcile(base::ObjectKey key, base::Scope& scope);
   // Opens or closes the measurement window that the object's status asks for.
-  base::Task<absl::Status> follow_window(kube::ObjectKey key, std::shared_ptr<const api::ModelDeployment> object,
+  base::Task<absl::Status> follow_window(base::ObjectKey key, std::shared_ptr<const api::ModelDeployment> object,
                                          base::Scope& scope);
-  GatherOptions gather_options(const kube::ObjectKey& key) const;
-  void leave_to_the_leader(const kube::ObjectKey& key, int64_t own_epoch, const std::string& why);
+  GatherOptions gather_options(const base::ObjectKey& key) const;
+  void leave_to_the_leader(const base::ObjectKey& key, int64_t own_epoch, const std::string& why);
   void count_ended_rollouts(const rollout::Observed& observed, const rollout::Plan& plan);
-  void settle(const kube::ObjectKey& key, const absl::Status& result);
-  void forget(const kube::ObjectKey& key);
+  void settle(const base::ObjectKey& key, const absl::Status& result);
+  void forget(const base::ObjectKey& key);
 
   Parts parts_;
   ReconcilerMetrics metrics_;
-  std::map<kube::ObjectKey, absl::Time> status_written_;
-  std::map<kube::ObjectKey, absl::Duration> requeue_;  // wish of the last plan
+  std::map<base::ObjectKey, absl::Time> status_written_;
+  std::map<base::ObjectKey, absl::Duration> requeue_;  // wish of the last plan
 };
 
 }  // namespace tidegate::operator_

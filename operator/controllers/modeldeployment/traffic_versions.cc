@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "kube/resource.h"
+
 namespace tidegate::operator_ {
 
-void TrafficVersions::saw(const kube::ObjectKey& key, const api::ModelDeployment& object, absl::Duration uptime) {
+void TrafficVersions::saw(const base::ObjectKey& key, const api::ModelDeployment& object, absl::Duration uptime) {
   Written& written = written_[key];
   const bool known = written.uid == object.metadata.uid;
   if (!known || written.traffic != object.status.traffic) {
@@ -23,14 +25,14 @@ void TrafficVersions::saw(const kube::ObjectKey& key, const api::ModelDeployment
   await(key, written, std::move(versions));
 }
 
-void TrafficVersions::await(const kube::ObjectKey& key, Written& written, std::vector<uint64_t> versions) {
+void TrafficVersions::await(const base::ObjectKey& key, Written& written, std::vector<uint64_t> versions) {
   if (written.awaited == versions) return;
   for (const uint64_t version : written.awaited) waits_.erase({version, key});
   for (const uint64_t version : versions) waits_.emplace(version, key);
   written.awaited = std::move(versions);
 }
 
-void TrafficVersions::forget(const kube::ObjectKey& key) {
+void TrafficVersions::forget(const base::ObjectKey& key) {
   const auto known = written_.find(key);
   if (known == written_.end()) return;
   await(key, known->second, {});
@@ -38,9 +40,9 @@ void TrafficVersions::forget(const kube::ObjectKey& key) {
   written_.erase(known);
 }
 
-std::vector<kube::ObjectKey> TrafficVersions::waiting(uint64_t before, uint64_t now) const {
-  std::vector<kube::ObjectKey> keys;
-  for (auto wait = waits_.upper_bound({before + 1, kube::ObjectKey{}}); wait != waits_.end() && wait->first <= now;
+std::vector<base::ObjectKey> TrafficVersions::waiting(uint64_t before, uint64_t now) const {
+  std::vector<base::ObjectKey> keys;
+  for (auto wait = waits_.upper_bound({before + 1, base::ObjectKey{}}); wait != waits_.end() && wait->first <= now;
        ++wait) {
     keys.push_back(wait->second);
   }
@@ -55,7 +57,7 @@ std::vector<absl::Duration> TrafficVersions::confirmed(uint64_t applied, absl::D
   return took;
 }
 
-uint64_t TrafficVersions::of(const kube::ObjectKey& key) const {
+uint64_t TrafficVersions::of(const base::ObjectKey& key) const {
   auto found = written_.find(key);
   return found == written_.end() || found->second.traffic.empty() ? 0 : found->second.resource_version;
 }

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "api/types.h"
-#include "kube/resource.h"
+#include "base/object_key.h"
 
 namespace tidegate::operator_ {
 
@@ -19,17 +19,17 @@ class TrafficVersions {
  public:
   // The object as it is now, at `uptime`. The first sight of an object counts as the write: it is at least as late as
   // the real one.
-  void saw(const kube::ObjectKey& key, const api::ModelDeployment& object, absl::Duration uptime);
-  void forget(const kube::ObjectKey& key);
+  void saw(const base::ObjectKey& key, const api::ModelDeployment& object, absl::Duration uptime);
+  void forget(const base::ObjectKey& key);
 
   // 0 while the object has no shares.
-  uint64_t of(const kube::ObjectKey& key) const;
+  uint64_t of(const base::ObjectKey& key) const;
   // The highest that any object has had.
   uint64_t highest() const { return highest_; }
 
   // Objects that wait for gateways to apply what was written after `before` and not after `now`: their shares, or those
   // that a drain rests on.
-  std::vector<kube::ObjectKey> waiting(uint64_t before, uint64_t now) const;
+  std::vector<base::ObjectKey> waiting(uint64_t before, uint64_t now) const;
 
   // Every gateway has applied `applied` by now: how long each of the writes took that this confirms for the first time.
   // Writes that this process did not see happen are not among them.
@@ -42,11 +42,11 @@ class TrafficVersions {
     uint64_t resource_version = 0;
     std::vector<uint64_t> awaited;  // resourceVersions
   };
-  using Wait = std::pair<uint64_t, kube::ObjectKey>;  // for which version, and who
+  using Wait = std::pair<uint64_t, base::ObjectKey>;  // for which version, and who
 
-  void await(const kube::ObjectKey& key, Written& written, std::vector<uint64_t> versions);
+  void await(const base::ObjectKey& key, Written& written, std::vector<uint64_t> versions);
 
-  std::map<kube::ObjectKey, Written> written_;
+  std::map<base::ObjectKey, Written> written_;
   std::set<Wait> waits_;
   // The writes of shares that this process saw and that are not everywhere yet; since when (uptime).
   std::map<Wait, absl::Duration> unconfirmed_;
