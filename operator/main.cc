@@ -20,6 +20,13 @@
 #include "operator/options.h"
 #include "operator/process.h"
 
+extern "C" {
+// Read by jemalloc, if it is linked (operator/CMakeLists.txt), before main. Nearly everything is allocated on the
+// loop's thread: more arenas would only hold more memory that nobody uses. What is free goes back after a second.
+extern const char* malloc_conf;
+const char* malloc_conf = "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0";
+}
+
 namespace tidegate::operator_ {
 namespace {
 

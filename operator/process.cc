@@ -99,7 +99,7 @@ Process::Process(Environment environment, Options options)
       evidence_(client_, ledger_, environment_.clock, [this] { return leads(); }),
       executor_(client_, stores_, expectations_, events_, environment_.clock, [this] { return leads(); },
                 {base::cat(options_.gateway_service, ".", options_.ns, ".svc.", options_.cluster_domain)}),
-      reconciler_({{stores_, resolver_, ledger_, traffic_versions_,
+      reconciler_({{stores_, resolver_, ledger_, traffic_versions_, revisions_,
                     [this](const base::ObjectKey& key) { return gateways_for(key); },
                     [this](const base::ObjectKey& key) { return traffic_error(key); }},
                    queue_,

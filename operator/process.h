@@ -123,6 +123,7 @@ class Process {
   kube::EventRecorder events_;
   MeasurementLedger ledger_;
   TrafficVersions traffic_versions_;
+  RevisionFinder revisions_;
   CertificateManager certificates_;
   CaBundleKeeper ca_bundle_;
   ModelResolver resolver_;

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <utility>
+
 #include "api/json.h"
 #include "base/digest.h"
 #include "base/strings.h"
@@ -19,7 +21,7 @@ std::string hash(const nlohmann::json& value, size_t digits) {
 }  // namespace
 
 RevisionInput revision_input(const api::ModelDeployment& object, const ModelSource& source,
-                             const api::ServingRuntime& runtime) {
+                             std::shared_ptr<const api::ServingRuntime> runtime) {
   RevisionInput input;
   input.namespace_ = object.metadata.namespace_;
   input.object = object.metadata.name;
@@ -27,7 +29,7 @@ RevisionInput revision_input(const api::ModelDeployment& object, const ModelSour
   input.accelerator = object.spec.accelerator;
   if (object.spec.model.credentials) input.credentials_secret = object.spec.model.credentials->secret_name;
   input.source = source;
-  input.runtime = runtime;
+  input.runtime = std::move(runtime);
   return input;
 }
 
@@ -56,15 +58,24 @@ std::string request_hash(const RevisionInput& input) {
 
 std::string runtime_hash(const api::ServingRuntime& runtime) { return hash(api::to_json(runtime.spec), 16); }
 
-std::string wanted_revision(const RevisionInput& input, bool follow_runtime,
-                            const std::vector<RecordedRevision>& recorded) {
-  const std::string asked = request_hash(input);
-  const std::string runtime = runtime_hash(input.runtime);
-  for (const RecordedRevision& revision : recorded) {
-    if (revision.request_hash != asked) continue;
-    if (!follow_runtime || revision.runtime_hash == runtime) return revision.name;
-  }
-  return revision_name(input);
+RevisionFinder::Hashed& RevisionFinder::hashed(const RevisionInput& input) {
+  Hashed& known = by_object_[{input.namespace_, input.object}];
+  if (known.input == input) return known;
+  known = {input, request_hash(input), runtime_hash(*input.runtime), ""};
+  return known;
 }
+
+std::string RevisionFinder::wanted(const RevisionInput& input, bool follow_runtime,
+                                   const std::vector<RecordedRevision>& recorded) {
+  Hashed& asked = hashed(input);
+  for (const RecordedRevision& revision : recorded) {
+    if (revision.request_hash != asked.request_hash) continue;
+    if (!follow_runtime || revision.runtime_hash == asked.runtime_hash) return revision.name;
+  }
+  if (asked.name.empty()) asked.name = revision_name(input);
+  return asked.name;
+}
+
+void RevisionFinder::forget(const base::ObjectKey& object) { by_object_.erase(object); }
 
 }  // namespace tidegate::operator_

@@ -9,11 +9,14 @@
 // So that a newer operator or an edited runtime does not roll a running model, the Deployment of a revision also
 // records what the object asked for when it was made (request hash). While that is unchanged the recorded revision is
 // the wanted one, unless the object follows its runtime and that has changed.
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "api/runtime_types.h"
 #include "api/types.h"
+#include "base/object_key.h"
 
 namespace tidegate::operator_ {
 
@@ -34,11 +37,13 @@ struct RevisionInput {
   api::AcceleratorSpec accelerator;
   std::string credentials_secret;  // empty: anonymous
   ModelSource source;
-  api::ServingRuntime runtime;
+  std::shared_ptr<const api::ServingRuntime> runtime;  // never null
+
+  friend bool operator==(const RevisionInput&, const RevisionInput&) = default;
 };
 
 RevisionInput revision_input(const api::ModelDeployment& object, const ModelSource& source,
-                             const api::ServingRuntime& runtime);
+                             std::shared_ptr<const api::ServingRuntime> runtime);
 
 std::string revision_name(const RevisionInput& input);
 // 16 hex digits each.
@@ -52,8 +57,24 @@ struct RecordedRevision {
   std::string runtime_hash;
 };
 
-// The name of the revision that the object wants now. `recorded` holds those that it has, the preferred ones first.
-std::string wanted_revision(const RevisionInput& input, bool follow_runtime,
-                            const std::vector<RecordedRevision>& recorded);
+// Says which revision an object wants. It remembers what it has hashed: an object is looked at some forty times a
+// rollout, and asks for the same each time.
+class RevisionFinder {
+ public:
+  // The name of the revision that the object wants now. `recorded` holds those that it has, the preferred ones first.
+  std::string wanted(const RevisionInput& input, bool follow_runtime, const std::vector<RecordedRevision>& recorded);
+  void forget(const base::ObjectKey& object);
+
+ private:
+  struct Hashed {
+    RevisionInput input;
+    std::string request_hash;
+    std::string runtime_hash;
+    std::string name;  // empty: nobody asked yet
+  };
+  Hashed& hashed(const RevisionInput& input);
+
+  std::map<base::ObjectKey, Hashed> by_object_;
+};
 
 }  // namespace tidegate::operator_

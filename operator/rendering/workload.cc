@@ -44,7 +44,7 @@ Json expand_all(const RevisionInput& input, const std::vector<std::string>& text
 
 // The runtime's variables, then the object's; the later of one name wins in place.
 Json environment(const RevisionInput& input) {
-  std::vector<api::EnvVar> variables = input.runtime.spec.container.env;
+  std::vector<api::EnvVar> variables = input.runtime->spec.container.env;
   for (const api::EnvVar& variable : input.runtime_overrides.env) {
     auto known =
         std::find_if(variables.begin(), variables.end(), [&](const auto& v) { return v.name == variable.name; });
@@ -60,7 +60,7 @@ Json environment(const RevisionInput& input) {
 }
 
 Json resources(const RevisionInput& input) {
-  api::Resources merged = input.runtime.spec.container.resources;
+  api::Resources merged = input.runtime->spec.container.resources;
   for (const auto& [name, quantity] : input.runtime_overrides.resources.requests) merged.requests[name] = quantity;
   for (const auto& [name, quantity] : input.runtime_overrides.resources.limits) merged.limits[name] = quantity;
   const AcceleratorRequest accelerator = accelerator_request(input.accelerator);
@@ -92,8 +92,8 @@ Json fetch_container(const RevisionInput& input) {
   while (uri.ends_with('/')) uri.pop_back();
   Json container = {
       {"name", kFetchContainer},
-      {"image", input.runtime.spec.fetch.image},
-      {"imagePullPolicy", api::enum_name(input.runtime.spec.container.image_pull_policy)},
+      {"image", input.runtime->spec.fetch.image},
+      {"imagePullPolicy", api::enum_name(input.runtime->spec.container.image_pull_policy)},
       {"args",
        {"fetch", base::cat("--uri=", uri, "/", input.source.version),
         base::cat("--dest=", model_dir(input), "/", input.source.version),
@@ -108,7 +108,7 @@ Json fetch_container(const RevisionInput& input) {
 }
 
 Json runtime_container(const RevisionInput& input) {
-  const api::ServingRuntimeSpec& runtime = input.runtime.spec;
+  const api::ServingRuntimeSpec& runtime = input.runtime->spec;
   std::vector<std::string> args = runtime.container.args;
   args.insert(args.end(), input.runtime_overrides.args.begin(), input.runtime_overrides.args.end());
   Json container = {
@@ -140,7 +140,7 @@ Json pod_spec(const RevisionInput& input) {
   Json spec = {
       {"automountServiceAccountToken", false},
       {"enableServiceLinks", false},
-      {"terminationGracePeriodSeconds", absl::ToInt64Seconds(input.runtime.spec.termination_grace_period)},
+      {"terminationGracePeriodSeconds", absl::ToInt64Seconds(input.runtime->spec.termination_grace_period)},
       {"securityContext",
        {{"runAsNonRoot", true},
         {"runAsUser", kUser},
@@ -197,8 +197,8 @@ nlohmann::json render_deployment(const RevisionInput& input, const std::string& 
          {{kVersionAnnotation, input.source.version},
           {kModelUriAnnotation, input.source.uri},
           {kSourceDigestAnnotation, input.source.source_digest},
-          {kRuntimeAnnotation, input.runtime.metadata.name},
-          {kRuntimeHashAnnotation, runtime_hash(input.runtime)},
+          {kRuntimeAnnotation, input.runtime->metadata.name},
+          {kRuntimeHashAnnotation, runtime_hash(*input.runtime)},
           {kRequestHashAnnotation, request_hash(input)}}},
         {"ownerReferences", Json::array({owner_reference(input.object, owner_uid)})}}},
       {"spec",

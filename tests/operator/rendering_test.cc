@@ -15,7 +15,15 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-RevisionInput sample_input() { return revision_input(sample_object(), sample_source(), sample_runtime()); }
+std::shared_ptr<const api::ServingRuntime> runtime_with_image(const std::string& image) {
+  api::ServingRuntime runtime = sample_runtime();
+  runtime.spec.container.image = image;
+  return std::make_shared<api::ServingRuntime>(runtime);
+}
+
+RevisionInput sample_input() {
+  return revision_input(sample_object(), sample_source(), std::make_shared<api::ServingRuntime>(sample_runtime()));
+}
 
 nlohmann::json deployment(const RevisionInput& input) {
   return render_deployment(input, revision_name(input), "uid-1", 2);
@@ -87,45 +95,56 @@ TEST(Revision, IsNamedAfterWhatItsPodsAreMadeOf) {
   changed[1].runtime_overrides.args = {"--x"};
   changed[2].accelerator.type = api::AcceleratorType::kGpu;
   changed[3].credentials_secret = "other";
-  changed[4].runtime.spec.container.image = "other";
+  changed[4].runtime = runtime_with_image("other");
   changed[5].source.source_digest = std::string(64, 'f');
   for (const RevisionInput& other : changed) EXPECT_NE(revision_name(other), revision_name(input));
 }
 
 TEST(Revision, IsNotChangedByHowItIsRolledOut) {
   api::ModelDeployment object = sample_object();
-  const std::string name = revision_name(revision_input(object, sample_source(), sample_runtime()));
+  const RevisionInput before = sample_input();
   object.spec.rollout.steps.clear();
   object.spec.traffic.timeout = absl::Seconds(1);
   object.spec.replicas = 9;
   object.spec.paused = true;
   object.spec.runtime.follow = true;
   object.spec.model.poll_interval = absl::Seconds(1);
-  EXPECT_EQ(revision_name(revision_input(object, sample_source(), sample_runtime())), name);
+  EXPECT_EQ(revision_name(revision_input(object, sample_source(), before.runtime)), revision_name(before));
 }
 
 class WantedRevision : public testing::Test {
  protected:
   RevisionInput input_ = sample_input();
   std::string made_ = revision_name(input_);
-  std::vector<RecordedRevision> recorded_{{made_, request_hash(input_), runtime_hash(input_.runtime)}};
+  std::vector<RecordedRevision> recorded_{{made_, request_hash(input_), runtime_hash(*input_.runtime)}};
+  RevisionFinder finder_;
 };
 
 TEST_F(WantedRevision, StaysWhenTheRuntimeIsEdited) {
-  input_.runtime.spec.container.image = "newer";
+  input_.runtime = runtime_with_image("newer");
   EXPECT_NE(revision_name(input_), made_);
-  EXPECT_EQ(wanted_revision(input_, false, recorded_), made_);
+  EXPECT_EQ(finder_.wanted(input_, false, recorded_), made_);
 }
 
 TEST_F(WantedRevision, FollowsAnEditedRuntimeWhereTheObjectAsksForIt) {
-  EXPECT_EQ(wanted_revision(input_, true, recorded_), made_);
-  input_.runtime.spec.container.image = "newer";
-  EXPECT_EQ(wanted_revision(input_, true, recorded_), revision_name(input_));
+  EXPECT_EQ(finder_.wanted(input_, true, recorded_), made_);
+  input_.runtime = runtime_with_image("newer");
+  EXPECT_EQ(finder_.wanted(input_, true, recorded_), revision_name(input_));
+}
+
+TEST_F(WantedRevision, IsAnsweredAlikeHoweverOftenItIsAskedFor) {
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(finder_.wanted(input_, false, {}), made_);
+  input_.runtime_overrides.args = {"--x"};
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(finder_.wanted(input_, false, recorded_), revision_name(input_));
+  RevisionInput namesake = input_;
+  namesake.namespace_ = "elsewhere";
+  EXPECT_EQ(finder_.wanted(namesake, false, {}), revision_name(namesake));
+  EXPECT_EQ(finder_.wanted(input_, false, {}), revision_name(input_)) << "one does not stand for the other";
 }
 
 TEST_F(WantedRevision, IsANewOneWhenTheObjectAsksForSomethingElse) {
   input_.source = sample_source("4");
-  EXPECT_EQ(wanted_revision(input_, false, recorded_), revision_name(input_));
+  EXPECT_EQ(finder_.wanted(input_, false, recorded_), revision_name(input_));
   EXPECT_NE(revision_name(input_), made_);
 }
 

@@ -116,9 +116,9 @@ void resolve(const base::ObjectKey& key, const GatherSources& sources,
     observed.resolve_error = *error;
     return;
   }
-  gathered.wanted_input = revision_input(*gathered.object, found.source, *std::get<RuntimePointer>(chosen));
-  const std::string revision = wanted_revision(*gathered.wanted_input, gathered.object->spec.runtime.follow,
-                                               recorded_revisions(*gathered.object, deployments));
+  gathered.wanted_input = revision_input(*gathered.object, found.source, std::get<RuntimePointer>(chosen));
+  const std::string revision = sources.revisions.wanted(*gathered.wanted_input, gathered.object->spec.runtime.follow,
+                                                        recorded_revisions(*gathered.object, deployments));
   observed.wanted = rollout::WantedRevision{revision, found.source.version, found.source.source_digest};
 }
 

@@ -25,6 +25,7 @@ struct GatherSources {
   const ModelResolver& resolver;
   const MeasurementLedger& ledger;
   const TrafficVersions& traffic_versions;
+  RevisionFinder& revisions;
   std::function<GatewayView(const base::ObjectKey&)> gateways;
   std::function<std::optional<rollout::TrafficError>(const base::ObjectKey&)> traffic_error;
 };

@@ -150,6 +150,7 @@ void Reconciler::forget(const base::ObjectKey& key) {
   parts_.executor.forget(key);
   parts_.expectations.forget(key);
   status_written_.erase(key);
+  parts_.sources.revisions.forget(key);
 }
 
 std::string Reconciler::describe(const base::ObjectKey& key) const {
