@@ -12,7 +12,7 @@
 namespace tidegate::base {
 namespace {
 
-constexpr size_t kQueueLines = 8192;
+constexpr size_t kQueueLines = 2048;  // 430 bytes each, taken at the start
 
 std::atomic<LogFormat> g_format{LogFormat::kText};
 
