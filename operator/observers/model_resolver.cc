@@ -86,7 +86,7 @@ base::Task<void> ModelResolver::work(base::Scope& scope) {
     if (!key.ok()) co_return;
     const absl::Duration again = co_await resolve(*key, scope);
     queue_.done(*key);
-    if (again < absl::InfiniteDuration()) queue_.add_after(*key, again);
+    if (again < absl::InfiniteDuration()) queue_.add_with_others(*key, again);
   }
 }
 

@@ -81,9 +81,17 @@ void WorkQueue::done(const base::ObjectKey& key) {
 void WorkQueue::add_after(const base::ObjectKey& key, absl::Duration delay) {
   if (delay <= absl::ZeroDuration()) {
     add(key);
-    return;
+  } else {
+    add_at(key, clock_.uptime() + delay);
   }
-  const absl::Duration due = clock_.uptime() + delay;
+}
+
+void WorkQueue::add_with_others(const base::ObjectKey& key, absl::Duration delay) {
+  if (delay < kLong) return add_after(key, delay);
+  add_at(key, absl::Ceil(clock_.uptime() + delay, kTogether));
+}
+
+void WorkQueue::add_at(const base::ObjectKey& key, absl::Duration due) {
   auto [known, added] = delayed_.emplace(key, due);
   if (!added) {
     if (known->second <= due) return;

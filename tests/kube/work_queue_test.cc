@@ -118,6 +118,31 @@ TEST_F(WorkQueueTest, AddsLaterAndTheEarlierOfTwoDelaysWins) {
   EXPECT_EQ(queue_.delayed(), 0u);
 }
 
+TEST_F(WorkQueueTest, WakesOnceForManyLongDelaysAndNeverBeforeTheirTime) {
+  int woken = 0;
+  for (int i = 0; i < 50; ++i) {
+    queue_.add_with_others({"demo", base::cat("key-", i)}, WorkQueue::kLong + absl::Milliseconds(20 * i));
+  }
+  const absl::Duration began = clock_.uptime();
+  while (queue_.delayed() > 0) {
+    const size_t before = queue_.delayed();
+    clock_.advance(clock_.next_due() - clock_.now());
+    if (queue_.delayed() != before) ++woken;
+    ASSERT_LE(clock_.uptime() - began, WorkQueue::kLong + WorkQueue::kTogether + absl::Seconds(1));
+  }
+  EXPECT_LE(woken, 2) << "all within one second, which has at most one boundary in it";
+  EXPECT_GE(clock_.uptime() - began, WorkQueue::kLong + absl::Milliseconds(20 * 49));
+}
+
+TEST_F(WorkQueueTest, KeepsAShortDelayToItsTime) {
+  queue_.add_with_others(kA, absl::Seconds(3));
+  queue_.add_after(kB, absl::Seconds(33));
+  pass(absl::Seconds(3));
+  EXPECT_EQ(queue_.depth(), 1u);
+  pass(absl::Seconds(30));
+  EXPECT_EQ(queue_.depth(), 2u);
+}
+
 TEST_F(WorkQueueTest, WaitsTwiceAsLongAfterEachFailureOfAKey) {
   for (const int milliseconds : {5, 10, 20, 40, 80}) {
     queue_.add_rate_limited(kA);

@@ -129,7 +129,7 @@ void Reconciler::settle(const base::ObjectKey& key, const absl::Status& result) 
   if (result.ok()) {
     ++metrics_.succeeded;
     parts_.queue.forget(key);
-    if (auto wish = requeue_.find(key); wish != requeue_.end()) parts_.queue.add_after(key, wish->second);
+    if (auto wish = requeue_.find(key); wish != requeue_.end()) look_again(key, wish->second);
     return;
   }
   if (kube::is_conflict(result)) {
@@ -142,6 +142,15 @@ void Reconciler::settle(const base::ObjectKey& key, const absl::Status& result) 
   ++metrics_.failed;
   base::log_warning("reconcile failed, will be tried again", {{"object", key.to_string()}, {"error", result}});
   parts_.queue.add_rate_limited(key);
+}
+
+// What a plan waits for is looked at on time; a resync has none.
+void Reconciler::look_again(const base::ObjectKey& key, absl::Duration delay) {
+  if (delay < kResync) {
+    parts_.queue.add_after(key, delay);
+  } else {
+    parts_.queue.add_with_others(key, delay);
+  }
 }
 
 void Reconciler::forget(const base::ObjectKey& key) {

@@ -70,6 +70,7 @@ class Reconciler {
   void leave_to_the_leader(const base::ObjectKey& key, int64_t own_epoch, const std::string& why);
   void count_ended_rollouts(const rollout::Observed& observed, const rollout::Plan& plan);
   void settle(const base::ObjectKey& key, const absl::Status& result);
+  void look_again(const base::ObjectKey& key, absl::Duration delay);
   void forget(const base::ObjectKey& key);
 
   Parts parts_;
