@@ -4,11 +4,10 @@
 #include <absl/time/time.h>
 
 #include <cstdint>
-#include <map>
-#include <optional>
 #include <string>
 
 #include "base/object_key.h"
+#include "base/recent_map.h"
 
 namespace tidegate::kube {
 
@@ -36,7 +35,7 @@ struct EventLimits {
   // Writes for one object: a burst, then one every refill (client-go: 25 and 5 min; a rollout has more to tell).
   double burst = 25;
   absl::Duration refill = absl::Minutes(1);
-  // Objects and series remembered; the oldest is forgotten.
+  // Objects and series remembered; the one that was heard of the longest ago is forgotten.
   size_t max_remembered = 4096;
 };
 
@@ -48,7 +47,8 @@ struct EventDecision {
 
 class EventAggregator {
  public:
-  explicit EventAggregator(EventLimits limits) : limits_(limits) {}
+  explicit EventAggregator(EventLimits limits)
+      : limits_(limits), series_(limits.max_remembered), buckets_(limits.max_remembered) {}
   EventDecision decide(const EventRecord& event, absl::Time now);
   // The Event could not be created, or is gone: the next such event creates one again.
   void forget(const EventRecord& event);
@@ -64,11 +64,10 @@ class EventAggregator {
     absl::Time at;
   };
   bool may_write(const std::string& object, absl::Time now);
-  void make_room();
 
   EventLimits limits_;
-  std::map<std::string, Series> series_;
-  std::map<std::string, Bucket> buckets_;
+  base::RecentMap<Series> series_;
+  base::RecentMap<Bucket> buckets_;
   uint64_t sequence_ = 0;
 };
 

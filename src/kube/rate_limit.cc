@@ -16,8 +16,8 @@ void RateLimiter::Bucket::refill(absl::Duration now) {
   at = now;
 }
 
-absl::Duration RateLimiter::Bucket::until_one() const {
-  return absl::Seconds(std::max(0.0, 1 - tokens) / limit.per_second);
+absl::Duration RateLimiter::Bucket::until(double wanted) const {
+  return absl::Seconds(std::max(0.0, std::min(wanted, limit.burst) - tokens) / limit.per_second);
 }
 
 RateLimiter::RateLimiter(base::Clock& clock, RateLimits limits)
@@ -71,8 +71,11 @@ void RateLimiter::arm() {
   timer_.reset();
   const bool foreground = !queues_[static_cast<size_t>(RequestPriority::kForeground)].empty();
   if (!foreground && queues_[static_cast<size_t>(RequestPriority::kBackground)].empty()) return;
-  absl::Duration wait = all_.until_one();
-  if (!foreground) wait = std::max(wait, background_.until_one());
+  absl::Duration wait = all_.until(1);
+  if (!foreground) {
+    const double batch = std::clamp(background_.limit.per_second, 1.0, kBackgroundBatch);
+    wait = std::max(wait, background_.until(batch));
+  }
   timer_ = clock_.after(wait, [this] { hand_out(); });
 }
 

@@ -7,6 +7,9 @@
 //   stores, status, apply ──► all ──────────────► HttpClient
 //   events ──► background ──► all ──────────────► HttpClient
 //
+// Background requests that have to wait are let through several at a time: a process that wakes up for each of them
+// pays several times the price of doing them in a row.
+//
 // Loop thread only.
 #include <absl/status/status.h>
 #include <absl/time/time.h>
@@ -32,6 +35,9 @@ struct RateLimits {
   RateLimit background{10, 50};
 };
 
+// Background requests wait until so many may go, or as many as grow in a second if that is less, but never less than one.
+inline constexpr double kBackgroundBatch = 10;
+
 enum class RequestPriority { kForeground, kBackground };
 
 class RateLimiter {
@@ -53,7 +59,8 @@ class RateLimiter {
     double tokens;
     absl::Duration at;
     void refill(absl::Duration now);
-    absl::Duration until_one() const;
+    // Until there are so many tokens, at most the bucket's burst.
+    absl::Duration until(double wanted) const;
   };
   using Waiter = base::Promise<absl::Status>;
 

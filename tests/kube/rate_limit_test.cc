@@ -1,5 +1,6 @@
 #include "kube/rate_limit.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "kube/event_recorder.h"
@@ -38,6 +39,35 @@ TEST_F(RateLimitTest, HoldsTheBackgroundToItsOwnBucket) {
   EXPECT_EQ(order_, "bb");
   pass(absl::Seconds(3));
   EXPECT_EQ(order_, "bbbbb");
+}
+
+TEST_F(RateLimitTest, LetsTheBackgroundThroughInBatchesAndNoSlower) {
+  RateLimiter limiter{clock_, {{1000, 1000}, {20, 50}}};
+  std::string order;
+  for (int i = 0; i < 90; ++i) loop_.spawn(ask(&limiter, RequestPriority::kBackground, &scope_, &order));
+  settle();
+  EXPECT_EQ(order.size(), 50u);
+  std::vector<size_t> batches;
+  const absl::Time began = clock_.now();
+  while (order.size() < 90) {
+    const size_t before = order.size();
+    clock_.advance(clock_.next_due() - clock_.now());
+    settle();
+    batches.push_back(order.size() - before);
+  }
+  EXPECT_THAT(batches, ::testing::Each(10u));
+  EXPECT_LE(absl::AbsDuration(clock_.now() - began - absl::Seconds(2)), absl::Milliseconds(1));
+}
+
+TEST_F(RateLimitTest, LetsTheBackgroundThroughWithoutABatchWhenNothingWaits) {
+  RateLimiter limiter{clock_, {{1000, 1000}, {10, 50}}};
+  std::string order;
+  for (int i = 0; i < 200; ++i) {
+    loop_.spawn(ask(&limiter, RequestPriority::kBackground, &scope_, &order));
+    settle();
+    EXPECT_EQ(order.size(), static_cast<size_t>(i + 1));
+    pass(absl::Milliseconds(110));
+  }
 }
 
 TEST_F(RateLimitTest, AFloodInTheBackgroundDelaysNothingInTheForeground) {
