@@ -20,13 +20,14 @@ absl::Time stored(absl::Time time) { return absl::FromUnixMicros(absl::ToUnixMic
 }  // namespace
 
 absl::Status LeaseTiming::validate() const {
-  if (lease_duration > renew_deadline && renew_deadline > retry_period && retry_period > absl::ZeroDuration()) {
+  if (lease_duration > renew_deadline && renew_deadline > renew_period && renew_period >= retry_period &&
+      retry_period > absl::ZeroDuration()) {
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError(
-      base::cat("lease timing: lease duration ", absl::FormatDuration(lease_duration),
-                " must be longer than the renew deadline ", absl::FormatDuration(renew_deadline),
-                ", and that longer than the retry period ", absl::FormatDuration(retry_period)));
+  return absl::InvalidArgumentError(base::cat(
+      "lease timing: lease duration ", absl::FormatDuration(lease_duration), " must be longer than the renew deadline ",
+      absl::FormatDuration(renew_deadline), ", that longer than the renew period ", absl::FormatDuration(renew_period),
+      ", and that no shorter than the retry period ", absl::FormatDuration(retry_period)));
 }
 
 LeaseObservation observe_lease(LeaseObservation before, const Lease& read, absl::Duration uptime) {

@@ -2,7 +2,7 @@
 // Who may lead, as a pure decision over the Lease as we observed it. lease_elector.h acts on it.
 //
 // Clocks of two machines are never compared: a candidate measures, on its own monotonic clock, for how long the record
-// has not changed. A leader renews every retry_period and gives up after renew_deadline without a renewal, counted from
+// has not changed. A leader renews every renew_period and gives up after renew_deadline without a renewal, counted from
 // the start of the last request that succeeded; a candidate waits for lease_duration from when it last saw a change.
 // Since that change was made no earlier than the leader's request began, renew_deadline < lease_duration keeps two
 // leaders apart (client-go's leader election).
@@ -19,9 +19,10 @@ namespace tidegate::kube {
 struct LeaseTiming {
   absl::Duration lease_duration = absl::Seconds(15);
   absl::Duration renew_deadline = absl::Seconds(10);
-  absl::Duration retry_period = absl::Seconds(2);
+  absl::Duration renew_period = absl::Seconds(4);  // from the start of a renewal that succeeded to the next
+  absl::Duration retry_period = absl::Seconds(2);  // after any other round: a failure, or somebody else leads
 
-  // INVALID_ARGUMENT unless lease_duration > renew_deadline > retry_period > 0.
+  // INVALID_ARGUMENT unless lease_duration > renew_deadline > renew_period >= retry_period > 0.
   absl::Status validate() const;
 };
 

@@ -1,5 +1,6 @@
 #include "kube/lease_elector.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -26,20 +27,33 @@ bool LeaseElector::is_leader() const {
 
 base::Task<void> LeaseElector::run(base::Scope& scope) {
   while (!scope.cancelled()) {
+    const absl::Duration began = clock_.uptime();
     co_await campaign_round(scope);
     if (scope.cancelled()) break;
-    co_await base::sleep_for(clock_, options_.timing.retry_period, scope);
+    co_await base::sleep_for(clock_, until_next_round(began), scope);
   }
   const bool led = leading_ || (known_ && observed_.lease.holder == options_.identity);
   lose("shutting down");
   if (led) co_await release();
 }
 
-// Reads unless we know what is there, decides, writes. A round may hang for half the deadline at most, so that a leader
-// gets a second try.
+// How long a round may hang. A leader gets a second try before its deadline, as long as the first.
+absl::Duration LeaseElector::patience() const {
+  const LeaseTiming& timing = options_.timing;
+  return leading_ ? (timing.renew_deadline - timing.renew_period) / 2 : timing.renew_deadline / 2;
+}
+
+// A round that hung has been waited for already.
+absl::Duration LeaseElector::until_next_round(absl::Duration began) const {
+  const bool renewed = leading_ && renewed_at_ >= began;
+  const absl::Duration period = renewed ? options_.timing.renew_period : options_.timing.retry_period;
+  return std::max(began + period - clock_.uptime(), absl::ZeroDuration());
+}
+
+// Reads unless we know what is there, decides, writes.
 base::Task<void> LeaseElector::campaign_round(base::Scope& scope) {
   base::Scope round(scope);
-  auto limit = clock_.after(options_.timing.renew_deadline / 2, [&round] { round.cancel(); });
+  auto limit = clock_.after(patience(), [&round] { round.cancel(); });
   if (!leading_ || !known_) {
     absl::Status read_status = co_await read(round);
     if (!read_status.ok()) {

@@ -54,6 +54,8 @@ class LeaseElector {
 
  private:
   base::Task<void> campaign_round(base::Scope& scope);
+  absl::Duration patience() const;
+  absl::Duration until_next_round(absl::Duration began) const;
   base::Task<void> take(bool create, base::Scope& round, base::Scope& scope);
   base::Task<void> renew(base::Scope& round, base::Scope& scope);
   base::Task<absl::Status> read(base::Scope& scope);

@@ -35,7 +35,8 @@ struct RateLimits {
   RateLimit background{10, 50};
 };
 
-// Background requests wait until so many may go, or as many as grow in a second if that is less, but never less than one.
+// Background requests wait until so many may go, or as many as grow in a second if that is less, but never less than
+// one.
 inline constexpr double kBackgroundBatch = 10;
 
 enum class RequestPriority { kForeground, kBackground };

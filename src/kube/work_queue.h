@@ -49,8 +49,8 @@ class WorkQueue {
   // After `delay` of monotonic time; the earlier of two delayed adds of a key wins. Not positive: at once.
   void add_after(const base::ObjectKey& key, absl::Duration delay);
   // The same for a look of which only the frequency matters (a resync, a poll): a delay of kLong or more ends up to
-  // kTogether later, with all others that are due by then. Many keys, each at a moment of its own, keep the process from
-  // sleeping, and what is done after a sleep costs several times as much as the same in a row.
+  // kTogether later, with all others that are due by then. Many keys, each at a moment of its own, keep the process
+  // from sleeping, and what is done after a sleep costs several times as much as the same in a row.
   void add_with_others(const base::ObjectKey& key, absl::Duration delay);
   // After the delay that the key's failures and the overall bucket ask for; counts one failure.
   void add_rate_limited(const base::ObjectKey& key);

@@ -253,7 +253,7 @@ base::Task<void> stand(kube::LeaseElector* elector, base::Scope* scope, int* end
 }
 
 TEST_F(Conformance, ElectsOneLeaderAndHandsOverAtOnce) {
-  const kube::LeaseTiming quick{absl::Seconds(3), absl::Seconds(2), absl::Milliseconds(300)};
+  const kube::LeaseTiming quick{absl::Seconds(3), absl::Seconds(2), absl::Milliseconds(300), absl::Milliseconds(300)};
   std::vector<std::string> story;
   const auto told = [&story](const std::string& who) {
     return kube::LeaseCallbacks{[&story, who](int64_t epoch) { story.push_back(base::cat(who, " leads ", epoch)); },

@@ -229,7 +229,7 @@ TEST_F(FaultConformance, AStoppedStoreCostsTheLeaseInTimeAndNothingElse) {
   auto follower = follow(server_.config());
   put("a", "before");
   ASSERT_TRUE(world_.until([&] { return value_in(*follower, "a") == "before"; }));
-  const kube::LeaseTiming quick{absl::Seconds(3), absl::Seconds(2), absl::Milliseconds(300)};
+  const kube::LeaseTiming quick{absl::Seconds(3), absl::Seconds(2), absl::Milliseconds(300), absl::Milliseconds(300)};
   base::Scope election;
   bool ended = false;
   kube::LeaseElector elector(client_, world_.clock, {{ns_, "lease"}, "a", quick},

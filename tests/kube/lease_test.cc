@@ -59,8 +59,14 @@ TEST(LeaseDecision, WaitsForTheLongerOfTwoPromises) {
 
 TEST(LeaseDecision, RefusesTimingThatCouldMakeTwoLeaders) {
   EXPECT_TRUE(LeaseTiming{}.validate().ok());
-  EXPECT_FALSE((LeaseTiming{absl::Seconds(10), absl::Seconds(10), absl::Seconds(2)}).validate().ok());
-  EXPECT_FALSE((LeaseTiming{absl::Seconds(15), absl::Seconds(2), absl::Seconds(2)}).validate().ok());
+  const auto seconds = [](int duration, int deadline, int renew, int retry) {
+    return LeaseTiming{absl::Seconds(duration), absl::Seconds(deadline), absl::Seconds(renew), absl::Seconds(retry)};
+  };
+  EXPECT_TRUE(seconds(15, 10, 2, 2).validate().ok());
+  EXPECT_FALSE(seconds(10, 10, 4, 2).validate().ok());
+  EXPECT_FALSE(seconds(15, 4, 4, 2).validate().ok());
+  EXPECT_FALSE(seconds(15, 10, 2, 4).validate().ok());
+  EXPECT_FALSE(seconds(15, 10, 4, 0).validate().ok());
 }
 
 // One replica: its elector and what it was told.
@@ -173,9 +179,26 @@ TEST_F(LeaseElectorTest, LeadsOnThroughAShortOutage) {
   loop_.spawn(a_.elector.run(a_.scope));
   pass(absl::Seconds(3));
   cut_off_ = {"a"};
-  pass(absl::Seconds(6));
+  pass(absl::Seconds(4.9));  // the renewals of the fourth and of the sixth second fail
   cut_off_.clear();
   pass(absl::Seconds(60));
+  EXPECT_THAT(story_, ::testing::ElementsAre("a leads 1"));
+}
+
+TEST_F(LeaseElectorTest, RenewsEveryFourSecondsAndTriesAgainAfterTwo) {
+  loop_.spawn(a_.elector.run(a_.scope));
+  pass(absl::Seconds(1));
+  size_t before = server_.log.size();
+  pass(absl::Seconds(60));
+  EXPECT_EQ(server_.log.size() - before, 15u);
+  pass(absl::Seconds(2));  // one second before the next
+  cut_off_ = {"a"};
+  before = server_.log.size();
+  pass(absl::Seconds(4));  // fails after one and after three
+  cut_off_.clear();
+  pass(absl::Seconds(2));
+  EXPECT_GT(server_.log.size(), before);
+  pass(absl::Minutes(1));
   EXPECT_THAT(story_, ::testing::ElementsAre("a leads 1"));
 }
 
