@@ -94,7 +94,7 @@ Process::Process(Environment environment, Options options)
                 [this](const base::ObjectKey& key) { queue_.add(key); }),
       scraper_(
           stores_.gateway_pods, environment_.other_http, ledger_, environment_.clock, environment_.loop,
-          [this](const std::string& pod) { return unconfirmed(pod); },
+          [this] { return unconfirmed(); },
           [this](const std::vector<std::string>& objects) { look_at_counts(objects); }, [this] { gateways_changed(); }),
       evidence_(client_, ledger_, environment_.clock, [this] { return leads(); }),
       executor_(client_, stores_, expectations_, events_, environment_.clock, [this] { return leads(); },
@@ -120,7 +120,7 @@ Process::~Process() = default;
 
 void Process::connect_stores() {
   stores_.models.add_handlers({[this](const base::ObjectKey& key, const auto& object) {
-                                 traffic_versions_.saw(key, *object, environment_.clock.uptime());
+                                 note_weights(key, *object);
                                  resolver_.look(key);
                                  queue_.add(key);
                                  if (publisher_) publisher_->changed(key);
@@ -148,9 +148,15 @@ void Process::connect_stores() {
       {[serving_pod](const base::ObjectKey&, const auto& added) { serving_pod(added); },
        [serving_pod](const base::ObjectKey&, const auto&, const auto& after) { serving_pod(after); },
        [serving_pod](const base::ObjectKey&, const auto& last) { serving_pod(last); }});
-  stores_.gateway_pods.add_handlers({[this](const base::ObjectKey&, const auto&) { gateways_changed(); },
-                                     [this](const base::ObjectKey&, const auto&, const auto&) { gateways_changed(); },
-                                     [this](const base::ObjectKey&, const auto&) { gateways_changed(); }});
+  // Also of what the planner does not mind, as a pod's address.
+  auto gateway_pods = [this] {
+    gateways_changed();
+    scraper_.wake();
+  };
+  stores_.gateway_pods.add_handlers(
+      {[gateway_pods](const base::ObjectKey&, const auto&) { gateway_pods(); },
+       [gateway_pods](const base::ObjectKey&, const auto&, const auto&) { gateway_pods(); },
+       [gateway_pods](const base::ObjectKey&, const auto&) { gateway_pods(); }});
   stores_.services.add_handlers(
       {nullptr, [this](const base::ObjectKey&, const auto&, const auto& after) { enqueue_owner(after->meta); },
        [this](const base::ObjectKey&, const auto& last) { enqueue_owner(last->meta); }});
@@ -161,9 +167,15 @@ void Process::connect_stores() {
   }
 }
 
+void Process::note_weights(const base::ObjectKey& key, const api::ModelDeployment& object) {
+  const uint64_t before = traffic_versions_.highest();
+  traffic_versions_.saw(key, object, environment_.clock.uptime());
+  if (traffic_versions_.highest() > before) scraper_.wake();
+}
+
 void Process::saw_update(const base::ObjectKey& key, const api::ModelDeployment& object) {
   const uint64_t before = traffic_versions_.of(key);
-  traffic_versions_.saw(key, object, environment_.clock.uptime());
+  note_weights(key, object);
   const uint64_t now = traffic_versions_.of(key);
   // Another replica may have known of it sooner, and the gateways that it serves have it already.
   if (now != before && now <= applied_by_all(last_gateways_).value_or(0)) queue_.add(key);
@@ -362,12 +374,13 @@ std::optional<rollout::TrafficError> Process::traffic_error(const base::ObjectKe
   return rollout::TrafficError{error->reason, error->message};
 }
 
-bool Process::unconfirmed(const std::string& pod) const {
+std::set<std::string> Process::unconfirmed() const {
   const uint64_t wanted = traffic_versions_.highest();
-  const std::vector<GatewayState> gateways = current_gateways(scraper_.readings());
-  return std::any_of(gateways.begin(), gateways.end(), [&](const GatewayState& gateway) {
-    return gateway.name == pod && gateway.applied.resource_version < wanted;
-  });
+  std::set<std::string> pods;
+  for (const GatewayState& gateway : current_gateways(scraper_.readings())) {
+    if (gateway.applied.resource_version < wanted) pods.insert(gateway.name);
+  }
+  return pods;
 }
 
 std::string Process::not_ready_because() const {

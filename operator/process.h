@@ -16,6 +16,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -97,6 +98,7 @@ class Process {
 
   void new_identity(const net::TlsIdentity& identity);
   void gateways_changed();
+  void note_weights(const base::ObjectKey& key, const api::ModelDeployment& object);
   void saw_update(const base::ObjectKey& key, const api::ModelDeployment& object);
   void look_at_counts(const std::vector<std::string>& objects);
   void enqueue_owner(const kube::ObjectMeta& meta);
@@ -104,7 +106,8 @@ class Process {
   std::vector<GatewayState> current_gateways(const std::map<std::string, GatewayReading>& readings) const;
   GatewayView gateways_for(const base::ObjectKey& key) const;
   std::optional<rollout::TrafficError> traffic_error(const base::ObjectKey& key) const;
-  bool unconfirmed(const std::string& pod) const;
+  // The gateway pods that a weight waits for.
+  std::set<std::string> unconfirmed() const;
   std::string not_ready_because() const;
   std::string metrics() const;
 

@@ -1,5 +1,6 @@
 #include "operator/observers/gateway_scraper.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -9,13 +10,33 @@
 namespace tidegate::operator_ {
 namespace {
 
-constexpr absl::Duration kTick = absl::Milliseconds(500);
 constexpr absl::Duration kCountsPeriod = absl::Seconds(5);
 // Of many windows that open at about the same time, one request takes the base lines.
 constexpr absl::Duration kBaseLinesTogether = absl::Milliseconds(100);
 constexpr absl::Duration kUnconfirmedPeriod = absl::Seconds(1);
+// What a proxy tells this replica by itself is not asked for.
+constexpr absl::Duration kAcknowledgedWithin = absl::Milliseconds(250);
 constexpr absl::Duration kIdlePeriod = absl::Seconds(30);
 constexpr absl::Duration kTimeout = absl::Seconds(4);
+
+// When each kind is due, from now on.
+struct Due {
+  absl::Duration counts = absl::InfiniteDuration();
+  absl::Duration base_lines = absl::InfiniteDuration();
+  absl::Duration versions = absl::InfiniteDuration();
+};
+
+Due due_in(const ScrapeState& state) {
+  Due due;
+  due.versions = kIdlePeriod - state.since_versions;
+  if (state.measuring) due.counts = kCountsPeriod - state.since_counts;
+  if (state.base_line_wanted) due.base_lines = kBaseLinesTogether - state.since_versions;
+  if (state.unconfirmed_for) {
+    due.versions = std::min(due.versions, std::max(kUnconfirmedPeriod - state.since_versions,
+                                                   kAcknowledgedWithin - *state.unconfirmed_for));
+  }
+  return due;
+}
 
 // Asks for the applied version alone: no object has this name.
 const std::vector<std::string>& no_objects() {
@@ -38,16 +59,20 @@ bool is_gone_for_good(const kube::Pod& pod) {
 }
 
 ScrapeKind next_scrape(const ScrapeState& state) {
-  if (state.measuring && state.since_counts >= kCountsPeriod) return ScrapeKind::kCounts;
-  if (state.base_line_wanted && state.since_versions >= kBaseLinesTogether) return ScrapeKind::kBaseLines;
-  if (state.unconfirmed && state.since_versions >= kUnconfirmedPeriod) return ScrapeKind::kVersions;
-  if (state.since_versions >= kIdlePeriod) return ScrapeKind::kVersions;
+  const Due due = due_in(state);
+  if (due.counts <= absl::ZeroDuration()) return ScrapeKind::kCounts;
+  if (due.base_lines <= absl::ZeroDuration()) return ScrapeKind::kBaseLines;
+  if (due.versions <= absl::ZeroDuration()) return ScrapeKind::kVersions;
   return ScrapeKind::kNone;
 }
 
+absl::Duration until_next_scrape(const ScrapeState& state) {
+  const Due due = due_in(state);
+  return std::max(std::min({due.counts, due.base_lines, due.versions}), absl::ZeroDuration());
+}
+
 GatewayScraper::GatewayScraper(const kube::Store<kube::Pod>& pods, net::HttpClient& http, MeasurementLedger& ledger,
-                               base::Clock& clock, base::Loop& loop,
-                               std::function<bool(const std::string&)> unconfirmed, OnCounts on_counts,
+                               base::Clock& clock, base::Loop& loop, Unconfirmed unconfirmed, OnCounts on_counts,
                                std::function<void()> on_reading)
     : pods_(pods),
       http_(http),
@@ -65,12 +90,13 @@ void GatewayScraper::set_identity(const net::TlsIdentity& identity) {
   tls->private_key_pem = identity.private_key_pem;
   tls->server_uri_san = kGatewayIdentity;
   tls_ = std::move(tls);
+  wake();
 }
 
 base::Task<void> GatewayScraper::run(base::Scope& scope) {
   while (!scope.cancelled()) {
-    const bool soon = tick(scope);
-    co_await signal_.wait(clock_, soon ? kBaseLinesTogether : kTick, scope);
+    const absl::Duration idle = look(scope);
+    co_await signal_.wait(clock_, idle, scope);
   }
 }
 
@@ -88,29 +114,54 @@ void GatewayScraper::forget_readings() {
   }
 }
 
-bool GatewayScraper::tick(base::Scope& scope) {
+absl::Duration GatewayScraper::look(base::Scope& scope) {
   forget_gone_pods();
-  if (!tls_) return false;
-  bool soon = false;
+  if (!tls_) return absl::InfiniteDuration();
+  absl::Duration idle = absl::InfiniteDuration();
   const bool measuring = !ledger_.objects().empty();
+  const std::set<std::string> unconfirmed = unconfirmed_();
   for (const auto& [key, pod] : pods_.list()) {
     if (pod->ip.empty() || is_gone_for_good(*pod)) continue;
     Target& target = targets_[key.name];
-    if (target.in_flight) continue;
-    const absl::Duration now = clock_.uptime();
+    if (target.in_flight) continue;  // its end wakes us
     // Another process: what the last one had applied says nothing about it.
     if (target.reading.read_at && target.reading.instance != container_id(*pod)) target = Target{};
-    const bool base_line_wanted = measuring && ledger_.lacks_base_line(key.name);
-    const ScrapeKind kind = next_scrape(
-        {now - target.asked_at, now - target.asked_counts_at, measuring, base_line_wanted, unconfirmed_(key.name)});
-    soon = soon || base_line_wanted;
-    if (kind == ScrapeKind::kNone) continue;
-    target.in_flight = true;
-    target.asked_at = now;
-    if (kind == ScrapeKind::kCounts) target.asked_counts_at = now;
-    loop_.spawn(scrape(key.name, kind, scope));
+    if (!unconfirmed.contains(key.name)) {
+      target.unconfirmed_since.reset();
+    } else if (!target.unconfirmed_since) {
+      target.unconfirmed_since = clock_.uptime();
+    }
+    const ScrapeState state = state_of(key.name, target, measuring);
+    if (const ScrapeKind kind = next_scrape(state); kind != ScrapeKind::kNone) {
+      begin(key.name, target, kind, scope);
+    } else {
+      idle = std::min(idle, until_next_scrape(state));
+    }
   }
-  return soon;
+  return idle;
+}
+
+ScrapeState GatewayScraper::state_of(const std::string& pod, const Target& target, bool measuring) const {
+  const absl::Duration now = clock_.uptime();
+  ScrapeState state;
+  state.since_versions = now - target.asked_at;
+  state.since_counts = now - target.asked_counts_at;
+  state.measuring = measuring;
+  state.base_line_wanted = measuring && ledger_.lacks_base_line(pod);
+  if (target.unconfirmed_since) state.unconfirmed_for = now - *target.unconfirmed_since;
+  return state;
+}
+
+void GatewayScraper::begin(const std::string& pod, Target& target, ScrapeKind kind, base::Scope& scope) {
+  target.in_flight = true;
+  target.asked_at = clock_.uptime();
+  if (kind == ScrapeKind::kCounts) target.asked_counts_at = target.asked_at;
+  loop_.spawn(scrape(pod, kind, scope));
+}
+
+void GatewayScraper::ended(const std::string& pod) {
+  targets_[pod].in_flight = false;
+  wake();
 }
 
 std::vector<std::string> GatewayScraper::objects_for(const std::string& pod, ScrapeKind kind) const {
@@ -131,7 +182,7 @@ base::Task<void> GatewayScraper::scrape(std::string name, ScrapeKind kind, base:
     if (key.name == name) pod = candidate;
   }
   if (!pod) {
-    targets_[name].in_flight = false;
+    ended(name);
     co_return;
   }
   const bool counts = kind != ScrapeKind::kVersions;
@@ -139,7 +190,7 @@ base::Task<void> GatewayScraper::scrape(std::string name, ScrapeKind kind, base:
   const absl::Time begun = clock_.now();
   net::HttpRequest request = request_to(*pod, objects, counts);
   absl::StatusOr<net::HttpResponse> response = co_await http_.request(std::move(request), scope);
-  targets_[name].in_flight = false;
+  ended(name);
   if (scope.cancelled()) co_return;
   if (!response.ok()) {
     failed(name, begun, std::string(base::view(response.status().message())));

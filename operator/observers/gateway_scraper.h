@@ -1,10 +1,12 @@
 #pragma once
 // Asks every gateway pod what it has applied and counted. Runs on the leader.
 //
-//   each tick, for each gateway pod:  what is due? ──► GET https://<pod>:8082/stats… (mutual TLS) ──► reading, ledger
+//   look, at each gateway pod:  what is due? ──► GET https://<pod>:8082/stats… (mutual TLS) ──► reading, ledger
 //
+// It looks when something is due, and when wake() says that what is due may have changed; else it sleeps.
 // With histograms each 5 s of everything that is measured, and in between of what has just begun to be; without, each
-// second while a weight waits for confirmation that the proxies' own acknowledgements to this replica have not brought;
+// second while a weight waits for confirmation that the proxies' own acknowledgements to this replica have not brought
+// at once;
 // and each 30 s in any case, so that an unreachable gateway is known.
 #include <absl/time/time.h>
 
@@ -12,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -55,9 +58,11 @@ struct ScrapeState {
   absl::Duration since_counts = absl::InfiniteDuration();    // since the last for all that are measured
   bool measuring = false;                                    // some window is open
   bool base_line_wanted = false;                             // of one of them this pod has not been asked yet
-  bool unconfirmed = false;                                  // this pod has yet to confirm a weight
+  std::optional<absl::Duration> unconfirmed_for;             // so long this pod has had a weight to confirm
 };
 ScrapeKind next_scrape(const ScrapeState& state);
+// For how long that is kNone if nothing but time changes; zero: it is not.
+absl::Duration until_next_scrape(const ScrapeState& state);
 
 class GatewayScraper {
  public:
@@ -65,17 +70,18 @@ class GatewayScraper {
 
   // "<namespace>/<name>" of each.
   using OnCounts = std::function<void(const std::vector<std::string>& objects)>;
+  // The pods, by name, that a weight waits for.
+  using Unconfirmed = std::function<std::set<std::string>()>;
 
-  // All references must outlive it. `unconfirmed(pod)`: whether a weight waits for this pod. `on_counts`: a gateway's
-  // counts about these objects have gone into the ledger. `on_reading` is called
-  // after each answer or failure.
+  // All references must outlive it. `on_counts`: a gateway's counts about these objects have gone into the ledger.
+  // `on_reading` is called after each answer or failure.
   GatewayScraper(const kube::Store<kube::Pod>& pods, net::HttpClient& http, MeasurementLedger& ledger,
-                 base::Clock& clock, base::Loop& loop, std::function<bool(const std::string& pod)> unconfirmed,
-                 OnCounts on_counts, std::function<void()> on_reading);
+                 base::Clock& clock, base::Loop& loop, Unconfirmed unconfirmed, OnCounts on_counts,
+                 std::function<void()> on_reading);
 
   // The operator's own certificate; before the first, nothing is asked.
   void set_identity(const net::TlsIdentity& identity);
-  // A window was opened, or a weight waits: see now what is due.
+  // A window was opened, a weight waits, a gateway's pod came or changed: see now what is due.
   void wake() { signal_.notify(); }
   base::Task<void> run(base::Scope& scope);
   // What an earlier leadership read is no truth about the present.
@@ -90,11 +96,15 @@ class GatewayScraper {
     bool in_flight = false;
     absl::Duration asked_at = -absl::InfiniteDuration();         // uptime
     absl::Duration asked_counts_at = -absl::InfiniteDuration();  // uptime
+    std::optional<absl::Duration> unconfirmed_since;             // uptime
   };
-  // Whether another look is wanted soon.
-  bool tick(base::Scope& scope);
+  // Begins what is due; returns for how long nothing more will be. Infinite: until wake().
+  absl::Duration look(base::Scope& scope);
+  ScrapeState state_of(const std::string& pod, const Target& target, bool measuring) const;
+  void begin(const std::string& pod, Target& target, ScrapeKind kind, base::Scope& scope);
   void forget_gone_pods();
   base::Task<void> scrape(std::string pod, ScrapeKind kind, base::Scope& scope);
+  void ended(const std::string& pod);
   std::vector<std::string> objects_for(const std::string& pod, ScrapeKind kind) const;
   net::HttpRequest request_to(const kube::Pod& pod, const std::vector<std::string>& objects, bool counts) const;
   void succeeded(const std::string& pod, absl::Time begun, const std::vector<std::string>& objects, bool counts,
@@ -106,7 +116,7 @@ class GatewayScraper {
   MeasurementLedger& ledger_;
   base::Clock& clock_;
   base::Loop& loop_;
-  std::function<bool(const std::string&)> unconfirmed_;
+  Unconfirmed unconfirmed_;
   OnCounts on_counts_;
   std::function<void()> on_reading_;
   std::shared_ptr<const net::TlsOptions> tls_;

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/random.h"
 #include "operator/controllers/modeldeployment/pod_report.h"
 #include "operator/controllers/modeldeployment/traffic_versions.h"
 #include "operator/observers/gateway_scraper.h"
@@ -172,11 +173,14 @@ TEST(Scrapes, AreFrequentOnlyWhereTheyAreNeeded) {
   EXPECT_EQ(next_scrape(idle), ScrapeKind::kVersions);
 
   ScrapeState unconfirmed;
-  unconfirmed.unconfirmed = true;
+  unconfirmed.unconfirmed_for = absl::Seconds(1);
   unconfirmed.since_versions = absl::Seconds(1);
   EXPECT_EQ(next_scrape(unconfirmed), ScrapeKind::kVersions);
   unconfirmed.since_versions = absl::Milliseconds(500);
   EXPECT_EQ(next_scrape(unconfirmed), ScrapeKind::kNone);
+  unconfirmed.since_versions = absl::Seconds(20);
+  unconfirmed.unconfirmed_for = absl::Milliseconds(10);
+  EXPECT_EQ(next_scrape(unconfirmed), ScrapeKind::kNone) << "the proxy is about to say it by itself";
 
   ScrapeState measuring;
   measuring.measuring = true;
@@ -186,8 +190,32 @@ TEST(Scrapes, AreFrequentOnlyWhereTheyAreNeeded) {
   EXPECT_EQ(next_scrape(measuring), ScrapeKind::kBaseLines);
   measuring.since_versions = absl::Milliseconds(50);
   EXPECT_EQ(next_scrape(measuring), ScrapeKind::kNone) << "others may open theirs, too";
-  measuring = {absl::Seconds(1), absl::Seconds(5), true, false, false};
+  measuring = {absl::Seconds(1), absl::Seconds(5), true, false, std::nullopt};
   EXPECT_EQ(next_scrape(measuring), ScrapeKind::kCounts);
+}
+
+TEST(Scrapes, AreDueExactlyWhenTheyWereSaidToBe) {
+  base::SeededRandom random(1);
+  const auto some = [&random](absl::Duration most) {
+    return absl::Floor(most * random.uniform(), absl::Milliseconds(1));
+  };
+  for (int i = 0; i < 1000; ++i) {
+    ScrapeState state{some(absl::Seconds(40)), some(absl::Seconds(8)), random.next() % 2 == 0, random.next() % 2 == 0,
+                      std::nullopt};
+    if (random.next() % 2 == 0) state.unconfirmed_for = some(absl::Seconds(2));
+    const absl::Duration wait = until_next_scrape(state);
+    ASSERT_EQ(next_scrape(state) == ScrapeKind::kNone, wait > absl::ZeroDuration());
+    const auto later = [&state](absl::Duration by) {
+      ScrapeState moved = state;
+      moved.since_versions += by;
+      moved.since_counts += by;
+      if (moved.unconfirmed_for) *moved.unconfirmed_for += by;
+      return next_scrape(moved);
+    };
+    if (wait == absl::ZeroDuration()) continue;
+    EXPECT_EQ(later(wait - absl::Milliseconds(1)), ScrapeKind::kNone);
+    EXPECT_NE(later(wait), ScrapeKind::kNone);
+  }
 }
 
 std::shared_ptr<kube::Pod> gateway(const std::string& name) {
