@@ -312,7 +312,12 @@ void Process::new_identity(const net::TlsIdentity& identity) {
   server.port = options_.xds_port;
   server.client_identity = kGatewayIdentity;
   // On one of gRPC's threads.
-  server.on_change = [this] { environment_.loop.post([this] { gateways_changed(); }); };
+  server.on_change = [this] {
+    environment_.loop.post([this] {
+      gateways_changed();
+      if (publisher_) publisher_->proxies_changed();
+    });
+  };
   absl::StatusOr<std::unique_ptr<xds::Server>> started = environment_.make_xds_server(std::move(server), identity);
   if (started.ok()) {
     xds_ = *std::move(started);

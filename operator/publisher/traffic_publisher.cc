@@ -10,9 +10,9 @@
 namespace tidegate::operator_ {
 namespace {
 
-// Also without any event: to see that the stores are synced or stale, and to let waiting proxies go on.
+// While something is unfinished.
 constexpr absl::Duration kTick = absl::Seconds(1);
-// Before the first snapshot.
+// While nothing is served: until the stores are synced, or no longer stale.
 constexpr absl::Duration kStartTick = absl::Milliseconds(50);
 
 // A proxy waits for us to catch up, or none can reach us.
@@ -34,33 +34,49 @@ void TrafficPublisher::changed(const base::ObjectKey& key) {
   signal_.notify();
 }
 
+void TrafficPublisher::proxies_changed() {
+  if (!ticking_ && wants_another_try(server_.status())) signal_.notify();
+}
+
 base::Task<void> TrafficPublisher::run(base::Scope& scope) {
   while (!scope.cancelled()) {
-    const absl::Status woken = co_await signal_.wait(clock_, serving_ ? kTick : kStartTick, scope);
+    const absl::Status woken = co_await signal_.wait(clock_, until_next_look(), scope);
     if (scope.cancelled()) co_return;
-    if (woken.ok()) co_await base::sleep_for(clock_, debounce(), scope);
-    if (!stores_.synced()) continue;
-    if (stale()) {
-      if (serving_) {
-        base::log_warning("the API server has been silent for too long; proxies are sent to another replica");
-        server_.withdraw();
-        serving_ = false;
-        ++metrics_.withdrawals;
-      }
-      continue;
-    }
-    // After a tick without changes, what was left unfinished has reached the proxies.
-    const bool unfinished = built_ && built_->unfinished;
-    if (woken.ok() || unfinished || !serving_ || wants_another_try(server_.status())) publish();
+    if (!changed_.empty()) co_await base::sleep_for(clock_, debounce(), scope);
+    look(!woken.ok());
   }
+}
+
+absl::Duration TrafficPublisher::until_next_look() {
+  ticking_ = !serving_ || unfinished();
+  if (!serving_) return kStartTick;
+  const absl::Duration fresh_for = kStaleAfter - silence();
+  return ticking_ ? std::min(kTick, fresh_for) : fresh_for;
+}
+
+void TrafficPublisher::look(bool ticked) {
+  if (!stores_.synced()) return;
+  if (!stale()) {
+    if (!serving_ || !changed_.empty() || (ticked && unfinished())) publish();
+  } else if (serving_) {
+    base::log_warning("the API server has been silent for too long; proxies are sent to another replica");
+    server_.withdraw();
+    serving_ = false;
+    ++metrics_.withdrawals;
+  }
+}
+
+// After a tick without changes, what was left unfinished has reached the proxies.
+bool TrafficPublisher::unfinished() const {
+  return (built_ && built_->unfinished) || wants_another_try(server_.status());
 }
 
 // With many objects a build takes long, and the loop has other work: it may have a fifth of the time.
 absl::Duration TrafficPublisher::debounce() const { return std::max(kDebounce, 4 * metrics_.last_build); }
 
-bool TrafficPublisher::stale() const {
-  return std::max(stores_.models.age(), stores_.serving_pods.age()) > kStaleAfter;
-}
+absl::Duration TrafficPublisher::silence() const { return std::max(stores_.models.age(), stores_.serving_pods.age()); }
+
+bool TrafficPublisher::stale() const { return silence() >= kStaleAfter; }
 
 void TrafficPublisher::update_programs() {
   for (const base::ObjectKey& key : std::exchange(changed_, {})) update_program(key);

@@ -4,6 +4,9 @@
 //   store event ─► changed(object) ─► a moment's wait for more ─► make_program() of those ─► traffic::build
 //                                                                                       ─► xds::Server::publish
 //
+// When nothing changes it sleeps until a store could be stale. It looks each second while something is unfinished: a
+// proxy waits for this replica to catch up, or a part of the last snapshot is to reach the proxies before the rest.
+//
 // Nothing is published before all stores are synced. A store that has been silent for too long may be wrong, so then
 // the server is told to withdraw: proxies keep what they have and go to another replica.
 #include <absl/time/time.h>
@@ -44,6 +47,8 @@ class TrafficPublisher {
 
   // The object, or one of its serving pods, came, changed or went.
   void changed(const base::ObjectKey& key);
+  // The server's status did: a proxy may wait for us to catch up.
+  void proxies_changed();
   base::Task<void> run(base::Scope& scope);
 
   // Whether proxies are being answered.
@@ -54,6 +59,10 @@ class TrafficPublisher {
 
  private:
   absl::Duration debounce() const;
+  bool unfinished() const;
+  absl::Duration until_next_look();
+  void look(bool ticked);
+  absl::Duration silence() const;
   bool stale() const;
   void update_programs();
   void update_program(const base::ObjectKey& key);
@@ -71,6 +80,7 @@ class TrafficPublisher {
   std::optional<traffic::BuildResult> built_;
   std::map<base::ObjectKey, traffic::ProgramError> errors_;
   bool serving_ = false;
+  bool ticking_ = false;  // looks each second, or more often
   PublisherMetrics metrics_;
 };
 

@@ -24,12 +24,16 @@ class FakeXds : public xds::Server {
   void publish(std::shared_ptr<const traffic::Snapshot> snapshot) override { published.push_back(std::move(snapshot)); }
   void withdraw() override { ++withdrawn; }
   absl::Status rotate(const net::TlsIdentity&) override { return absl::OkStatus(); }
-  xds::ServerStatus status() const override { return state; }
+  xds::ServerStatus status() const override {
+    if (on_status) on_status();
+    return state;
+  }
   void shutdown() override {}
 
   std::vector<std::shared_ptr<const traffic::Snapshot>> published;
   int withdrawn = 0;
   xds::ServerStatus state;
+  std::function<void()> on_status;
 };
 
 class Publisher : public kube::KubeTest {
@@ -186,8 +190,31 @@ TEST_F(Publisher, LetsAProxyGoOnThatKnewMore) {
   EXPECT_EQ(xds_.published.size(), before) << "nothing has changed";
   xds_.state.nodes.resize(1);
   xds_.state.nodes[0].waiting = true;
+  publisher_->proxies_changed();
   pass(absl::Seconds(2));
-  EXPECT_GT(xds_.published.size(), before);
+  EXPECT_EQ(xds_.published.size(), before + 2) << "once a second";
+  for (int i = 0; i < 20; ++i) {
+    publisher_->proxies_changed();
+    pass(absl::Milliseconds(100));
+  }
+  EXPECT_EQ(xds_.published.size(), before + 4) << "however often the proxies say something";
+  xds_.state.nodes[0].waiting = false;
+  pass(absl::Seconds(5));
+  EXPECT_EQ(xds_.published.size(), before + 4);
+}
+
+TEST_F(Publisher, SleepsWhileNothingChanges) {
+  put("digits", {{"digits-1", 100}});
+  start();
+  pass(absl::Seconds(5));
+  int looks = 0;
+  xds_.on_status = [&looks] { ++looks; };
+  pass(absl::Minutes(2));
+  EXPECT_LE(looks, 1);
+  server_.bookmark();
+  pass(absl::Minutes(2));
+  EXPECT_LE(looks, 3) << "a bookmark wakes nobody; it moves the moment when the stores are stale";
+  EXPECT_TRUE(publisher_->serving());
 }
 
 }  // namespace
