@@ -35,7 +35,7 @@ class CurlHttpClient::Engine {
   // A request that has begun.
   struct Entry {
     Entry(HttpRequest request, Engine& engine)
-        : transfer(std::move(request), engine.options_, engine.clock_), engine(&engine) {}
+        : transfer(std::move(request), engine.fresh_easy(), engine.options_, engine.clock_), engine(&engine) {}
     CurlTransfer transfer;
     base::Promise<Result> answer;
     Engine* engine;  // null once it has ended
@@ -50,6 +50,8 @@ class CurlHttpClient::Engine {
   std::shared_ptr<Entry> make(HttpRequest request) { return std::make_shared<Entry>(std::move(request), *this); }
 
  private:
+  CurlEasy fresh_easy();
+  void recycle(CurlEasy easy);
   void wait_for_sockets();
   void serve_sockets();
   void serve(curl_socket_t socket, int events);
@@ -75,6 +77,7 @@ class CurlHttpClient::Engine {
   boost::asio::posix::stream_descriptor epoll_;
   base::LazyTimer timeout_;  // when libcurl wants to be called
   std::vector<std::shared_ptr<Entry>> entries_;
+  std::vector<CurlEasy> idle_;  // handles without options, for the next requests
   std::vector<std::function<void()>> deferred_;
   std::set<curl_socket_t> sockets_;  // that libcurl waits for
   std::map<int, absl::Duration>
@@ -85,6 +88,9 @@ class CurlHttpClient::Engine {
 };
 
 namespace {
+
+// Making an easy handle costs several allocations of kilobytes.
+constexpr size_t kIdleHandles = 8;
 
 CURLM* make_multi(const CurlOptions& options) {
   static std::once_flag once;
@@ -130,6 +136,17 @@ CurlHttpClient::Engine::~Engine() {
   curl_multi_cleanup(multi_);
 }
 
+CurlEasy CurlHttpClient::Engine::fresh_easy() {
+  if (idle_.empty()) return CurlEasy(curl_easy_init());
+  CurlEasy easy = std::move(idle_.back());
+  idle_.pop_back();
+  return easy;
+}
+
+void CurlHttpClient::Engine::recycle(CurlEasy easy) {
+  if (idle_.size() < kIdleHandles) idle_.push_back(std::move(easy));
+}
+
 void CurlHttpClient::Engine::begin(const std::shared_ptr<Entry>& entry) {
   if (inside_) {
     deferred_.push_back([this, entry] { begin(entry); });
@@ -162,6 +179,7 @@ void CurlHttpClient::Engine::end(const std::shared_ptr<Entry>& entry, Result res
     if (at == entries_.end()) return;
     entries_.erase(at);
     curl_multi_remove_handle(multi_, entry->transfer.easy());
+    recycle(entry->transfer.take_easy());
   };
   if (inside_) {
     deferred_.push_back(std::move(remove));

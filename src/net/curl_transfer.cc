@@ -34,8 +34,9 @@ bool has_control_character(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
 }
 
+// `text` must outlive the easy handle's options; connections have copies of their own.
 curl_blob blob_of(const std::string& text) {
-  return curl_blob{const_cast<char*>(text.data()), text.size(), CURL_BLOB_COPY};
+  return curl_blob{const_cast<char*>(text.data()), text.size(), CURL_BLOB_NOCOPY};
 }
 
 struct CurlUrlCleanup {
@@ -52,11 +53,11 @@ std::string url_part(CURLU* url, CURLUPart part, unsigned flags = 0) {
 
 }  // namespace
 
-CurlTransfer::CurlTransfer(HttpRequest request, const CurlOptions& options, base::Clock& clock)
+CurlTransfer::CurlTransfer(HttpRequest request, CurlEasy easy, const CurlOptions& options, base::Clock& clock)
     : request_(std::move(request)),
       options_(options),
       clock_(clock),
-      easy_(curl_easy_init()),
+      easy_(std::move(easy)),
       url_(request_.url),
       last_activity_(clock.uptime()) {}
 
@@ -165,6 +166,8 @@ void CurlTransfer::prepare_tls() {
   // Rather wait for the handshake of a connection that may carry many requests than open more. Without TLS only the
   // first answer would tell, and a long one would hold up all others.
   curl_easy_setopt(curl, CURLOPT_PIPEWAIT, options_.http2 ? 1L : 0L);
+  // A used handle would bring the session of an earlier request along, and with it what was verified then.
+  curl_easy_setopt(curl, CURLOPT_SSL_SESSIONID_CACHE, 0L);
   if (!request_.tls) return;
   const TlsOptions& tls = *request_.tls;
   if (!tls.ca_pem.empty()) {
@@ -182,6 +185,11 @@ void CurlTransfer::prepare_tls() {
   curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, tls.insecure_skip_verify ? 0L : 1L);
   const bool check_host = !tls.insecure_skip_verify && tls.server_uri_san.empty();
   curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, check_host ? 2L : 0L);
+}
+
+CurlEasy CurlTransfer::take_easy() {
+  curl_easy_reset(easy());
+  return std::move(easy_);
 }
 
 void CurlTransfer::received() { last_activity_ = last_received_ = clock_.uptime(); }

@@ -18,11 +18,14 @@ struct CurlSlistCleanup {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
 
+using CurlEasy = std::unique_ptr<CURL, CurlEasyCleanup>;
+
 class CurlTransfer {
  public:
   using Result = absl::StatusOr<HttpResponse>;
 
-  CurlTransfer(HttpRequest request, const CurlOptions& options, base::Clock& clock);
+  // `easy` has no options set.
+  CurlTransfer(HttpRequest request, CurlEasy easy, const CurlOptions& options, base::Clock& clock);
   CurlTransfer(const CurlTransfer&) = delete;
   CurlTransfer& operator=(const CurlTransfer&) = delete;
 
@@ -35,6 +38,10 @@ class CurlTransfer {
   // The error of a transfer that was silent for its stall_timeout.
   absl::Status stalled() const;
 
+  // Once it is over: the handle, with no options set, for another one.
+  CurlEasy take_easy();
+
+  // Null from take_easy() on.
   CURL* easy() const { return easy_.get(); }
   const HttpRequest& request() const { return request_; }
   // clock.uptime() when the last byte came (or the transfer began).
@@ -68,7 +75,7 @@ class CurlTransfer {
   HttpRequest request_;
   const CurlOptions& options_;
   base::Clock& clock_;
-  std::unique_ptr<CURL, CurlEasyCleanup> easy_;
+  CurlEasy easy_;  // refers to what is below, and to request_
   std::unique_ptr<curl_slist, CurlSlistCleanup> header_list_;
   std::unique_ptr<curl_slist, CurlSlistCleanup> connect_to_;
   std::string url_;     // what libcurl gets; differs from the request's when a server name replaces the host

@@ -76,6 +76,46 @@ TEST_P(HttpClients, SendNoContentTypeOfTheirOwnAndAnEmptyBodyWithItsLength) {
   EXPECT_THAT(result->body, testing::Not(HasSubstr("content-type")));
 }
 
+TEST_P(HttpClients, KeepNothingOfAnEarlierRequest) {
+  ScriptedServer server(respond_with_request);
+  HttpRequest first = get(server.url() + "/first");
+  first.method = "POST";
+  first.headers = {{"x-first", "1"}, {"accept-encoding", "identity"}, {"user-agent", "somebody"}};
+  first.body = "much";
+  first.timeout = absl::Seconds(1);
+  ASSERT_TRUE(ask(first).ok());
+  for (const char* method : {"GET", "PUT"}) {
+    HttpRequest second = get(server.url() + "/second");
+    second.method = method;
+    Result result = ask(second);
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_THAT(result->body, testing::StartsWith(base::cat(method, " /second\n")));
+    EXPECT_THAT(result->body, testing::Not(HasSubstr("x-first")));
+    EXPECT_THAT(result->body, testing::Not(HasSubstr("much")));
+    EXPECT_THAT(result->body, HasSubstr("user-agent: tidegate/"));
+    EXPECT_THAT(result->body, HasSubstr("accept-encoding: gzip\n"));
+  }
+  EXPECT_EQ(server.connections(), 1);
+}
+
+TEST_P(HttpClients, SendABodyAgainAfterARequestThatHasNone) {
+  ScriptedServer server([](const auto& request, auto& connection) {
+    if (request.method == "HEAD") return connection.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+    return respond_with_request(request, connection);
+  });
+  HttpRequest head = get(server.url() + "/");
+  head.method = "HEAD";
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(ask(head).ok());
+    HttpRequest post = get(server.url() + "/");
+    post.method = "POST";
+    post.body = "body";
+    Result result = ask(post);
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_THAT(result->body, testing::EndsWith("\nbody"));
+  }
+}
+
 TEST_P(HttpClients, ReuseTheConnection) {
   ScriptedServer server(respond_with_request);
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(ask(get(server.url() + "/")).ok());

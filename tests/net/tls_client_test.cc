@@ -78,6 +78,20 @@ TEST(TlsClient, ShowsItsCertificateToAServerThatDemandsOne) {
   EXPECT_TRUE(with.ok()) << with.status();
 }
 
+TEST(TlsClient, ShowsItsCertificateInNoRequestThatDoesNotAskForIt) {
+  TlsWorld world;
+  const KeyPair ca = authority();
+  const KeyPair own = leaf(ca, "client");
+  ScriptedServer server(respond, server_context(leaf(ca, "server"), ca.certificate_pem));
+  const TlsOptions with{
+      .ca_pem = ca.certificate_pem, .certificate_pem = own.certificate_pem, .private_key_pem = own.private_key_pem};
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(world.ask(server, with).ok());
+    EXPECT_FALSE(world.ask(server, {.ca_pem = ca.certificate_pem}).ok());
+    EXPECT_FALSE(world.ask(server, {}).ok());
+  }
+}
+
 TEST(TlsClient, ChecksTheHostOrTheNameThatReplacesIt) {
   TlsWorld world;
   const KeyPair ca = authority();
