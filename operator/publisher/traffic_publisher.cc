@@ -72,7 +72,10 @@ bool TrafficPublisher::unfinished() const {
 }
 
 // With many objects a build takes long, and the loop has other work: it may have a fifth of the time.
-absl::Duration TrafficPublisher::debounce() const { return std::max(kDebounce, 4 * metrics_.last_build); }
+absl::Duration TrafficPublisher::debounce() const {
+  const absl::Duration apart = published_at_ + kApart - clock_.uptime();
+  return std::max({kDebounce, 4 * metrics_.last_build, apart});
+}
 
 absl::Duration TrafficPublisher::silence() const { return std::max(stores_.models.age(), stores_.serving_pods.age()); }
 
@@ -109,7 +112,8 @@ void TrafficPublisher::publish() {
   serving_ = serves;
   ++metrics_.builds;
   metrics_.rebuilt += built_->rebuilt;
-  metrics_.last_build = clock_.uptime() - begun;
+  published_at_ = clock_.uptime();
+  metrics_.last_build = published_at_ - begun;
   note_errors(built_->errors);
 }
 

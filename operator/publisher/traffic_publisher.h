@@ -37,6 +37,9 @@ class TrafficPublisher {
  public:
   // A change waits so long for others, or four times as long as the last build took.
   static constexpr absl::Duration kDebounce = absl::Milliseconds(20);
+  // So far apart are two snapshots at least: while many objects move, one message tells a proxy of several. The change
+  // of an object that moves alone does not wait for it.
+  static constexpr absl::Duration kApart = absl::Milliseconds(50);
   // Bookmarks come about every minute. A watch that breaks just before one, is opened again after a backoff and waits
   // for the next has been silent for up to two of them, and is not stale.
   static constexpr absl::Duration kStaleAfter = absl::Seconds(150);
@@ -78,6 +81,7 @@ class TrafficPublisher {
   std::set<base::ObjectKey> changed_;  // since the last build
   traffic::Programs programs_;
   std::optional<traffic::BuildResult> built_;
+  absl::Duration published_at_ = -absl::InfiniteDuration();  // uptime
   std::map<base::ObjectKey, traffic::ProgramError> errors_;
   bool serving_ = false;
   bool ticking_ = false;  // looks each second, or more often

@@ -112,6 +112,22 @@ TEST_F(Publisher, GathersABurstOfChangesIntoOneSnapshot) {
   EXPECT_GE(xds_.published.back()->resource_version, server_.resource_version());
 }
 
+TEST_F(Publisher, KeepsSnapshotsApartWhileObjectsMoveOneAfterAnother) {
+  start();
+  pass(absl::Seconds(1));
+  const size_t before = xds_.published.size();
+  put("digits", {{"digits-0", 100}});
+  pass(TrafficPublisher::kDebounce);
+  EXPECT_EQ(xds_.published.size(), before + 1) << "the first does not wait";
+  for (int i = 1; i <= 10; ++i) {
+    put("digits", {{base::cat("digits-", i), 100}});
+    pass(TrafficPublisher::kApart / 5);
+  }
+  EXPECT_EQ(xds_.published.size(), before + 3);
+  pass(TrafficPublisher::kApart);
+  EXPECT_EQ(xds_.published.back()->resource_version, server_.resource_version()) << "and the last is not forgotten";
+}
+
 TEST_F(Publisher, MakesAnewOnlyWhatChanged) {
   put("cats", {{"cats-1", 100}});
   put("digits", {{"digits-1", 100}});
