@@ -54,7 +54,7 @@ TEST_F(Operator, WritesNothingMoreOnceAllIsWell) {
   world_.pass(absl::Minutes(1));
   const auto before = world_.object().metadata.resource_version;
   const size_t requests = world_.api_server.log.size();
-  world_.pass(absl::Minutes(7));  // more than a resync
+  world_.pass(Reconciler::kResync + absl::Minutes(2));
   EXPECT_EQ(world_.object().metadata.resource_version, before);
   size_t writes = 0;
   for (size_t i = requests; i < world_.api_server.log.size(); ++i) {

@@ -38,7 +38,7 @@ class Reconciler {
  public:
   static constexpr int kWorkers = 4;
   // An object that nothing was heard of is looked at all the same.
-  static constexpr absl::Duration kResync = absl::Minutes(5);
+  static constexpr absl::Duration kResync = absl::Minutes(15);
 
   struct Parts {
     GatherSources sources;
