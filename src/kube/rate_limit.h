@@ -32,7 +32,7 @@ struct RateLimit {
 
 struct RateLimits {
   RateLimit all{200, 400};
-  RateLimit background{10, 50};
+  RateLimit background{25, 100};
 };
 
 // Background requests wait until so many may go, or as many as grow in a second if that is less, but never less than
