@@ -27,6 +27,8 @@ struct ClusterCounts {
 // How the requests of one object are shared out.
 struct AppliedRoute {
   std::vector<std::pair<std::string, uint32_t>> clusters;  // REST; name and share of 10,000
+
+  friend bool operator==(const AppliedRoute&, const AppliedRoute&) = default;
 };
 
 class Envoy {

@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "operator/rendering/names.h"
 #include "traffic/applied_version.h"
+#include "traffic/shares.h"
 
 namespace tidegate::sim {
 namespace {
@@ -53,6 +54,29 @@ std::string shares_text(const std::vector<api::TrafficShare>& shares) {
     text += cat(text.empty() ? "" : " ", share.revision, ":", share.weight);
   }
   return text.empty() ? "nothing" : text;
+}
+
+std::string route_text(const AppliedRoute& route) {
+  std::string text;
+  for (const auto& [cluster, share] : route.clusters) {
+    text += cat(text.empty() ? "" : " ", cluster.substr(cluster.rfind('/') + 1), ":", share);
+  }
+  return text.empty() ? "nothing" : text;
+}
+
+// Whether these shares, spread over the revisions that have endpoints, give this route. Which have any is told by the
+// route itself.
+bool leads_to(const std::vector<api::TrafficShare>& shares, const AppliedRoute& route) {
+  std::vector<traffic::Arm> arms;
+  int sum = 0;
+  for (const auto& [cluster, share] : route.clusters) {
+    arms.push_back({weight_of(shares, cluster.substr(cluster.rfind('/') + 1)), share > 0});
+    sum += arms.back().weight;
+  }
+  if (sum != (shares.empty() ? 0 : 100)) return false;
+  const std::vector<uint32_t> expected = traffic::effective_shares(arms);
+  return std::equal(expected.begin(), expected.end(), route.clusters.begin(), route.clusters.end(),
+                    [](uint32_t share, const auto& applied) { return share == applied.second; });
 }
 
 std::string who(const Exchange* by) { return by == nullptr ? "person" : by->replica; }
@@ -143,6 +167,7 @@ void Referee::gateways_changed() {
     uint64_t& before = life->second.routes_version;
     if (now < before) violate(kBackwards, cat(envoy->pod(), " goes back from version ", before, " to ", now));
     before = std::max(before, now);
+    check_routes(*envoy, life->second);
   }
   for (auto& [name, truth] : truths_) {
     if (truth.object.status.traffic.empty()) continue;
@@ -158,6 +183,27 @@ void Referee::gateways_changed() {
                                ", which has had no weight since version ", truth.shares_version));
       }
     }
+  }
+}
+
+// What a process sends by follows the shares in the order in which they were written; it may leave some out.
+void Referee::check_routes(const Envoy& envoy, GatewayLife& life) {
+  for (const auto& [object, written] : written_shares_) {
+    const auto found = envoy.routes().find(object);
+    const AppliedRoute now = found == envoy.routes().end() ? AppliedRoute{} : found->second;
+    GatewayRoute& before = life.routes[object];
+    if (now == before.applied) continue;
+    const auto fits = [&now](const std::vector<api::TrafficShare>& shares) { return leads_to(shares, now); };
+    // The oldest that fits leaves the most room for what comes.
+    const auto reached = written.begin() + static_cast<std::ptrdiff_t>(before.reached);
+    const auto next = std::find_if(reached, written.end(), fits);
+    if (next == written.end()) {
+      const bool ever = std::any_of(written.begin(), reached, fits);
+      return violate(kBackwards,
+                     cat(envoy.pod(), " sends to ", route_text(now), " of ", object,
+                         ever ? ", which is older than " : ", which nobody wrote, after ", route_text(before.applied)));
+    }
+    before = {now, static_cast<size_t>(next - written.begin())};
   }
 }
 
@@ -238,9 +284,11 @@ void Referee::model_changed(const kube::Json& json, const Exchange* by) {
   if (!after.status.traffic.empty() && !truth.shares_since) truth.shares_since = context_.now();
   for (const api::TrafficShare& share : after.status.traffic) truth.given.insert(share.revision);
   if (other_shares) {
+    ++shares_written_;
     truth.shares_written = context_.now();
     truth.shares_version = kube::resource_version_number(after.metadata.resource_version);
     truth.applied.clear();
+    written_shares_.try_emplace(name, 1).first->second.push_back(after.status.traffic);
   }
 }
 
@@ -249,6 +297,9 @@ void Referee::model_deleted(const kube::Json& last) {
       cat(kube::string_at(last, {"metadata", "namespace"}), "/", kube::string_at(last, {"metadata", "name"}));
   context_.note(name, "is gone");
   truths_.erase(name);
+  if (const auto written = written_shares_.find(name); written != written_shares_.end()) {
+    written->second.emplace_back();
+  }
 }
 
 void Referee::note_clock(Truth& truth) {

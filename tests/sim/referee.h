@@ -52,6 +52,8 @@ class Referee {
 
   LeaseHolder lease_holder() const { return {holder_, holds_since_}; }
   uint64_t status_writes() const { return status_writes_; }
+  // Those that changed an object's shares.
+  uint64_t shares_written() const { return shares_written_; }
   uint64_t false_rollbacks() const { return false_rollbacks_; }
   uint64_t promoted() const { return promoted_; }
   uint64_t rolled_back() const { return rolled_back_; }
@@ -81,6 +83,15 @@ class Referee {
     absl::Duration ran;                                      // of the present rollout, pauses left out
     absl::Time ran_until;
   };
+  struct GatewayRoute {
+    AppliedRoute applied;
+    size_t reached = 0;  // the oldest of the object's written shares that this can be
+  };
+  struct GatewayLife {
+    absl::Time configured_since;
+    uint64_t routes_version = 0;
+    std::map<std::string, GatewayRoute> routes;  // by object
+  };
   struct Deployment {
     bool exists = false;
     std::string owner;    // uid
@@ -105,6 +116,7 @@ class Referee {
   void check_endings(Truth& truth, const api::ModelDeployment& after);
   void check_ending(Truth& truth, const api::HistoryEntry& entry);
   void check_status(Truth& truth, const api::ModelDeployment& after, const Exchange& by);
+  void check_routes(const Envoy& envoy, GatewayLife& life);
   void check_no_route(const Envoy& envoy, const Truth& truth, uint64_t count);
   void check_unanswered(const Envoy& envoy, const std::string& cluster, RequestFate fate, uint64_t count);
   void check_scaled_to_nothing(const std::string& object, const std::string& revision, const Exchange& by);
@@ -122,15 +134,14 @@ class Referee {
   std::map<std::string, Deployment> deployments_;      // by "<namespace>/<name>"
   std::map<std::string, Serving> serving_;             // by "<namespace>/<revision>"
   std::map<std::string, absl::Time> last_could_send_;  // by cluster
-  struct GatewayLife {
-    absl::Time configured_since;
-    uint64_t routes_version = 0;
-  };
+  // Every shares that an object of this name had, oldest first; none in the beginning and when it was deleted.
+  std::map<std::string, std::vector<std::vector<api::TrafficShare>>> written_shares_;
   std::map<std::pair<std::string, int>, GatewayLife> gateway_lives_;  // by gateway and its life
   std::string holder_;
   absl::Time holds_since_;
   std::map<std::string, int64_t> epochs_;  // by holder
   uint64_t status_writes_ = 0;
+  uint64_t shares_written_ = 0;
   uint64_t false_rollbacks_ = 0;
   uint64_t promoted_ = 0;
   uint64_t rolled_back_ = 0;
