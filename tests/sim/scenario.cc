@@ -259,8 +259,8 @@ void Scenario::break_replica(absl::Duration left) {
   }
 }
 
-// The leader dies while a standby's watches stand still, and pods with it.
-void Scenario::fail_over_to_the_blind(absl::Duration left) {
+// All standbys' watches stand still for as long as it returns.
+absl::Duration Scenario::blind_standbys(absl::Duration left) {
   Context& context = world_->context;
   const absl::Duration blind = std::min(left, context.between(absl::Seconds(30), absl::Seconds(80)));
   for (const auto& replica : world_->replicas) {
@@ -270,12 +270,57 @@ void Scenario::fail_over_to_the_blind(absl::Duration left) {
     replica->api()->faults.frozen.clear();
     replica->api()->faults.frozen_until = context.now() + blind;
   }
-  context.schedule.after(std::min(left, context.between(absl::Seconds(1), absl::Seconds(10))), [this, left] {
+  return blind;
+}
+
+// The leader dies while the standbys see nothing, and pods with it.
+void Scenario::fail_over_to_the_blind(absl::Duration left) {
+  blind_standbys(left);
+  const absl::Duration soon = world_->context.between(absl::Seconds(1), absl::Seconds(10));
+  world_->context.schedule.after(std::min(left, soon), [this, left] {
     world_->kubelet->evict_one();
     world_->kubelet->evict_one();
     Replica* leader = world_->leader();
     if (leader != nullptr) world_->kill(*leader, std::min(left, absl::Seconds(40)));
   });
+}
+
+// In the middle of a rollout the proxies have just got shares that the standbys have not seen, and connect anew: half
+// the time because the leader dies.
+void Scenario::go_over_to_the_blind(absl::Duration left) {
+  const absl::Time end = world_->context.now() + left;
+  const auto rolls_out = [this](const Object& object) {
+    const api::ModelDeployment* model = world_->referee->object(object.key.to_string());
+    return model != nullptr && model->status.canary.has_value();
+  };
+  const auto any_rolls_out = [this, rolls_out] { return std::any_of(objects_.begin(), objects_.end(), rolls_out); };
+  when(any_rolls_out, std::min(end, world_->context.now() + absl::Minutes(5)), [this, end] {
+    const absl::Time sees_again = world_->context.now() + blind_standbys(end - world_->context.now());
+    const auto changed = [this, before = world_->referee->shares_written()] {
+      return world_->referee->shares_written() != before;
+    };
+    const absl::Duration way = world_->context.between(absl::Milliseconds(200), absl::Seconds(5));
+    when(changed, sees_again - way,
+         [this, way, end] { world_->context.schedule.after(way, [this, end] { move_gateways(end); }); });
+  });
+}
+
+void Scenario::move_gateways(absl::Time end) {
+  Context& context = world_->context;
+  Replica* leader = world_->leader();
+  if (leader != nullptr && context.chance(0.5)) {
+    return world_->kill(*leader, std::clamp(end - context.now(), absl::ZeroDuration(), absl::Seconds(40)));
+  }
+  context.note("fault", "all gateways lose their connections");
+  for (Envoy* envoy : world_->gateways->running()) envoy->reconnect();
+}
+
+// As soon as `condition` holds, at the latest at `deadline`.
+void Scenario::when(std::function<bool()> condition, absl::Time deadline, std::function<void()> what) {
+  Context& context = world_->context;
+  if (context.now() >= deadline || condition()) return what();
+  context.schedule.after(absl::Milliseconds(500),
+                         [this, deadline, condition, what] { when(condition, deadline, what); });
 }
 
 void Scenario::break_line(absl::Duration left) {
@@ -374,7 +419,9 @@ void Scenario::break_gateway(absl::Duration left) {
   Context& context = world_->context;
   Envoy* envoy = world_->gateways->pick();
   if (envoy == nullptr) return;
-  switch (context.pick(6)) {
+  switch (context.pick(7)) {
+    case 6:
+      return go_over_to_the_blind(left);
     case 0:
       return world_->gateways->restart(*envoy);
     case 1:

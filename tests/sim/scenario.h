@@ -51,7 +51,11 @@ class Scenario {
   void plan_faults(absl::Duration busy);
   void break_something(absl::Duration left);
   void break_replica(absl::Duration left);
+  absl::Duration blind_standbys(absl::Duration left);
   void fail_over_to_the_blind(absl::Duration left);
+  void go_over_to_the_blind(absl::Duration left);
+  void move_gateways(absl::Time end);
+  void when(std::function<bool()> condition, absl::Time deadline, std::function<void()> what);
   void break_line(absl::Duration left);
   void for_each_line(const std::function<void(ApiLine&)>& what);
   void break_api(absl::Duration left);
