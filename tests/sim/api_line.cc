@@ -112,6 +112,8 @@ absl::Time ApiLine::view_of(const std::string& collection) const {
   return ended == seen_until_.end() ? Context::start() : ended->second;
 }
 
+absl::Time ApiLine::models_seen() const { return view_of(kModels); }
+
 absl::Time ApiLine::seen_through(const Exchange& watch) const {
   if (!watch.under_way.empty()) return watch.under_way.front();
   if (watch.arrived == absl::InfiniteFuture()) return watch.seen_before;

@@ -104,6 +104,8 @@ class ApiLine : public net::HttpClient {
   base::Task<absl::StatusOr<net::HttpResponse>> request(net::HttpRequest request, base::Scope& scope) override;
 
   const std::string& replica() const { return replica_; }
+  // Up to when it has seen what happened to ModelDeployments.
+  absl::Time models_seen() const;
   LineFaults faults;
   // The next write of the replica ends its process, before or after it takes effect.
   CrashPoint crash_at_next_write = CrashPoint::kNone;

@@ -177,11 +177,13 @@ void Envoy::apply_clusters(const XdsResponse& response) {
 
 void Envoy::apply_hosts(const XdsResponse& response) {
   has_hosts_ = true;
+  routes_from_ = response.sender;
   for (const traffic::Resource& resource : response.changed) {
     const base::ObjectKey owner = traffic::owner_of(response.type, resource.name);
     envoy::config::route::v3::VirtualHost host;
     if (owner == base::ObjectKey{} || !host.ParseFromString(resource.bytes)) continue;
-    routes_[owner.to_string()] = read_route(host);
+    AppliedRoute& route = routes_[owner.to_string()] = read_route(host);
+    route.resource_version = traffic::resource_version_of(resource.version);
   }
   for (const std::string& name : response.removed) {
     routes_.erase(traffic::owner_of(response.type, name).to_string());

@@ -27,6 +27,7 @@ struct ClusterCounts {
 // How the requests of one object are shared out.
 struct AppliedRoute {
   std::vector<std::pair<std::string, uint32_t>> clusters;  // REST; name and share of 10,000
+  uint64_t resource_version = 0;                           // of the object, as its sender says
 
   friend bool operator==(const AppliedRoute&, const AppliedRoute&) = default;
 };
@@ -67,6 +68,8 @@ class Envoy {
   const std::string& applied_version() const { return applied_version_; }
   // By "<namespace>/<name>".
   const std::map<std::string, AppliedRoute>& routes() const { return routes_; }
+  // Who sent the newest of them.
+  const XdsSender& routes_from() const { return routes_from_; }
   // Share of 10,000 that it sends to a revision; cluster as "<namespace>/<name>/<revision>".
   uint32_t share(const std::string& cluster) const;
   // nullptr: there is no such cluster, or it has not got its endpoints yet.
@@ -101,6 +104,7 @@ class Envoy {
   std::set<std::string> clusters_;
   std::map<std::string, std::set<std::string>> endpoints_;
   std::map<std::string, AppliedRoute> routes_;
+  XdsSender routes_from_;
   bool has_hosts_ = false;
   std::string applied_version_;
   std::map<std::string, ClusterCounts> counts_;

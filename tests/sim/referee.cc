@@ -186,25 +186,34 @@ void Referee::gateways_changed() {
   }
 }
 
-// What a process sends by follows the shares in the order in which they were written; it may leave some out.
 void Referee::check_routes(const Envoy& envoy, GatewayLife& life) {
-  for (const auto& [object, written] : written_shares_) {
-    const auto found = envoy.routes().find(object);
-    const AppliedRoute now = found == envoy.routes().end() ? AppliedRoute{} : found->second;
-    GatewayRoute& before = life.routes[object];
-    if (now == before.applied) continue;
-    const auto fits = [&now](const std::vector<api::TrafficShare>& shares) { return leads_to(shares, now); };
-    // The oldest that fits leaves the most room for what comes.
-    const auto reached = written.begin() + static_cast<std::ptrdiff_t>(before.reached);
-    const auto next = std::find_if(reached, written.end(), fits);
-    if (next == written.end()) {
-      const bool ever = std::any_of(written.begin(), reached, fits);
-      return violate(kBackwards,
-                     cat(envoy.pod(), " sends to ", route_text(now), " of ", object,
-                         ever ? ", which is older than " : ", which nobody wrote, after ", route_text(before.applied)));
-    }
-    before = {now, static_cast<size_t>(next - written.begin())};
+  for (const auto& [object, written] : written_shares_) check_route(envoy, object, life.routes[object]);
+}
+
+// What a process sends by follows the shares in the order in which they were written; it may leave some out. Two shares
+// may lead to the same route, so it is also held against those who sent it: none may know less than the one before, nor
+// tell of an older object than it did itself.
+void Referee::check_route(const Envoy& envoy, const std::string& object, GatewayRoute& before) {
+  const auto found = envoy.routes().find(object);
+  const AppliedRoute now = found == envoy.routes().end() ? AppliedRoute{} : found->second;
+  if (now == before.applied) return;
+  const auto& written = written_shares_.at(object);
+  const auto reached = written.begin() + static_cast<std::ptrdiff_t>(before.reached);
+  const auto fits = [&now](const WrittenShares& known) { return leads_to(known.shares, now); };
+  const auto next = std::find_if(reached, written.end(), fits);  // the oldest leaves the most room for what comes
+  const XdsSender& sender = envoy.routes_from();
+  const auto say = [&](std::string_view why) {
+    violate(kBackwards, cat(envoy.pod(), " sends to ", route_text(now), " of ", object, " after ",
+                            route_text(before.applied), why));
+  };
+  if (next == written.end())
+    return say(std::any_of(written.begin(), reached, fits) ? ": older" : ": nobody wrote that");
+  if (!reached->shares.empty() && sender.models_seen <= reached->at) {
+    return say(cat(": by ", sender.replica, ", which has not seen what was written before that"));
   }
+  const bool falls = sender.replica == before.replica && now.resource_version < before.applied.resource_version;
+  if (falls && now.resource_version > 0) return say(cat(": ", sender.replica, " goes back in time"));
+  before = {now, sender.replica, static_cast<size_t>(next - written.begin())};
 }
 
 void Referee::requests_went(const Envoy& envoy, const std::string& cluster, RequestFate fate, uint64_t count) {
@@ -288,7 +297,7 @@ void Referee::model_changed(const kube::Json& json, const Exchange* by) {
     truth.shares_written = context_.now();
     truth.shares_version = kube::resource_version_number(after.metadata.resource_version);
     truth.applied.clear();
-    written_shares_.try_emplace(name, 1).first->second.push_back(after.status.traffic);
+    written_shares_.try_emplace(name, 1).first->second.push_back({context_.now(), after.status.traffic});
   }
 }
 
@@ -298,7 +307,7 @@ void Referee::model_deleted(const kube::Json& last) {
   context_.note(name, "is gone");
   truths_.erase(name);
   if (const auto written = written_shares_.find(name); written != written_shares_.end()) {
-    written->second.emplace_back();
+    written->second.push_back({context_.now(), {}});
   }
 }
 

@@ -83,9 +83,14 @@ class Referee {
     absl::Duration ran;                                      // of the present rollout, pauses left out
     absl::Time ran_until;
   };
+  struct WrittenShares {
+    absl::Time at;
+    std::vector<api::TrafficShare> shares;
+  };
   struct GatewayRoute {
     AppliedRoute applied;
-    size_t reached = 0;  // the oldest of the object's written shares that this can be
+    std::string replica;  // that sent it
+    size_t reached = 0;   // the oldest of the object's written shares that this can be
   };
   struct GatewayLife {
     absl::Time configured_since;
@@ -117,6 +122,7 @@ class Referee {
   void check_ending(Truth& truth, const api::HistoryEntry& entry);
   void check_status(Truth& truth, const api::ModelDeployment& after, const Exchange& by);
   void check_routes(const Envoy& envoy, GatewayLife& life);
+  void check_route(const Envoy& envoy, const std::string& object, GatewayRoute& before);
   void check_no_route(const Envoy& envoy, const Truth& truth, uint64_t count);
   void check_unanswered(const Envoy& envoy, const std::string& cluster, RequestFate fate, uint64_t count);
   void check_scaled_to_nothing(const std::string& object, const std::string& revision, const Exchange& by);
@@ -135,7 +141,7 @@ class Referee {
   std::map<std::string, Serving> serving_;             // by "<namespace>/<revision>"
   std::map<std::string, absl::Time> last_could_send_;  // by cluster
   // Every shares that an object of this name had, oldest first; none in the beginning and when it was deleted.
-  std::map<std::string, std::vector<std::vector<api::TrafficShare>>> written_shares_;
+  std::map<std::string, std::vector<WrittenShares>> written_shares_;
   std::map<std::pair<std::string, int>, GatewayLife> gateway_lives_;  // by gateway and its life
   std::string holder_;
   absl::Time holds_since_;

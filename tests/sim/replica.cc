@@ -42,7 +42,9 @@ void Replica::start() {
   kube::ClientConfig config;
   config.server = "https://api.test:6443";
   auto make_xds = [this, &life](xds::ServerOptions server, const net::TlsIdentity&) {
-    auto made = std::make_unique<SimXdsServer>(context_, life.loop, std::move(server));
+    auto made = std::make_unique<SimXdsServer>(context_, life.loop, std::move(server), [line = life.api.get()] {
+      return XdsSender{line->replica(), line->models_seen()};
+    });
     life.xds = made.get();
     return absl::StatusOr<std::unique_ptr<xds::Server>>(std::move(made));
   };

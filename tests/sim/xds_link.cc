@@ -7,8 +7,8 @@
 namespace tidegate::sim {
 namespace {
 
-XdsResponse on_the_wire(const xds::Response& response) {
-  XdsResponse message{response.type, response.version, response.nonce, {}, response.removed};
+XdsResponse on_the_wire(const xds::Response& response, XdsSender sender) {
+  XdsResponse message{response.type, response.version, response.nonce, {}, response.removed, std::move(sender)};
   for (const traffic::Resource* resource : response.changed) message.changed.push_back(*resource);
   return message;
 }
@@ -53,7 +53,7 @@ void XdsStream::pump() {
   for (const xds::Response& due : state_.due(snapshot)) {
     ++server_->responses_;
     auto self = shared_from_this();
-    context_.schedule.at(arrival(last_to_proxy_), [self, response = on_the_wire(due)] {
+    context_.schedule.at(arrival(last_to_proxy_), [self, response = on_the_wire(due, server_->sender_())] {
       if (self->open_) self->on_response(response);
     });
   }

@@ -17,12 +17,19 @@
 
 namespace tidegate::sim {
 
+// Who sends something to a proxy, and up to when it had seen what happened to ModelDeployments.
+struct XdsSender {
+  std::string replica;
+  absl::Time models_seen;
+};
+
 struct XdsResponse {
   traffic::ResourceType type;
   std::string version;
   std::string nonce;
   std::vector<traffic::Resource> changed;
   std::vector<std::string> removed;
+  XdsSender sender;
 };
 
 class SimXdsServer;
@@ -59,8 +66,8 @@ class XdsStream : public std::enable_shared_from_this<XdsStream> {
 
 class SimXdsServer : public xds::Server {
  public:
-  SimXdsServer(Context& context, base::Loop& loop, xds::ServerOptions options)
-      : context_(context), loop_(loop), options_(std::move(options)) {}
+  SimXdsServer(Context& context, base::Loop& loop, xds::ServerOptions options, std::function<XdsSender()> sender)
+      : context_(context), loop_(loop), options_(std::move(options)), sender_(std::move(sender)) {}
   ~SimXdsServer() override { SimXdsServer::shutdown(); }
 
   // Whether a proxy that connects is taken.
@@ -82,6 +89,7 @@ class SimXdsServer : public xds::Server {
   Context& context_;
   base::Loop& loop_;
   const xds::ServerOptions options_;
+  const std::function<XdsSender()> sender_;
   std::shared_ptr<const traffic::Snapshot> snapshot_;
   std::vector<std::shared_ptr<XdsStream>> streams_;
   bool listening_ = true;
