@@ -454,7 +454,9 @@ void Scenario::break_gateway(absl::Duration left) {
 
 void Scenario::break_pods(absl::Duration left) {
   Context& context = world_->context;
-  switch (context.pick(4)) {
+  switch (context.pick(5)) {
+    case 4:
+      return lose_node_after_promotion(left);
     case 0:
       return world_->kubelet->evict_one();
     case 1:
@@ -469,6 +471,17 @@ void Scenario::break_pods(absl::Duration left) {
         world_->kubelet->pods_per_node = 100;
       });
   }
+}
+
+// A successor loses pods, and does not get others for minutes, while its predecessor drains.
+void Scenario::lose_node_after_promotion(absl::Duration left) {
+  const absl::Time now = world_->context.now();
+  const absl::Time end = now + left;
+  const auto promoted = [this, before = world_->referee->promoted()] { return world_->referee->promoted() != before; };
+  when(promoted, std::min(end, now + absl::Minutes(10)), [this, end] {
+    const absl::Duration lasts = world_->context.between(absl::Seconds(20), absl::Minutes(6));
+    world_->kubelet->lose_node(std::min(end - world_->context.now(), lasts));
+  });
 }
 
 void Scenario::break_store(absl::Duration left) {

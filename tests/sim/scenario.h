@@ -61,6 +61,7 @@ class Scenario {
   void break_api(absl::Duration left);
   void break_gateway(absl::Duration left);
   void break_pods(absl::Duration left);
+  void lose_node_after_promotion(absl::Duration left);
   void break_store(absl::Duration left);
   void mend_all();
   // Undoes something after a while, at the latest when the busy time ends.
