@@ -81,7 +81,9 @@ ApiLine::Pointer ApiLine::begin(net::HttpRequest request) {
   exchange->is_watch = exchange->request.on_chunk != nullptr;
   exchange->is_write = exchange->request.method != "GET";
   exchange->sent = context_.now();
-  exchange->holder_when_sent = server_.lease_holder().identity;
+  const LeaseHolder holder = server_.lease_holder();
+  exchange->holder_when_sent = holder.identity;
+  exchange->epoch_when_sent = holder.epoch;
   exchange->round = round_of(*exchange);
   exchange->seen_before = view_of(path_of(exchange->request.url));
   open_.push_back(exchange);

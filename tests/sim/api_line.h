@@ -44,7 +44,9 @@ struct Exchange {
   bool is_write = false;
   bool is_watch = false;
   absl::Time sent;
-  std::string holder_when_sent;  // of the lease
+  // Of the lease. A write may arrive when its sender has lost the lease and taken it again.
+  std::string holder_when_sent;
+  int64_t epoch_when_sent = 0;
   Round round;
   CrashPoint crash = CrashPoint::kNone;
 
@@ -88,6 +90,7 @@ struct LineFaults {
 struct LeaseHolder {
   std::string identity;
   absl::Time since;
+  int64_t epoch = 0;  // leaseTransitions
 };
 
 class ApiLine : public net::HttpClient {

@@ -81,7 +81,7 @@ void Envoy::reconnect() {
 }
 
 void Envoy::connect() {
-  SimXdsServer* server = reachable ? callbacks_.find_server() : nullptr;
+  SimXdsServer* server = reachable_ ? callbacks_.find_server() : nullptr;
   if (server == nullptr) return reconnect();
   stream_ = server->connect(pod_);
   server_ = server;
@@ -173,6 +173,17 @@ void Envoy::apply_clusters(const XdsResponse& response) {
     endpoints_.erase(name);
     versions_[ResourceType::kEndpoints].erase(name);
   }
+}
+
+void Envoy::set_reachable(bool reachable) {
+  if (reachable_ && !reachable) cut_at_ = context_.now();
+  if (!reachable_ && reachable) mended_at_ = context_.now();
+  reachable_ = reachable;
+}
+
+absl::Duration Envoy::cut_for() const {
+  if (!reachable_) return context_.now() - cut_at_;
+  return context_.now() - mended_at_ < absl::Minutes(1) ? mended_at_ - cut_at_ : absl::ZeroDuration();
 }
 
 void Envoy::apply_hosts(const XdsResponse& response) {

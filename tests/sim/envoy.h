@@ -52,8 +52,12 @@ class Envoy {
   bool running() const { return running_; }
   int life() const { return life_; }
 
-  // The process may be reached, by replicas and by scrapes.
-  bool reachable = true;
+  // Whether the process may be reached, by replicas and by scrapes.
+  bool reachable() const { return reachable_; }
+  void set_reachable(bool reachable);
+  // How long it has been out of reach, over restarts; for a minute after that how long it had been: the operator may
+  // not have noticed yet. Zero: not at all.
+  absl::Duration cut_for() const;
   // Answers are delayed by so much more.
   absl::Duration slowness;
   // It refuses what it is sent.
@@ -105,6 +109,9 @@ class Envoy {
   std::map<std::string, std::set<std::string>> endpoints_;
   std::map<std::string, AppliedRoute> routes_;
   XdsSender routes_from_;
+  bool reachable_ = true;
+  absl::Time cut_at_ = absl::InfinitePast();
+  absl::Time mended_at_ = absl::InfinitePast();
   bool has_hosts_ = false;
   std::string applied_version_;
   std::map<std::string, ClusterCounts> counts_;

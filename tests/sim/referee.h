@@ -50,7 +50,7 @@ class Referee {
   void gateways_changed();
   void requests_went(const Envoy& envoy, const std::string& cluster, RequestFate fate, uint64_t count);
 
-  LeaseHolder lease_holder() const { return {holder_, holds_since_}; }
+  LeaseHolder lease_holder() const { return {holder_, holds_since_, epoch_}; }
   uint64_t status_writes() const { return status_writes_; }
   // Those that changed an object's shares.
   uint64_t shares_written() const { return shares_written_; }
@@ -145,7 +145,7 @@ class Referee {
   std::map<std::pair<std::string, int>, GatewayLife> gateway_lives_;  // by gateway and its life
   std::string holder_;
   absl::Time holds_since_;
-  std::map<std::string, int64_t> epochs_;  // by holder
+  int64_t epoch_ = 0;  // of the holder
   uint64_t status_writes_ = 0;
   uint64_t shares_written_ = 0;
   uint64_t false_rollbacks_ = 0;

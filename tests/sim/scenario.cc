@@ -323,6 +323,27 @@ void Scenario::when(std::function<bool()> condition, absl::Time deadline, std::f
                          [this, deadline, condition, what] { when(condition, deadline, what); });
 }
 
+// To an API server that lags behind: half the time just after shares have changed, which it then has not seen.
+void Scenario::travel_back(Replica& replica, absl::Duration left) {
+  Context& context = world_->context;
+  const absl::Duration behind = context.between(absl::Seconds(5), absl::Minutes(2));
+  const absl::Duration lasts = std::min(left, context.between(absl::Seconds(2), absl::Seconds(60)));
+  const absl::Time end = context.now() + left;
+  const auto go = [this, &replica, life = replica.lives(), behind, lasts, end] {
+    Context& context = world_->context;
+    if (!replica.exists() || replica.lives() != life || context.now() >= end) return;
+    ApiLine* line = replica.api();
+    context.note("fault", cat(line->replica(), " goes over to an API server that is ",
+                              absl::FormatDuration(absl::Trunc(behind, absl::Seconds(1))), " behind"));
+    line->travel_to(context.now() - behind, std::min(end, context.now() + lasts));
+  };
+  if (context.chance(0.5)) return go();
+  const auto changed = [this, before = world_->referee->shares_written()] {
+    return world_->referee->shares_written() != before;
+  };
+  when(changed, std::min(end, context.now() + absl::Minutes(2)), go);
+}
+
 void Scenario::break_line(absl::Duration left) {
   Context& context = world_->context;
   Replica& replica = world_->pick_replica();
@@ -331,13 +352,8 @@ void Scenario::break_line(absl::Duration left) {
   const int life = replica.lives();
   const auto same = [&replica, life] { return replica.exists() && replica.lives() == life; };
   switch (context.pick(6)) {
-    case 5: {
-      const absl::Duration behind = context.between(absl::Seconds(5), absl::Minutes(2));
-      context.note("fault", cat(line->replica(), " goes over to an API server that is ",
-                                absl::FormatDuration(absl::Trunc(behind, absl::Seconds(1))), " behind"));
-      const absl::Duration lasts = std::min(left, context.between(absl::Seconds(2), absl::Seconds(60)));
-      return line->travel_to(context.now() - behind, context.now() + lasts);
-    }
+    case 5:
+      return travel_back(replica, left);
     case 0:
       context.note("fault", cat(line->replica(), " is cut off from the API server"));
       line->cut(true);
@@ -359,12 +375,13 @@ void Scenario::break_line(absl::Duration left) {
     }
     case 2: {
       const absl::Duration frozen = std::min(left, context.between(absl::Seconds(2), absl::Seconds(80)));
-      const int which = context.pick(4);
-      const std::string collections[] = {"", "", kube::resources::pods().path(""),
-                                         kube::resources::pods().path("tidegate-system")};
-      context.note("fault", cat(line->replica(), " sees nothing new ", which < 2 ? "" : "of ", collections[which],
+      const std::string models = operator_::model_deployments().path("");
+      const std::string collections[] = {
+          "", "", kube::resources::pods().path(""), kube::resources::pods().path("tidegate-system"), models, models};
+      const std::string& collection = collections[context.pick(6)];
+      context.note("fault", cat(line->replica(), " sees nothing new ", collection.empty() ? "" : "of ", collection,
                                 " for ", absl::FormatDuration(absl::Trunc(frozen, absl::Seconds(1)))));
-      line->faults.frozen = collections[which];
+      line->faults.frozen = collection;
       line->faults.frozen_until = context.now() + frozen;
       return;
     }
@@ -442,12 +459,12 @@ void Scenario::break_gateway(absl::Duration left) {
       return envoy->reconnect();
     default: {
       context.note("fault", cat(envoy->pod(), " is cut off from the operator"));
-      envoy->reachable = false;
+      envoy->set_reachable(false);
       envoy->reconnect();
-      // Longer than the operator waits for one that nobody sends to: this one is Ready all the time.
+      // Longer than the operator waits for one that nobody sends to: this one is Ready unless it restarts.
       const bool long_cut = context.chance(0.3);
       until(left, long_cut ? absl::Minutes(5) : absl::Seconds(5), long_cut ? absl::Minutes(12) : absl::Minutes(3),
-            [envoy] { envoy->reachable = true; });
+            [envoy] { envoy->set_reachable(true); });
     }
   }
 }
@@ -535,7 +552,7 @@ void Scenario::run(const ScenarioOptions& options) {
   world_->run(options.busy);
   if (world_->context.trace.failed()) return;
   mend_all();
-  constexpr absl::Duration kAtRest = absl::Minutes(6);  // longer than a resync
+  constexpr absl::Duration kAtRest = absl::Minutes(16);  // longer than a resync
   world_->run(options.quiet - kAtRest);
   if (world_->context.trace.failed()) return;
   check_rest();

@@ -16,7 +16,7 @@ enum class FaultLevel { kNone, kSome, kMany };
 
 struct ScenarioOptions {
   absl::Duration busy = absl::Minutes(30);   // people act and things break
-  absl::Duration quiet = absl::Minutes(45);  // nothing does
+  absl::Duration quiet = absl::Minutes(55);  // nothing does
 };
 
 class Scenario {
@@ -56,6 +56,7 @@ class Scenario {
   void go_over_to_the_blind(absl::Duration left);
   void move_gateways(absl::Time end);
   void when(std::function<bool()> condition, absl::Time deadline, std::function<void()> what);
+  void travel_back(Replica& replica, absl::Duration left);
   void break_line(absl::Duration left);
   void for_each_line(const std::function<void(ApiLine&)>& what);
   void break_api(absl::Duration left);

@@ -195,7 +195,7 @@ OutsideAnswer World::outside(const net::HttpRequest& request) {
   const size_t port = host.find(":8082/");
   if (port == std::string::npos) return {bucket.list(request.url), bucket.slowness};
   Envoy* envoy = gateways->at_address(host.substr(0, port));
-  if (envoy == nullptr || !envoy->reachable)
+  if (envoy == nullptr || !envoy->reachable())
     return {absl::UnavailableError("connection refused"), absl::ZeroDuration()};
   const bool histograms = host.find("histogram_buckets") != std::string::npos;
   if (histograms) users->catch_up();
