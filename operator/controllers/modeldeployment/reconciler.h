@@ -36,7 +36,8 @@ struct ReconcilerMetrics {
 
 class Reconciler {
  public:
-  static constexpr int kWorkers = 4;
+  // Each waits for the API server most of the time; how often it is asked is the rate limiter's business.
+  static constexpr int kWorkers = 8;
   // An object that nothing was heard of is looked at all the same.
   static constexpr absl::Duration kResync = absl::Minutes(15);
 
