@@ -60,7 +60,7 @@ const model::Signature& two_inputs() {
 }
 
 absl::StatusOr<PredictInputs> decode(std::string_view body, const model::Signature& signature) {
-  auto document = scan_predict(body);
+  auto document = RequestDocument::scan(body);
   if (!document.ok()) return document.status();
   return decode_predict(*document, signature);
 }
@@ -74,10 +74,10 @@ TEST(DecodePredict, BatchesRowsOfNamedInputs) {
   EXPECT_THAT(inputs->tensors[1].tensor.values<int64_t>(), ElementsAre(1, 2, 3, 4));
 }
 
-TEST(DecodePredict, FindsTheSignatureNameWhereverItStands) {
-  EXPECT_EQ(scan_predict(R"({"instances":[1],"signature_name":"s"})")->signature_name, "s");
-  EXPECT_EQ(scan_predict(R"({"signature_name":"s","x":{"signature_name":"t"},"signature_name":"u"})")->signature_name,
-            "s");
+TEST(RequestDocument, FindsTheSignatureNameWhereverItStands) {
+  auto name = [](std::string_view body) { return *RequestDocument::scan(body)->signature_name(); };
+  EXPECT_EQ(name(R"({"instances":[1],"signature_name":"s"})"), "s");
+  EXPECT_EQ(name(R"({"signature_name":"s","x":{"signature_name":"t"},"signature_name":"u"})"), "s");
 }
 
 TEST(DecodePredict, RefusesRowsThatDoNotFitInTensorflowServingsWords) {

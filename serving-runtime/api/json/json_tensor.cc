@@ -59,15 +59,8 @@ absl::Status TensorBuilder::read_string(JsonReader& reader) {
     return absl::OkStatus();
   }
   if (first != '{') return type_error(reader, type_);
-  if (!reader.at_base64_object()) {
-    return absl::InvalidArgumentError(
-        base::cat("JSON Value: ", quote_value(reader), " not formatted correctly for base64 data"));
-  }
-  std::string decoded;
-  bool read = reader.consume('{') && reader.read_key(text) && reader.read_string(text) && reader.consume('}');
-  if (!read) return reader.error();
-  if (!absl::Base64Unescape(text, &decoded)) return absl::InvalidArgumentError("Unable to base64 decode");
-  strings_.push(decoded);
+  TG_RETURN_IF_ERROR(read_base64_object(reader, text));
+  strings_.push(text);
   return absl::OkStatus();
 }
 
@@ -142,6 +135,17 @@ absl::Status TensorBuilder::read_number(JsonReader& reader) {
 Tensor TensorBuilder::finish(Shape shape) {
   if (type_ == DataType::kString) return Tensor(std::move(shape), std::move(strings_));
   return Tensor(type_, std::move(shape), std::move(numbers_));
+}
+
+absl::Status read_base64_object(JsonReader& reader, std::string& bytes) {
+  if (!reader.at_base64_object()) {
+    return absl::InvalidArgumentError(
+        base::cat("JSON Value: ", quote_value(reader), " not formatted correctly for base64 data"));
+  }
+  std::string text;
+  bool read = reader.consume('{') && reader.read_key(text) && reader.read_string(text) && reader.consume('}');
+  if (!read) return reader.error();
+  return absl::Base64Unescape(text, &bytes) ? absl::OkStatus() : absl::InvalidArgumentError("Unable to base64 decode");
 }
 
 absl::Status read_dense(JsonReader& reader, TensorBuilder& builder, Shape& shape) {

@@ -34,6 +34,9 @@ class TensorBuilder {
   StringList strings_;
 };
 
+// Reads {"b64": "…"} into the bytes that it stands for. INVALID_ARGUMENT when the object is another or no base64.
+absl::Status read_base64_object(JsonReader& reader, std::string& bytes);
+
 // Reads a scalar or a nested list into `builder`; the nesting gives `shape`, which every sub-list must keep to.
 absl::Status read_dense(JsonReader& reader, TensorBuilder& builder, Shape& shape);
 

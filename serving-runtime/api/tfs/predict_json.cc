@@ -9,10 +9,6 @@
 namespace tidegate::serving::tfs {
 namespace {
 
-absl::Status format_error(std::string_view document, std::string_view problem) {
-  return absl::InvalidArgumentError(base::cat("JSON Value: ", quote_value(JsonReader(document)), " ", problem));
-}
-
 absl::Status element_error(int64_t element, std::string_view key, const absl::Status& cause) {
   std::string where = key.empty() ? "" : base::cat(" key: ", key);
   return absl::InvalidArgumentError(
@@ -52,14 +48,12 @@ absl::Status RowInput::add_slice(JsonReader& reader) {
 
 class RowDecoder {
  public:
-  RowDecoder(std::string_view text, size_t at, const model::Signature& signature)
-      : reader_(text), signature_(signature) {
-    reader_.seek(at);
+  // `reader` stands before the first row.
+  RowDecoder(const JsonReader& reader, const model::Signature& signature) : reader_(reader), signature_(signature) {
     for (const auto& spec : signature.inputs) inputs_.emplace_back(spec);
   }
 
   absl::StatusOr<std::vector<NamedTensor>> decode() {
-    reader_.consume('[');
     bool objects = at_object();
     if (reader_.peek() != '{' && inputs_.size() > 1) {
       return absl::InvalidArgumentError(
@@ -133,24 +127,7 @@ absl::StatusOr<NamedTensor> read_column(JsonReader& reader, const model::TensorS
   return NamedTensor{spec.name, builder.finish(std::move(shape))};
 }
 
-// Where each member's value begins; of two with one name the first counts.
-absl::StatusOr<std::vector<std::pair<std::string, size_t>>> member_positions(JsonReader& reader) {
-  std::vector<std::pair<std::string, size_t>> members;
-  std::string key;
-  reader.consume('{');
-  for (bool more = !reader.consume('}'); more;) {
-    if (!reader.read_key(key)) return reader.error();
-    reader.peek();
-    members.emplace_back(key, reader.position());
-    if (!reader.skip_value() || !reader.read_separator('}', more)) return reader.error();
-  }
-  return members;
-}
-
-absl::StatusOr<std::vector<NamedTensor>> decode_columns(std::string_view text, size_t at,
-                                                        const model::Signature& signature) {
-  JsonReader reader(text);
-  reader.seek(at);
+absl::StatusOr<std::vector<NamedTensor>> decode_columns(JsonReader reader, const model::Signature& signature) {
   std::vector<NamedTensor> tensors;
   if (reader.peek() != '{' || reader.at_base64_object()) {
     if (signature.inputs.size() > 1) {
@@ -241,53 +218,26 @@ absl::StatusOr<std::string> encode_columns(const std::vector<NamedTensor>& outpu
 
 }  // namespace
 
-absl::StatusOr<PredictDocument> scan_predict(std::string_view body) {
-  if (body.empty()) return absl::InvalidArgumentError("JSON Parse error: The document is empty");
-  JsonReader reader(body);
-  if (reader.peek() == 0) return reader.fail("The document is empty."), reader.error();
-  if (reader.peek() != '{') {
-    if (!reader.skip_value() || !reader.at_end()) return reader.error();
-    return format_error(body, "Is not object");
-  }
-  PredictDocument document;
-  document.text = body;
-  TG_ASSIGN_OR_RETURN(auto members, member_positions(reader));
-  if (!reader.at_end()) return reader.error();
-  bool named = false;
-  for (const auto& [key, at] : members) {
-    if (key == "instances" && !document.instances_at) document.instances_at = at;
-    if (key == "inputs" && !document.inputs_at) document.inputs_at = at;
-    if (key != "signature_name" || std::exchange(named, true)) continue;
-    reader.seek(at);
-    if (reader.peek() != '"') {
-      return format_error(body, "not formatted correctly. 'signature_name' key must be a string value.");
-    }
-    if (!reader.read_string(document.signature_name)) return reader.error();
-  }
-  return document;
-}
-
-absl::StatusOr<PredictInputs> decode_predict(const PredictDocument& document, const model::Signature& signature) {
+absl::StatusOr<PredictInputs> decode_predict(const RequestDocument& document, const model::Signature& signature) {
   if (signature.inputs.empty()) {
-    return absl::InvalidArgumentError(base::cat("Failed to get input map for signature: ",
-                                                document.signature_name.empty() ? "DEFAULT" : document.signature_name));
+    TG_ASSIGN_OR_RETURN(std::string name, document.signature_name());
+    return absl::InvalidArgumentError(
+        base::cat("Failed to get input map for signature: ", name.empty() ? "DEFAULT" : name));
   }
-  if (document.instances_at && document.inputs_at) {
-    return format_error(document.text,
-                        "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist ");
+  std::optional<JsonReader> instances = document.find("instances"), columns = document.find("inputs");
+  if (instances && columns) {
+    return document.error("Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist ");
   }
   PredictInputs inputs;
-  if (document.inputs_at) {
+  if (columns) {
     inputs.format = Format::kColumn;
-    TG_ASSIGN_OR_RETURN(inputs.tensors, decode_columns(document.text, *document.inputs_at, signature));
+    TG_ASSIGN_OR_RETURN(inputs.tensors, decode_columns(*columns, signature));
     return inputs;
   }
-  if (!document.instances_at) return absl::InvalidArgumentError("Missing 'inputs' or 'instances' key");
-  JsonReader reader(document.text);
-  reader.seek(*document.instances_at);
-  if (!reader.consume('[')) return format_error(document.text, "Excepting 'instances' to be an list/array");
-  if (reader.peek() == ']') return format_error(document.text, "No values in 'instances' array");
-  TG_ASSIGN_OR_RETURN(inputs.tensors, RowDecoder(document.text, *document.instances_at, signature).decode());
+  if (!instances) return absl::InvalidArgumentError("Missing 'inputs' or 'instances' key");
+  if (!instances->consume('[')) return document.error("Excepting 'instances' to be an list/array");
+  if (instances->peek() == ']') return document.error("No values in 'instances' array");
+  TG_ASSIGN_OR_RETURN(inputs.tensors, RowDecoder(*instances, signature).decode());
   return inputs;
 }
 

@@ -23,11 +23,12 @@ absl::StatusOr<std::string> run_predict(const ServableTable& table, const ModelS
                                         std::shared_ptr<const Servable>& servable) {
   auto found = table.find(spec);
   if (found.ok()) servable = *found;
-  TG_ASSIGN_OR_RETURN(PredictDocument document, scan_predict(body));
+  TG_ASSIGN_OR_RETURN(RequestDocument document, RequestDocument::scan(body));
+  TG_ASSIGN_OR_RETURN(std::string signature_name, document.signature_name());
   if (!found.ok()) return found.status();
-  const model::Signature* signature = servable->find_signature(document.signature_name);
+  const model::Signature* signature = servable->find_signature(signature_name);
   if (!signature) {
-    std::string_view name = document.signature_name.empty() ? kDefaultSignature : document.signature_name;
+    std::string_view name = signature_name.empty() ? kDefaultSignature : signature_name;
     return absl::InvalidArgumentError(base::cat("Serving signature name: \"", name, "\" not found in signature def"));
   }
   TG_ASSIGN_OR_RETURN(PredictInputs inputs, decode_predict(document, *signature));
