@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "open_inference.grpc.pb.h"
 #include "serving-runtime/api/oip/grpc_messages.h"
+#include "serving-runtime/api/tfs/example_messages.h"
 #include "serving-runtime/api/tfs/grpc_messages.h"
 #include "serving-runtime/server/grpc_call.h"
 #include "tensorflow_serving.grpc.pb.h"
@@ -114,6 +115,9 @@ class QueueServer : public GrpcServer {
     using Predictions = tfs_pb::PredictionService::AsyncService;
     using Models = tfs_pb::ModelService::AsyncService;
     offer(predictions_, &Predictions::RequestPredict, prediction(Api::kTfsGrpc, tfs::predict));
+    offer(predictions_, &Predictions::RequestClassify, prediction(Api::kTfsGrpc, tfs::classify));
+    offer(predictions_, &Predictions::RequestRegress, prediction(Api::kTfsGrpc, tfs::regress));
+    offer(predictions_, &Predictions::RequestMultiInference, prediction(Api::kTfsGrpc, tfs::multi_inference));
     offer(predictions_, &Predictions::RequestGetModelMetadata, question(tfs::get_model_metadata));
     offer(models_, &Models::RequestGetModelStatus, question(tfs::get_model_status));
   }

@@ -37,6 +37,11 @@ absl::StatusOr<ModelSpec> to_model_spec(const pb::ModelSpec& spec) {
   return out;
 }
 
+void name_version(const Servable& servable, const model::Signature& signature, pb::ModelSpec& spec) {
+  name_version(servable, spec);
+  spec.set_signature_name(signature.name);
+}
+
 absl::StatusOr<std::vector<NamedTensor>> decode_inputs(const pb::PredictRequest& request) {
   std::vector<NamedTensor> inputs;
   for (const auto& [name, proto] : request.inputs()) {
@@ -62,8 +67,7 @@ absl::Status predict(const ServableTable& table, const pb::PredictRequest& reque
   std::vector<std::string> wanted(request.output_filter().begin(), request.output_filter().end());
   TG_ASSIGN_OR_RETURN(auto outputs, servable->predict(*signature, std::move(inputs), wanted));
   for (const NamedTensor& output : outputs) to_proto(output.tensor, (*response.mutable_outputs())[output.name]);
-  name_version(*servable, *response.mutable_model_spec());
-  response.mutable_model_spec()->set_signature_name(signature->name);
+  name_version(*servable, *signature, *response.mutable_model_spec());
   return absl::OkStatus();
 }
 

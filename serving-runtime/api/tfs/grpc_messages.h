@@ -1,5 +1,6 @@
 #pragma once
-// TensorFlow Serving's gRPC messages over the servables: request in, response and status out, no gRPC in sight.
+// TensorFlow Serving's gRPC messages over the servables: request in, response and status out, no gRPC in sight. Those
+// of Classify, Regress and MultiInference are in example_messages.h.
 #include <absl/status/status.h>
 
 #include "serving-runtime/core/servable_table.h"
@@ -9,6 +10,9 @@ namespace tidegate::serving::tfs {
 
 // INVALID_ARGUMENT when the message has no model.
 absl::StatusOr<ModelSpec> to_model_spec(const tensorflow::serving::ModelSpec& spec);
+
+// Says in an answer which version and signature gave it.
+void name_version(const Servable& servable, const model::Signature& signature, tensorflow::serving::ModelSpec& spec);
 
 // The request's tensors. Errors name the input.
 absl::StatusOr<std::vector<NamedTensor>> decode_inputs(const tensorflow::serving::PredictRequest& request);

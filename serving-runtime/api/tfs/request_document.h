@@ -1,6 +1,6 @@
 #pragma once
 // The JSON object that every request of TensorFlow Serving's REST API is. Its grammar is checked at once, its values
-// are found and not decoded yet, since their types are the signature's. Called by predict_json.h.
+// are found and not decoded yet, since their types are the signature's. Called by predict_json.h and examples_json.h.
 #include <absl/status/statusor.h>
 
 #include <optional>

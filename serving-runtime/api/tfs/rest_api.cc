@@ -2,9 +2,9 @@
 
 #include "base/status.h"
 #include "serving-runtime/api/http_status.h"
+#include "serving-runtime/api/tfs/examples_json.h"
 #include "serving-runtime/api/tfs/metadata_json.h"
 #include "serving-runtime/api/tfs/predict_json.h"
-#include "serving-runtime/api/tfs/rest_path.h"
 
 namespace tidegate::serving::tfs {
 namespace {
@@ -18,22 +18,45 @@ absl::StatusOr<std::string> describe_model(const ServableTable& table, const Res
   return status_json(states);
 }
 
-// `servable` is set whenever the version can be found, so that even a malformed request is counted against it.
-absl::StatusOr<std::string> run_predict(const ServableTable& table, const ModelSpec& spec, std::string_view body,
-                                        std::shared_ptr<const Servable>& servable) {
-  auto found = table.find(spec);
-  if (found.ok()) servable = *found;
-  TG_ASSIGN_OR_RETURN(RequestDocument document, RequestDocument::scan(body));
-  TG_ASSIGN_OR_RETURN(std::string signature_name, document.signature_name());
-  if (!found.ok()) return found.status();
-  const model::Signature* signature = servable->find_signature(signature_name);
+absl::StatusOr<std::string> run_predict(const Servable& servable, const RequestDocument& document,
+                                        const std::string& signature_name) {
+  const model::Signature* signature = servable.find_signature(signature_name);
   if (!signature) {
     std::string_view name = signature_name.empty() ? kDefaultSignature : signature_name;
     return absl::InvalidArgumentError(base::cat("Serving signature name: \"", name, "\" not found in signature def"));
   }
   TG_ASSIGN_OR_RETURN(PredictInputs inputs, decode_predict(document, *signature));
-  TG_ASSIGN_OR_RETURN(auto outputs, servable->predict(*signature, std::move(inputs.tensors), {}));
+  TG_ASSIGN_OR_RETURN(auto outputs, servable.predict(*signature, std::move(inputs.tensors), {}));
   return encode_predict(outputs, inputs.format);
+}
+
+absl::StatusOr<std::string> run_examples(const Servable& servable, ExampleMethod method, Tensor examples,
+                                         const std::string& signature_name) {
+  TG_ASSIGN_OR_RETURN(const model::Signature* signature, find_signature(servable, signature_name, method));
+  if (method == ExampleMethod::kClassify) {
+    TG_ASSIGN_OR_RETURN(Classification result, run_classify(servable, *signature, std::move(examples)));
+    return encode_classification(result);
+  }
+  TG_ASSIGN_OR_RETURN(Tensor values, run_regress(servable, *signature, std::move(examples)));
+  return encode_regression(values);
+}
+
+// `servable` is set whenever the version can be found, so that even a malformed request is counted against it.
+absl::StatusOr<std::string> run_inference(const ServableTable& table, const RestPath& path, std::string_view body,
+                                          std::shared_ptr<const Servable>& servable) {
+  auto found = table.find(path.model);
+  if (found.ok()) servable = *found;
+  TG_ASSIGN_OR_RETURN(RequestDocument document, RequestDocument::scan(body));
+  TG_ASSIGN_OR_RETURN(std::string signature_name, document.signature_name());
+  if (path.verb == Verb::kPredict) {
+    if (!found.ok()) return found.status();
+    return run_predict(*servable, document, signature_name);
+  }
+  // Examples need no signature to be read, so TensorFlow Serving reads them first.
+  TG_ASSIGN_OR_RETURN(Tensor examples, decode_examples(document));
+  if (!found.ok()) return found.status();
+  ExampleMethod method = path.verb == Verb::kClassify ? ExampleMethod::kClassify : ExampleMethod::kRegress;
+  return run_examples(*servable, method, std::move(examples), signature_name);
 }
 
 }  // namespace
@@ -42,15 +65,11 @@ void RestApi::handle(net::ServerRequest request, net::Responder respond) {
   if (request.method != "POST") return respond(describe(request));
   auto path = parse_rest_path(request.method, request.path());
   if (!path.ok()) return respond(error_response(path.status()));
-  if (path->verb != Verb::kPredict) {
-    return respond(
-        error_response(absl::UnimplementedError("This server answers :predict; classify and regress are not offered")));
-  }
   // std::function wants what it holds to be copyable.
   auto pending =
       std::make_shared<std::pair<net::ServerRequest, net::Responder>>(std::move(request), std::move(respond));
-  absl::Status queued = context_.gate.run(
-      [this, spec = std::move(path->model), pending] { pending->second(predict(spec, pending->first)); });
+  absl::Status queued =
+      context_.gate.run([this, path = *std::move(path), pending] { pending->second(infer(path, pending->first)); });
   if (!queued.ok()) pending->second(error_response(queued));
 }
 
@@ -64,10 +83,10 @@ net::ServerResponse RestApi::describe(const net::ServerRequest& request) {
   return response;
 }
 
-net::ServerResponse RestApi::predict(const ModelSpec& spec, const net::ServerRequest& request) {
+net::ServerResponse RestApi::infer(const RestPath& path, const net::ServerRequest& request) {
   absl::Duration begin = context_.clock.uptime();
   std::shared_ptr<const Servable> servable;
-  auto body = run_predict(*context_.directory.read(), spec, request.body, servable);
+  auto body = run_inference(*context_.directory.read(), path, request.body, servable);
   net::ServerResponse response;
   if (body.ok()) {
     response.body = *std::move(body);

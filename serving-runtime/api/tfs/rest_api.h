@@ -2,6 +2,7 @@
 // TensorFlow Serving's REST API over the servables. Called by server/rest_router.h for /v1/….
 #include "net/http_server.h"
 #include "serving-runtime/api/front_end.h"
+#include "serving-runtime/api/tfs/rest_path.h"
 
 namespace tidegate::serving::tfs {
 
@@ -13,7 +14,7 @@ class RestApi {
 
  private:
   net::ServerResponse describe(const net::ServerRequest& request);
-  net::ServerResponse predict(const ModelSpec& spec, const net::ServerRequest& request);
+  net::ServerResponse infer(const RestPath& path, const net::ServerRequest& request);
 
   FrontEndContext& context_;
 };

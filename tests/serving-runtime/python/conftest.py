@@ -74,6 +74,12 @@ class Runtime:
     def predict(self, body, model=None):
         return self.post(f"/v1/models/{model or self.model}:predict", body)
 
+    def classify(self, body):
+        return self.post(f"/v1/models/{self.model}:classify", body)
+
+    def regress(self, body):
+        return self.post(f"/v1/models/{self.model}:regress", body)
+
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(30)

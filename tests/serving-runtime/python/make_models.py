@@ -11,7 +11,7 @@ def spec(shape, dtype, name):
 
 
 class HalfPlusTwo(tf.Module):
-    """y = x / 2 + 2, TensorFlow Serving's own example."""
+    """y = x / 2 + 2, TensorFlow Serving's own example. The other signatures read x from tf.Example protos."""
 
     def __init__(self, offset=2.0):
         super().__init__()
@@ -21,6 +21,39 @@ class HalfPlusTwo(tf.Module):
     @tf.function(input_signature=[spec([None], tf.float32, "x")])
     def serve(self, x):
         return {"y": self.half * x + self.offset}
+
+    def parse(self, examples):
+        return tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([1], tf.float32)})["x"]
+
+    @tf.function(input_signature=[spec([None], tf.string, "inputs")])
+    def classify_x_to_y(self, inputs):
+        return {"scores": self.half * self.parse(inputs) + self.offset}
+
+    @tf.function(input_signature=[spec([None], tf.string, "inputs")])
+    def regress_x_to_y(self, inputs):
+        return {"outputs": self.half * self.parse(inputs) + self.offset}
+
+
+class Sizes(tf.Module):
+    """Classes with names, of examples with features of several types."""
+
+    @tf.function(input_signature=[spec([None], tf.string, "inputs")])
+    def classify(self, inputs):
+        features = tf.io.parse_example(inputs, {
+            "size": tf.io.FixedLenFeature([], tf.int64),
+            "limit": tf.io.FixedLenFeature([], tf.float32, 10.0),
+            "unit": tf.io.FixedLenFeature([], tf.string, ""),
+        })
+        share = tf.cast(features["size"], tf.float32) / features["limit"]
+        return {
+            "classes": tf.stack([tf.strings.join(["large", features["unit"]]), tf.strings.join(["small", features["unit"]])], 1),
+            "scores": tf.stack([share, 1.0 - share], 1),
+        }
+
+    @tf.function(input_signature=[spec([None], tf.string, "inputs")])
+    def forgetful(self, inputs):
+        """Answers one example only."""
+        return {"outputs": tf.cast(tf.strings.length(inputs), tf.float32)[:1]}
 
 
 class Picky(tf.Module):
@@ -72,6 +105,36 @@ def save(module, folder):
     tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
 
 
+def save_with_methods(folder, module, **methods):
+    """methods: the signatures that are not for predict, each with its method's name. TensorFlow 2 writes "predict" for all,
+    so they are set afterwards."""
+    signatures = {name: getattr(module, name) for name in methods}
+    if hasattr(module, "serve"):
+        signatures["serving_default"] = module.serve
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+    updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(str(folder))
+    for name, method in methods.items():
+        updater.replace_method_name(signature_key=name, method_name=f"tensorflow/serving/{method}")
+    updater.save()
+
+
+def save_shared(folder):
+    """Classify and regress in the style of TensorFlow 1: both signatures feed one placeholder."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        inputs = tf.compat.v1.placeholder(tf.string, [None], name="examples")
+        x = tf.io.parse_example(inputs, {"x": tf.io.FixedLenFeature([1], tf.float32)})["x"]
+        half = tf.compat.v1.get_variable("half", initializer=0.5, use_resource=True)
+        y = half * x + 2.0
+        utils = tf.compat.v1.saved_model.signature_def_utils
+        builder = tf.compat.v1.saved_model.builder.SavedModelBuilder(str(folder))
+        session.run(tf.compat.v1.global_variables_initializer())
+        builder.add_meta_graph_and_variables(session, ["serve"], signature_def_map={
+            "serving_default": utils.regression_signature_def(inputs, y),
+            "classify_x_to_y": utils.classification_signature_def(inputs, None, y),
+        })
+        builder.save()
+
+
 def save_untagged(folder):
     """A TensorFlow 1 style SavedModel of which no graph is tagged `serve`."""
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
@@ -83,7 +146,9 @@ def save_untagged(folder):
 
 def main():
     root = pathlib.Path(sys.argv[1])
-    save(HalfPlusTwo(), root / "half_plus_two" / "123")
+    save_with_methods(root / "half_plus_two" / "123", HalfPlusTwo(), classify_x_to_y="classify", regress_x_to_y="regress")
+    save_with_methods(root / "sizes" / "1", Sizes(), classify="classify", forgetful="regress")
+    save_shared(root / "shared" / "5")
     save(HalfPlusTwo(3.0), root / "half_plus_three" / "124")
     save(Picky(), root / "picky" / "1")
     save(Strings(), root / "strings" / "1")

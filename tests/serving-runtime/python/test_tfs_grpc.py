@@ -4,8 +4,8 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow_serving.apis import (get_model_metadata_pb2, get_model_status_pb2, model_service_pb2_grpc, predict_pb2,
-                                     prediction_service_pb2_grpc)
+from tensorflow_serving.apis import (get_model_metadata_pb2, get_model_status_pb2, model_management_pb2,
+                                     model_service_pb2_grpc, predict_pb2, prediction_service_pb2_grpc)
 
 
 def stub(runtime):
@@ -96,7 +96,8 @@ def test_metadata_and_status(running):
 
 
 def test_methods_that_are_not_offered_say_so(running):
-    from tensorflow_serving.apis import classification_pb2
+    channel = grpc.insecure_channel(running("half_plus_two").grpc)
     with pytest.raises(grpc.RpcError) as caught:
-        stub(running("half_plus_two")).Classify(classification_pb2.ClassificationRequest(), timeout=10)
+        model_service_pb2_grpc.ModelServiceStub(channel).HandleReloadConfigRequest(
+            model_management_pb2.ReloadConfigRequest(), timeout=10)
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED

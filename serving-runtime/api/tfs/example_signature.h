@@ -1,0 +1,49 @@
+#pragma once
+// Signatures that take serialized tf.Example protos: classify gives classes with scores, regress one number an example.
+// Rules and error texts are TensorFlow Serving's (tensorflow_serving/servables/tensorflow/{classifier,regressor}.cc).
+// Called by the front ends; no protocol in sight.
+#include <absl/status/statusor.h>
+
+#include <optional>
+#include <string_view>
+
+#include "serving-runtime/core/servable.h"
+
+namespace tidegate::serving::tfs {
+
+// The input of such signatures.
+inline constexpr std::string_view kExamplesInput = "inputs";
+
+enum class ExampleMethod { kClassify, kRegress };
+
+// "tensorflow/serving/classify", "tensorflow/serving/regress".
+std::string_view name_of(ExampleMethod method);
+std::optional<ExampleMethod> to_example_method(std::string_view name);
+
+// Whether `signature` can answer `method`: INVALID_ARGUMENT when it is of another method or has a wrong number of
+// tensors, FAILED_PRECONDITION when these have other names.
+absl::Status check_signature(const model::Signature& signature, ExampleMethod method);
+
+// The signature of that name (empty: serving_default), checked. INVALID_ARGUMENT when there is none.
+absl::StatusOr<const model::Signature*> find_signature(const Servable& servable, std::string_view name,
+                                                       ExampleMethod method);
+
+struct Classification {
+  int64_t examples = 0;
+  int64_t classes = 0;           // of each example
+  std::optional<Tensor> labels;  // strings, [examples, classes]; models give labels, scores or both
+  std::optional<Tensor> scores;  // floats, [examples, classes]
+
+  // Of class `index` in row-major order. What the model does not give is "" and 0.
+  std::string_view label(size_t index) const;
+  float score(size_t index) const;
+};
+
+// `signature` is one that check_signature() let pass, `examples` a batch as ExampleBatch makes it. What the model
+// returns in a wrong type or shape is INVALID_ARGUMENT and marked as the model's error.
+absl::StatusOr<Classification> run_classify(const Servable& servable, const model::Signature& signature,
+                                            Tensor examples);
+// One float for each example.
+absl::StatusOr<Tensor> run_regress(const Servable& servable, const model::Signature& signature, Tensor examples);
+
+}  // namespace tidegate::serving::tfs
