@@ -10,14 +10,15 @@
 
 namespace tidegate::serving {
 
-// A predict request that was recorded: which signature and with what.
+// A request that was recorded: which signature and with what.
 struct RecordedRequest {
   std::string signature_name;
   std::vector<NamedTensor> inputs;
 };
 
 // Empty when the version's folder has no such file. DATA_LOSS when the file is cut short or no such file, UNIMPLEMENTED
-// when it holds other requests than predict. At most 1,000 are read, as TensorFlow Serving does.
+// when it holds other requests than predict, classify, regress and multi-inference; the last is one request for each
+// task. At most 1,000 records are read, as TensorFlow Serving does.
 absl::StatusOr<std::vector<RecordedRequest>> read_recorded_requests(const std::string& folder);
 
 }  // namespace tidegate::serving

@@ -1,6 +1,6 @@
 #pragma once
 // TensorFlow Serving's gRPC messages of Classify, Regress and MultiInference over the servables: request in, response
-// out, no gRPC in sight. Called by server/grpc_server.h.
+// out, no gRPC in sight. Called by server/grpc_server.h and, for warm-up, by repository/recorded_requests.h.
 #include <absl/status/statusor.h>
 
 #include "serving-runtime/core/servable_table.h"

@@ -9,7 +9,8 @@ import numpy as np
 import requests
 import tensorflow as tf
 from conftest import RUNTIME
-from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+from tensorflow_serving.apis import (classification_pb2, inference_pb2, predict_pb2, prediction_log_pb2, regression_pb2,
+                                     session_service_pb2)
 
 
 def run(*arguments):
@@ -51,10 +52,13 @@ def test_an_empty_base_path_ends_the_process(start, tmp_path):
 
 def record(path, *requests):
     """A TFRecord file of PredictionLogs, as tf.io.TFRecordWriter makes it."""
+    fields = {"PredictRequest": "predict_log", "ClassificationRequest": "classify_log", "RegressionRequest": "regress_log",
+              "MultiInferenceRequest": "multi_inference_log", "SessionRunRequest": "session_run_log"}
     path.parent.mkdir(parents=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for one in requests:
-            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=one))
+            log = prediction_log_pb2.PredictionLog()
+            getattr(log, fields[type(one).__name__]).request.CopyFrom(one)
             writer.write(log.SerializeToString())
 
 
@@ -69,6 +73,33 @@ def test_recorded_warm_up_requests_are_replayed_before_the_model_is_ready(start,
     record(tmp_path / "warm/1/assets.extra/tf_serving_warmup_requests", predict_request([[1, 2]]), predict_request([[3, 4]]))
     runtime = start("warm", "--log-level=debug", base_path=tmp_path / "warm")
     assert "recorded=2 synthetic=0" in runtime.log_path.read_text()
+
+
+def fill(request, signature, x):
+    """A request that takes tf.Example protos, with one."""
+    request.model_spec.signature_name = signature
+    request.input.example_list.examples.add().features.feature["x"].float_list.value.append(x)
+    return request
+
+
+def test_recorded_classify_regress_and_multi_inference_requests_are_replayed(start, models, tmp_path):
+    shutil.copytree(models / "shared", tmp_path / "warm")
+    several = inference_pb2.MultiInferenceRequest()
+    several.input.example_list.examples.add().features.feature["x"].float_list.value.append(3.0)
+    for signature in ("classify_x_to_y", ""):
+        several.tasks.add().model_spec.signature_name = signature
+    record(tmp_path / "warm/5/assets.extra/tf_serving_warmup_requests",
+           fill(classification_pb2.ClassificationRequest(), "classify_x_to_y", 1.0),
+           fill(regression_pb2.RegressionRequest(), "", 2.0), several)
+    runtime = start("warm", "--log-level=debug", base_path=tmp_path / "warm")
+    assert "recorded=4 synthetic=0" in runtime.log_path.read_text()
+
+
+def test_a_recorded_request_that_is_not_replayed_is_said(start, models, tmp_path):
+    shutil.copytree(models / "shared", tmp_path / "cold")
+    record(tmp_path / "cold/5/assets.extra/tf_serving_warmup_requests", session_service_pb2.SessionRunRequest())
+    code, message = failed_start(start, "cold", tmp_path / "cold")
+    assert code == 1 and "record 0: is a request that is not replayed" in message["message"]
 
 
 def test_a_recorded_request_that_fails_ends_the_process(start, models, tmp_path):
