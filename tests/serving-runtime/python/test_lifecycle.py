@@ -72,7 +72,7 @@ def test_recorded_warm_up_requests_are_replayed_before_the_model_is_ready(start,
     shutil.copytree(models / "picky", tmp_path / "warm")
     record(tmp_path / "warm/1/assets.extra/tf_serving_warmup_requests", predict_request([[1, 2]]), predict_request([[3, 4]]))
     runtime = start("warm", "--log-level=debug", base_path=tmp_path / "warm")
-    assert "recorded=2 synthetic=0" in runtime.log_path.read_text()
+    runtime.wait_until(lambda: "recorded=2 synthetic=0" in runtime.log_path.read_text())  # written by a thread of its own
 
 
 def fill(request, signature, x):
@@ -92,7 +92,7 @@ def test_recorded_classify_regress_and_multi_inference_requests_are_replayed(sta
            fill(classification_pb2.ClassificationRequest(), "classify_x_to_y", 1.0),
            fill(regression_pb2.RegressionRequest(), "", 2.0), several)
     runtime = start("warm", "--log-level=debug", base_path=tmp_path / "warm")
-    assert "recorded=4 synthetic=0" in runtime.log_path.read_text()
+    runtime.wait_until(lambda: "recorded=4 synthetic=0" in runtime.log_path.read_text())  # written by a thread of its own
 
 
 def test_a_recorded_request_that_is_not_replayed_is_said(start, models, tmp_path):
