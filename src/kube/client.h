@@ -118,9 +118,8 @@ class Client {
 
   // Replaces the object (PUT); metadata.resourceVersion is the precondition when set.
   base::Task<absl::StatusOr<Written>> update(GroupVersionResource resource, Json object, base::Scope& scope);
-  // Replaces the status and nothing else (PUT; it costs the API server half of what a server-side apply does).
-  // `expected_resource_version` must not be empty: a status that was computed from an older object is never written
-  // (ABORTED).
+  // Replaces the status and nothing else (PUT). `expected_resource_version` must not be empty: a status that was
+  // computed from an older object is never written (ABORTED).
   base::Task<absl::StatusOr<Written>> update_status(GroupVersionResource resource, base::ObjectKey key, Json status,
                                                     std::string expected_resource_version, std::string field_manager,
                                                     base::Scope& scope);
