@@ -48,13 +48,6 @@ absl::Status blame(const absl::Status& failure, const pb::Input& input) {
   return failure;
 }
 
-template <class Request>
-absl::StatusOr<std::shared_ptr<const Servable>> find_servable(const ServableTable& table, const Request& request) {
-  if (!request.has_model_spec()) return absl::InvalidArgumentError("Missing ModelSpec");
-  TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(request.model_spec()));
-  return table.find(spec);
-}
-
 // A task that can run.
 struct Task {
   const model::Signature* signature;
@@ -107,15 +100,42 @@ absl::StatusOr<std::vector<Task>> plan_all(const ServableTable& table, const Ser
   return tasks;
 }
 
+absl::Status run(const Servable& servable, const model::Signature& signature, Tensor examples,
+                 pb::ClassificationResult& out) {
+  TG_ASSIGN_OR_RETURN(Classification result, run_classify(servable, signature, std::move(examples)));
+  write(result, out);
+  return absl::OkStatus();
+}
+
+absl::Status run(const Servable& servable, const model::Signature& signature, Tensor examples,
+                 pb::RegressionResult& out) {
+  TG_ASSIGN_OR_RETURN(Tensor values, run_regress(servable, signature, std::move(examples)));
+  write(values, out);
+  return absl::OkStatus();
+}
+
 absl::Status run(const Servable& servable, const Task& task, Tensor examples, pb::InferenceResult& out) {
-  if (task.method == ExampleMethod::kClassify) {
-    TG_ASSIGN_OR_RETURN(Classification result, run_classify(servable, *task.signature, std::move(examples)));
-    write(result, *out.mutable_classification_result());
-  } else {
-    TG_ASSIGN_OR_RETURN(Tensor values, run_regress(servable, *task.signature, std::move(examples)));
-    write(values, *out.mutable_regression_result());
-  }
-  name_version(servable, *task.signature, *out.mutable_model_spec());
+  const model::Signature& signature = *task.signature;
+  TG_RETURN_IF_ERROR(task.method == ExampleMethod::kClassify
+                         ? run(servable, signature, std::move(examples), *out.mutable_classification_result())
+                         : run(servable, signature, std::move(examples), *out.mutable_regression_result()));
+  name_version(servable, signature, *out.mutable_model_spec());
+  return absl::OkStatus();
+}
+
+// Classify and Regress: requests and responses of the same form.
+template <class Request, class Response>
+absl::Status answer(const ServableTable& table, ExampleMethod method, const Request& request, Response& response,
+                    std::shared_ptr<const Servable>& servable) {
+  if (!request.has_model_spec()) return absl::InvalidArgumentError("Missing ModelSpec");
+  TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(request.model_spec()));
+  TG_ASSIGN_OR_RETURN(servable, table.find(spec));
+  TG_ASSIGN_OR_RETURN(const model::Signature* signature,
+                      find_signature(*servable, request.model_spec().signature_name(), method));
+  TG_ASSIGN_OR_RETURN(Tensor examples, decode_examples(request.input()));
+  absl::Status ran = run(*servable, *signature, std::move(examples), *response.mutable_result());
+  if (!ran.ok()) return blame(ran, request.input());
+  name_version(*servable, *signature, *response.mutable_model_spec());
   return absl::OkStatus();
 }
 
@@ -129,28 +149,12 @@ absl::StatusOr<Tensor> decode_examples(const pb::Input& input) {
 
 absl::Status classify(const ServableTable& table, const pb::ClassificationRequest& request,
                       pb::ClassificationResponse& response, std::shared_ptr<const Servable>& servable) {
-  TG_ASSIGN_OR_RETURN(servable, find_servable(table, request));
-  TG_ASSIGN_OR_RETURN(const model::Signature* signature,
-                      find_signature(*servable, request.model_spec().signature_name(), ExampleMethod::kClassify));
-  TG_ASSIGN_OR_RETURN(Tensor examples, decode_examples(request.input()));
-  auto result = run_classify(*servable, *signature, std::move(examples));
-  if (!result.ok()) return blame(result.status(), request.input());
-  write(*result, *response.mutable_result());
-  name_version(*servable, *signature, *response.mutable_model_spec());
-  return absl::OkStatus();
+  return answer(table, ExampleMethod::kClassify, request, response, servable);
 }
 
 absl::Status regress(const ServableTable& table, const pb::RegressionRequest& request, pb::RegressionResponse& response,
                      std::shared_ptr<const Servable>& servable) {
-  TG_ASSIGN_OR_RETURN(servable, find_servable(table, request));
-  TG_ASSIGN_OR_RETURN(const model::Signature* signature,
-                      find_signature(*servable, request.model_spec().signature_name(), ExampleMethod::kRegress));
-  TG_ASSIGN_OR_RETURN(Tensor examples, decode_examples(request.input()));
-  auto values = run_regress(*servable, *signature, std::move(examples));
-  if (!values.ok()) return blame(values.status(), request.input());
-  write(*values, *response.mutable_result());
-  name_version(*servable, *signature, *response.mutable_model_spec());
-  return absl::OkStatus();
+  return answer(table, ExampleMethod::kRegress, request, response, servable);
 }
 
 absl::Status multi_inference(const ServableTable& table, const pb::MultiInferenceRequest& request,
