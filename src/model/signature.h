@@ -16,6 +16,9 @@ struct TensorSpec {
   std::vector<int64_t> shape;  // -1: any size
 };
 
+// Their names: "x,y".
+std::string joined_names(const std::vector<TensorSpec>& specs);
+
 struct Signature {
   std::string name;                 // "serving_default"
   std::string method_name;          // "tensorflow/serving/predict"; empty when the format has none

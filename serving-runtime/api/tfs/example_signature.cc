@@ -17,15 +17,9 @@ bool contains(const std::vector<model::TensorSpec>& specs, std::string_view name
   return std::any_of(specs.begin(), specs.end(), [&](const auto& spec) { return spec.name == name; });
 }
 
-std::string names_of(const std::vector<model::TensorSpec>& specs) {
-  std::string names;
-  for (const auto& spec : specs) base::append(names, names.empty() ? "" : ","), base::append(names, spec.name);
-  return names;
-}
-
 std::string text_of(const model::Signature& signature) {
-  return base::cat(signature.name, " with inputs {", names_of(signature.inputs), "} and outputs {",
-                   names_of(signature.outputs), "}");
+  return base::cat(signature.name, " with inputs {", model::joined_names(signature.inputs), "} and outputs {",
+                   model::joined_names(signature.outputs), "}");
 }
 
 // No request can do better with a signature that its exporter got wrong.

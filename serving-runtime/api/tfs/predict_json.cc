@@ -15,13 +15,6 @@ absl::Status element_error(int64_t element, std::string_view key, const absl::St
       base::cat("Failed to process element: ", element, where, " of 'instances' list. Error: ", cause.ToString()));
 }
 
-std::string names_of(const model::Signature& signature) {
-  std::string names;
-  for (const auto& spec : signature.inputs)
-    base::append(names, names.empty() ? "" : ","), base::append(names, spec.name);
-  return names;
-}
-
 // One input while rows are read: each row adds a slice of the same shape.
 struct RowInput {
   const model::TensorSpec* spec;
@@ -101,7 +94,7 @@ class RowDecoder {
     if (filled == inputs_.size()) return absl::OkStatus();
     return absl::InvalidArgumentError(base::cat("Failed to process element: ", rows_,
                                                 " of 'instances' list. JSON object: ", quote_value(row),
-                                                " keys must be equal to: ", names_of(signature_)));
+                                                " keys must be equal to: ", model::joined_names(signature_.inputs)));
   }
 
   std::vector<NamedTensor> finish() {
