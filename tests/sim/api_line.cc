@@ -179,7 +179,10 @@ void ApiLine::answer(const Pointer& exchange, kube::FakeApiServer::Answer answer
   exchange->last_arrival = std::max(exchange->last_arrival, context_.now() + latency());
   const bool late_list = !exchange->is_write && path_of(exchange->request.url) == faults.frozen;
   if (late_list) exchange->last_arrival = std::max(exchange->last_arrival, faults.frozen_until);
-  context_.schedule.at(exchange->last_arrival, [exchange, answer = std::move(answer)] { exchange->done.set(answer); });
+  // By way of the loop, as what came before it: the end of a watch overtakes nothing.
+  context_.schedule.at(exchange->last_arrival, [exchange, answer = std::move(answer)] {
+    if (exchange->line != nullptr) exchange->line->loop_.post([exchange, answer] { exchange->done.set(answer); });
+  });
 }
 
 void ApiLine::deliver_chunk(const Pointer& exchange, std::string bytes) {
