@@ -169,7 +169,9 @@ void Process::connect_stores() {
 
 void Process::note_weights(const base::ObjectKey& key, const api::ModelDeployment& object) {
   const uint64_t before = traffic_versions_.highest();
-  traffic_versions_.saw(key, object, environment_.clock.uptime());
+  using Continuity = TrafficVersions::Continuity;
+  const auto continuity = stores_.models.catches_up() ? Continuity::kMayHaveMissed : Continuity::kUnbroken;
+  traffic_versions_.saw(key, object, continuity, environment_.clock.uptime());
   if (traffic_versions_.highest() > before) scraper_.wake();
 }
 

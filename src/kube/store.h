@@ -78,6 +78,8 @@ class Store : public ReflectorSink, public StorePosition {
 
   // Whether one complete list has been stored.
   bool synced() const { return synced_; }
+  // While a list becomes visible: an object may have had other states between the two that a handler is told of.
+  bool catches_up() const { return commit_.has_value(); }
   // The highest resourceVersion seen, of objects and bookmarks.
   uint64_t resource_version() const { return resource_version_; }
   // Time since the last event, bookmark or list; infinite before the first.

@@ -191,6 +191,17 @@ TEST_F(StoreTest, LosesNothingWhenACommitIsGivenUp) {
   EXPECT_EQ(store_.resource_version(), 12u);
 }
 
+TEST_F(StoreTest, TellsHandlersWhetherAnObjectMayHaveHadOtherStatesMeanwhile) {
+  std::vector<bool> catching_up;
+  store_.add_handlers(
+      {nullptr, [&](const auto&, const auto&, const auto&) { catching_up.push_back(store_.catches_up()); }, nullptr});
+  list({config_map("a", 1)}, "5");
+  store_.upsert(config_map("a", 6));
+  list({config_map("a", 9)}, "9");
+  store_.upsert(config_map("a", 10));
+  EXPECT_THAT(catching_up, ElementsAre(false, true, false));
+}
+
 TEST_F(StoreTest, TakesBatchesThatWereReadElsewhere) {
   const Json first = config_map("a", 1);
   const Json second = config_map("b", 2);

@@ -7,9 +7,10 @@
 
 namespace tidegate::operator_ {
 
-void TrafficVersions::saw(const base::ObjectKey& key, const api::ModelDeployment& object, absl::Duration uptime) {
+void TrafficVersions::saw(const base::ObjectKey& key, const api::ModelDeployment& object, Continuity continuity,
+                          absl::Duration uptime) {
   Written& written = written_[key];
-  const bool known = written.uid == object.metadata.uid;
+  const bool known = written.uid == object.metadata.uid && continuity == Continuity::kUnbroken;
   if (!known || written.traffic != object.status.traffic) {
     unconfirmed_.erase({written.resource_version, key});
     written.uid = object.metadata.uid;

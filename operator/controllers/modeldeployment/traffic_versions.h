@@ -17,9 +17,13 @@ namespace tidegate::operator_ {
 
 class TrafficVersions {
  public:
-  // The object as it is now, at `uptime`. The first sight of an object counts as the write: it is at least as late as
+  // Whether there may have been states of the object between the last one seen and this one.
+  enum class Continuity { kUnbroken, kMayHaveMissed };
+  // The object as it is now, at `uptime`. The first sight of an object counts as the write of its shares, and so does
+  // the first after a gap, even of the same shares (there may have been others meanwhile): it is at least as late as
   // the real one.
-  void saw(const base::ObjectKey& key, const api::ModelDeployment& object, absl::Duration uptime);
+  void saw(const base::ObjectKey& key, const api::ModelDeployment& object, Continuity continuity,
+           absl::Duration uptime);
   void forget(const base::ObjectKey& key);
 
   // 0 while the object has no shares.
