@@ -5,8 +5,6 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <charconv>
-#include <condition_variable>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -18,8 +16,10 @@
 #include "base/loop.h"
 #include "base/status.h"
 #include "net/beast_http_server.h"
-#include "serving-runtime/backends/backend_loader.h"
+#include "serving-runtime/backend_set.h"
 #include "serving-runtime/repository/model_repository.h"
+#include "serving-runtime/repository/server_config.h"
+#include "serving-runtime/serve_models.h"
 #include "serving-runtime/server/grpc_server.h"
 #include "serving-runtime/server/rest_router.h"
 #include "serving-runtime/server/termination_message.h"
@@ -30,82 +30,20 @@ namespace {
 namespace asio = boost::asio;
 namespace fs = std::filesystem;
 
-absl::StatusOr<ModelConfig> model_config(const ServeOptions& options) {
-  ModelConfig config{options.model_name, options.model_base_path, options.latest_versions, {}, options.warm_up};
-  for (const std::string& text : options.version_labels) {
-    size_t equals = text.find('=');
-    int64_t version = 0;
-    auto end = text.data() + text.size();
-    auto begin = equals == std::string::npos ? end : text.data() + equals + 1;
-    auto parsed = std::from_chars(begin, end, version);
-    if (equals == 0 || begin == end || parsed.ec != std::errc() || parsed.ptr != end) {
-      return absl::InvalidArgumentError(base::cat("--version-label=", text, " is not of the form label=version"));
-    }
-    config.labels[text.substr(0, equals)] = version;
-  }
-  return config;
-}
-
-// Opens each backend on the first model that needs it and keeps it.
-class Backends {
+// The threads that load models.
+class LoadThreads {
  public:
-  explicit Backends(const ServeOptions& options) {
-    options_["library_dir"] = options.tensorflow_dir;
-    options_["intra_op_threads"] = std::to_string(options.intra_op_threads);
-    options_["inter_op_threads"] = std::to_string(options.inter_op_threads);
-    options_["gpu_allow_growth"] = options.gpu_allow_growth ? "true" : "false";
-    options_["gpu_memory_fraction"] = std::to_string(options.gpu_memory_fraction);
-    options_["visible_gpus"] = options.visible_gpus;
-    std::error_code ignored;
-    fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
-    folders_ = {program / "backends", program / "../lib/tidegate/backends", "/usr/lib/tidegate/backends"};
-    if (!options.backend_dir.empty()) folders_ = {options.backend_dir};
+  LoadThreads(ModelRepository& repository, uint32_t count) : repository_(repository) {
+    for (uint32_t i = 0; i < std::max(1u, count); ++i) threads_.emplace_back([this] { repository_.run(); });
   }
-
-  absl::StatusOr<const Backend*> for_folder(const std::string& folder) {
-    TG_ASSIGN_OR_RETURN(model::Format format, model::detect_format(folder));
-    auto& backend = open_[format];
-    if (backend) return backend.get();
-    TG_ASSIGN_OR_RETURN(backend, open_backend(backend_for(format), folders_, options_));
-    base::log_info("backend open", {{"backend", backend->name()}, {"library", backend->library_version()}});
-    return backend.get();
+  ~LoadThreads() {
+    repository_.stop();
+    for (std::thread& thread : threads_) thread.join();
   }
 
  private:
-  BackendOptions options_;
-  std::vector<std::string> folders_;
-  std::map<model::Format, std::unique_ptr<Backend>> open_;
-};
-
-// Calls the repository's step() on a thread of its own, at the start and then every so often.
-class LoadThread {
- public:
-  // `on_start` gets the first step's result; on this thread.
-  LoadThread(ModelRepository& repository, absl::Duration interval, std::function<void(absl::Status)> on_start)
-      : thread_([this, &repository, interval, on_start = std::move(on_start)] {
-          on_start(repository.step());
-          while (interval > absl::ZeroDuration() && wait(interval)) repository.step().IgnoreError();  // logged there
-        }) {}
-  ~LoadThread() {
-    {
-      std::lock_guard lock(mutex_);
-      stopped_ = true;
-    }
-    wake_.notify_all();
-    thread_.join();
-  }
-
- private:
-  // False when it is time to stop.
-  bool wait(absl::Duration interval) {
-    std::unique_lock lock(mutex_);
-    return !wake_.wait_for(lock, absl::ToChronoNanoseconds(interval), [this] { return stopped_; });
-  }
-
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool stopped_ = false;
-  std::thread thread_;
+  ModelRepository& repository_;
+  std::vector<std::thread> threads_;
 };
 
 // The threads that read, run and answer requests.
@@ -142,19 +80,25 @@ absl::Status write_port_file(const std::string& path, uint16_t rest, uint16_t gr
 // One run of the server, from ports to the end of the drain.
 class Server {
  public:
-  Server(const ServeOptions& options, ModelConfig config)
+  Server(const ServeOptions& options, std::vector<ModelConfig> models, std::optional<BatchingOptions> batching)
       : options_(options),
         clock_(control_.context()),
-        backends_(options),
-        slots_(slot_count(options)),
+        backends_(options.backend),
+        slots_(slot_count(options, batching)),
         threads_(slots_ + 1),
         gate_(slots_, options.queue_limit,
               [this](InferenceGate::Work work) { asio::post(threads_.context(), std::move(work)); }),
         context_{directory_, gate_, metrics_, clock_},
         router_(context_),
         repository_(
-            std::move(config), [this](const std::string& folder) { return backends_.for_folder(folder); }, directory_,
-            clock_) {}
+            [this](const std::string& folder) { return backends_.for_folder(folder); }, directory_, clock_,
+            repository_options(options, std::move(batching),
+                               [this](const std::string& model, int64_t rows) { metrics_.count_batch(model, rows); })),
+        config_file_(options, [this](std::vector<ModelConfig> changed) { reload(std::move(changed)); }) {
+    // In the table from now on, so that the server is not ready before they serve.
+    repository_.reload(std::move(models),
+                       [this](const auto& outcome) { control_.post([this, outcome] { on_first_load(outcome); }); });
+  }
 
   int run() {
     if (absl::Status listening = listen(); !listening.ok()) return fail("Internal", listening);
@@ -162,9 +106,9 @@ class Server {
     signals.async_wait([this](const boost::system::error_code& error, int signal) {
       if (!error) begin_drain(signal);
     });
+    watch_config_file();
     {
-      LoadThread loader(repository_, absl::Seconds(options_.poll_seconds),
-                        [this](absl::Status loaded) { control_.post([this, loaded] { on_first_load(loaded); }); });
+      LoadThreads loaders(repository_, options_.load_threads);
       control_.run();
     }
     if (cut_) leave_at_once();
@@ -177,8 +121,12 @@ class Server {
   }
 
  private:
-  static size_t slot_count(const ServeOptions& options) {
-    return options.concurrency ? options.concurrency : std::max(1u, std::thread::hardware_concurrency());
+  // Requests that wait for their batch keep a slot each.
+  static size_t slot_count(const ServeOptions& options, const std::optional<BatchingOptions>& batching) {
+    const size_t cores = std::max(1u, std::thread::hardware_concurrency());
+    if (options.concurrency != 0) return options.concurrency;
+    if (!batching) return cores;
+    return std::max(cores, static_cast<size_t>(std::min<int64_t>(128, batching->max_batch_size)) * 2);
   }
 
   absl::Status listen() {
@@ -195,16 +143,43 @@ class Server {
     grpc.port = options_.grpc_port;
     grpc.max_message_bytes = options_.max_request_bytes;
     grpc.threads = slots_ + 1;
-    TG_ASSIGN_OR_RETURN(grpc_, start_grpc_server(grpc, context_, [this] { return router_.ready(); }));
+    GrpcQuestions questions{[this] { return router_.ready(); },
+                            [this](const auto& config, auto done) { reload(config, std::move(done)); }};
+    TG_ASSIGN_OR_RETURN(grpc_, start_grpc_server(grpc, context_, std::move(questions)));
     base::log_info("listening", {{"rest", static_cast<int>(rest_->port())}, {"grpc", static_cast<int>(grpc_->port())}});
     return write_port_file(options_.port_file, rest_->port(), grpc_->port());
   }
 
+  void reload(const tensorflow::serving::ModelServerConfig& config, std::function<void(absl::Status)> done) {
+    auto models = to_model_configs(config, options_.warm_up);
+    if (!models.ok()) return done(models.status());
+    repository_.reload(*std::move(models), [done = std::move(done)](const auto& outcome) {
+      if (!outcome.status.ok()) base::log_error("ReloadConfig failed", {{"error", outcome.status}});
+      done(outcome.status);
+    });
+  }
+
+  void reload(std::vector<ModelConfig> models) {
+    repository_.reload(std::move(models), [](const auto& outcome) {
+      if (!outcome.status.ok())
+        base::log_error("the changed model config file has a fault", {{"error", outcome.status}});
+    });
+  }
+
+  void watch_config_file() {
+    if (options_.model_config_file.empty() || options_.config_poll_seconds == 0) return;
+    config_timer_ = clock_.after(absl::Seconds(options_.config_poll_seconds), [this] {
+      config_file_.look();
+      watch_config_file();
+    });
+  }
+
   // A version that cannot be loaded at the start ends the process, so that Kubernetes shows why; one that fails later
   // is retried while the old one serves.
-  void on_first_load(const absl::Status& loaded) {
-    if (loaded.ok() || directory_.read()->ready()) return;
-    exit_code_ = fail("ModelLoadFailed", loaded);
+  void on_first_load(const ModelRepository::Outcome& outcome) {
+    if (outcome.failed.empty()) return;
+    const auto& why = outcome.failed.begin()->second;
+    exit_code_ = fail("ModelLoadFailed", outcome.failed.size() == 1 ? why : outcome.status);
     control_.stop();
   }
 
@@ -218,6 +193,8 @@ class Server {
   void begin_drain(int signal) {
     base::log_info("draining", {{"signal", signal}, {"seconds", options_.drain_seconds}});
     router_.begin_drain();
+    config_timer_.reset();
+    repository_.stop();
     rest_->announce_close();
     drain_timer_ = clock_.after(absl::Seconds(options_.drain_seconds), [this] { finish_in_flight(); });
     grace_timer_ = clock_.after(absl::Seconds(options_.grace_seconds), [this] {
@@ -253,7 +230,7 @@ class Server {
   const ServeOptions& options_;
   base::Loop control_;
   base::SystemClock clock_;
-  Backends backends_;
+  BackendSet backends_;
   ServableDirectory directory_;
   RequestMetrics metrics_;
   const size_t slots_;
@@ -262,6 +239,8 @@ class Server {
   FrontEndContext context_;
   RestRouter router_;
   ModelRepository repository_;
+  ConfigFileWatch config_file_;
+  std::unique_ptr<base::Clock::Timer> config_timer_;
   std::unique_ptr<net::HttpServer> rest_;
   std::unique_ptr<GrpcServer> grpc_;
   std::thread grpc_drain_;
@@ -278,15 +257,17 @@ int serve(const ServeOptions& options) {
   base::LogLevel level = base::LogLevel::kInfo;
   base::LogFormat format = base::LogFormat::kText;
   absl::Status usable = base::parse_log_options(options.log_level, options.log_format, &level, &format);
-  auto config = model_config(options);
-  if (usable.ok()) usable = config.status();
+  auto models = first_models(options);
+  if (usable.ok()) usable = models.status();
+  auto batching = batching_options(options);
+  if (usable.ok()) usable = batching.status();
   if (!usable.ok()) {
     base::log_error("cannot serve", {{"error", usable}});
     base::flush_logging();
     return 1;
   }
   base::init_logging(level, format);
-  return Server(options, *std::move(config)).run();
+  return Server(options, *std::move(models), *std::move(batching)).run();
 }
 
 }  // namespace tidegate::serving

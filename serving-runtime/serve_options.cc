@@ -5,29 +5,59 @@
 namespace tidegate::serving {
 namespace {
 
+// Switches also take a value, as TensorFlow Serving's do: --warm-up=false.
 void add_model_options(CLI::App& app, ServeOptions& o) {
   app.add_option("--model-name,--model_name", o.model_name, "Name under which the model is served")
       ->envname("MODEL_NAME")
       ->default_val("default")
       ->group("Model");
   app.add_option("--model-base-path,--model_base_path", o.model_base_path,
-                 "Folder that holds one folder a version, named by its number")
-      ->envname("MODEL_BASE_PATH")
-      ->required()
+                 "Folder that holds one folder a version, named by its number (default: $MODEL_BASE_PATH/<name>)")
+      ->group("Model");
+  app.add_option("--model-config-file,--model_config_file", o.model_config_file,
+                 "Several models: a ModelServerConfig of TensorFlow Serving as text; name and base path do not count "
+                 "then")
+      ->group("Model");
+  app.add_option("--model-config-poll-seconds,--model_config_file_poll_wait_seconds", o.config_poll_seconds,
+                 "How often that file is read again; 0: only at the start")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
       ->group("Model");
   app.add_option("--version-label", o.version_labels, "A label for a version, e.g. stable=3; may be repeated")
+      ->group("Model");
+  app.add_flag("--allow-labels-for-unavailable-models,--allow_version_labels_for_unavailable_models",
+               o.labels_for_unavailable, "A new label may be given to a version that does not serve yet")
+      ->capture_default_str()
       ->group("Model");
   app.add_option("--latest-versions", o.latest_versions, "How many of the newest versions serve")
       ->check(CLI::PositiveNumber)
       ->capture_default_str()
       ->group("Model");
   app.add_option("--poll-seconds,--file_system_poll_wait_seconds", o.poll_seconds,
-                 "How often the base path is looked at for new versions; 0: only at the start")
+                 "How often base paths are looked at for new versions; 0: only at the start")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
       ->group("Model");
-  app.add_option("--warm-up,--enable_model_warmup", o.warm_up, "Run the model before it is ready")
+  app.add_option("--load-threads,--num_load_threads", o.load_threads, "Models that are loaded at once")
       ->capture_default_str()
+      ->group("Model");
+  app.add_option("--load-retries,--max_num_load_retries", o.load_retries, "How often a load that failed is tried again")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group("Model");
+  app.add_option("--load-retry-microseconds,--load_retry_interval_micros", o.load_retry_microseconds,
+                 "The pause before that")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group("Model");
+  app.add_flag("--warm-up,--enable_model_warmup", o.warm_up, "Run the model before it is ready (default: true)")
+      ->capture_default_str()
+      ->group("Model");
+  app.add_flag("--enable-batching,--enable_batching", o.batching, "Run requests together that arrive at the same time")
+      ->capture_default_str()
+      ->group("Model");
+  app.add_option("--batching-parameters-file,--batching_parameters_file", o.batching_parameters_file,
+                 "TensorFlow Serving's BatchingParameters as text")
       ->group("Model");
 }
 
@@ -45,7 +75,9 @@ void add_network_options(CLI::App& app, ServeOptions& o) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str()
       ->group("Network");
-  app.add_option("--concurrency,--rest_api_num_threads", o.concurrency, "Requests that run at once; 0: one a core")
+  app.add_option("--concurrency,--rest_api_num_threads", o.concurrency,
+                 "Requests that are worked on at once; 0: one a core, with batching enough for two batches, "
+                 "at most 256")
       ->capture_default_str()
       ->group("Network");
   app.add_option("--queue-limit", o.queue_limit, "Requests that wait beyond those; more are answered 429")
@@ -63,7 +95,9 @@ void add_network_options(CLI::App& app, ServeOptions& o) {
       ->group("Network");
 }
 
-void add_backend_options(CLI::App& app, ServeOptions& o) {
+}  // namespace
+
+void add_backend_options(CLI::App& app, BackendFlags& o) {
   app.add_option("--backend-dir", o.backend_dir,
                  "Folder of the backends (default: beside this program, "
                  "/usr/lib/tidegate/backends)")
@@ -78,7 +112,8 @@ void add_backend_options(CLI::App& app, ServeOptions& o) {
                  "TensorFlow operations at once; -1: the request's own thread runs the graph")
       ->capture_default_str()
       ->group("Backend");
-  app.add_option("--gpu-allow-growth", o.gpu_allow_growth, "Take GPU memory as needed, not all at the start")
+  app.add_flag("--gpu-allow-growth", o.gpu_allow_growth,
+               "Take GPU memory as needed, not all at the start (default: true)")
       ->capture_default_str()
       ->group("Backend");
   app.add_option("--gpu-memory-fraction,--per_process_gpu_memory_fraction", o.gpu_memory_fraction,
@@ -89,12 +124,10 @@ void add_backend_options(CLI::App& app, ServeOptions& o) {
   app.add_option("--visible-gpus", o.visible_gpus, "GPUs to use, e.g. 0,1; empty: all")->group("Backend");
 }
 
-}  // namespace
-
 void add_serve_options(CLI::App& app, ServeOptions& o) {
   add_model_options(app, o);
   add_network_options(app, o);
-  add_backend_options(app, o);
+  add_backend_options(app, o.backend);
   app.add_option("--termination-log", o.termination_log, "Where the reason for a failed start is written")
       ->capture_default_str()
       ->group("Process");

@@ -12,29 +12,42 @@ class App;
 
 namespace tidegate::serving {
 
-struct ServeOptions {
-  std::string model_name;
-  std::string model_base_path;
-  std::vector<std::string> version_labels;  // "stable=3"
-  uint32_t latest_versions = 1;
-  double poll_seconds = 1;
-  bool warm_up = true;
-
-  std::string bind_address = "0.0.0.0";
-  uint16_t grpc_port = 8500;
-  uint16_t rest_port = 8501;
-  std::string port_file;
-  uint64_t max_request_bytes = 64ull << 20;
-  uint32_t concurrency = 0;  // 0: one a core
-  uint32_t queue_limit = 1000;
-
-  std::string backend_dir;
+// How models are run.
+struct BackendFlags {
+  std::string backend_dir;  // empty: where they are installed or built
   std::string tensorflow_dir;
   int32_t intra_op_threads = 1;
   int32_t inter_op_threads = -1;
   bool gpu_allow_growth = true;
   double gpu_memory_fraction = 0;
   std::string visible_gpus;
+};
+
+struct ServeOptions {
+  std::string model_name;
+  std::string model_base_path;    // empty: $MODEL_BASE_PATH/<model_name>
+  std::string model_config_file;  // several models; then none of the above
+  double config_poll_seconds = 0;
+  std::vector<std::string> version_labels;  // "stable=3"
+  bool labels_for_unavailable = false;
+  uint32_t latest_versions = 1;
+  double poll_seconds = 1;
+  uint32_t load_threads = 1;
+  int32_t load_retries = 5;
+  int64_t load_retry_microseconds = 60'000'000;
+  bool warm_up = true;
+  bool batching = false;
+  std::string batching_parameters_file;
+
+  std::string bind_address = "0.0.0.0";
+  uint16_t grpc_port = 8500;
+  uint16_t rest_port = 8501;
+  std::string port_file;
+  uint64_t max_request_bytes = 64ull << 20;
+  uint32_t concurrency = 0;  // 0: one a core, with batching as many as fill two batches
+  uint32_t queue_limit = 1000;
+
+  BackendFlags backend;
 
   double drain_seconds = 5;
   double grace_seconds = 25;
@@ -44,5 +57,6 @@ struct ServeOptions {
 };
 
 void add_serve_options(CLI::App& app, ServeOptions& options);
+void add_backend_options(CLI::App& app, BackendFlags& options);
 
 }  // namespace tidegate::serving

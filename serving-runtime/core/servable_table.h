@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -48,15 +49,20 @@ struct ServableTable {
   bool ready() const;
 };
 
-// Holds the current table. Readers never wait for the writer.
+// Holds the current table. Readers never wait for a writer.
 class ServableDirectory {
  public:
   std::shared_ptr<const ServableTable> read() const { return table_.load(std::memory_order_acquire); }
-  void publish(std::shared_ptr<const ServableTable> table) {
+  // Replaces the table by a changed copy. Any thread; `change` is short.
+  void update(const std::function<void(ServableTable&)>& change) {
+    std::lock_guard lock(writers_);
+    auto table = std::make_shared<ServableTable>(*read());
+    change(*table);
     table_.store(std::move(table), std::memory_order_release);
   }
 
  private:
+  std::mutex writers_;
   std::atomic<std::shared_ptr<const ServableTable>> table_{std::make_shared<const ServableTable>()};
 };
 

@@ -107,6 +107,8 @@ class Tensor {
     return {static_cast<const T*>(c_.data), c_.bytes / sizeof(T)};
   }
   std::span<const TidegateString> strings() const { return values<TidegateString>(); }
+  // The elements as they lie in memory; of strings, the TidegateStrings.
+  const char* raw() const { return static_cast<const char*>(c_.data); }
   // The raw elements; not for strings.
   std::string_view bytes() const { return {static_cast<const char*>(c_.data), c_.bytes}; }
 

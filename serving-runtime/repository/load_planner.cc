@@ -3,28 +3,19 @@
 #include <algorithm>
 
 namespace tidegate::serving {
-namespace {
-
-bool can_load(const VersionProgress& progress, absl::Time now) {
-  bool down = progress.state == VersionState::kStart || progress.state == VersionState::kEnd;
-  return down && progress.failures < kMaxLoads && progress.retry_at <= now;
-}
-
-}  // namespace
-
-std::set<int64_t> newest(const std::set<int64_t>& versions, size_t count) {
-  std::set<int64_t> chosen;
-  for (auto version = versions.rbegin(); version != versions.rend() && chosen.size() < count; ++version) {
-    chosen.insert(*version);
-  }
-  return chosen;
+bool may_load(const VersionProgress& progress, const LoadRetries& retries, absl::Time now) {
+  return progress.failures <= retries.times && progress.retry_at <= now;
 }
 
 std::optional<Action> next_action(const std::set<int64_t>& wanted, const std::map<int64_t, VersionProgress>& present,
-                                  absl::Time now) {
+                                  const LoadRetries& retries, absl::Time now) {
+  const auto is_down = [](const VersionProgress& progress) {
+    return progress.state == VersionState::kStart || progress.state == VersionState::kEnd;
+  };
   for (auto version = wanted.rbegin(); version != wanted.rend(); ++version) {
     auto progress = present.find(*version);
-    if (progress == present.end() || can_load(progress->second, now)) return Action{Step::kLoad, *version};
+    if (progress == present.end()) return Action{Step::kLoad, *version};
+    if (is_down(progress->second) && may_load(progress->second, retries, now)) return Action{Step::kLoad, *version};
   }
   bool serving = wanted.empty() || std::any_of(wanted.begin(), wanted.end(), [&](int64_t version) {
                    auto progress = present.find(version);

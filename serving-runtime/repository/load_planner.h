@@ -18,12 +18,14 @@ struct VersionProgress {
   absl::Time retry_at = absl::InfinitePast();
 };
 
-// Loads of one version that may fail before it is given up, and the pause between them: TensorFlow Serving's defaults.
-inline constexpr int kMaxLoads = 6;
-inline constexpr absl::Duration kLoadRetryInterval = absl::Seconds(60);
+// A load that fails is tried again `times` times, `interval` apart; the defaults are TensorFlow Serving's.
+struct LoadRetries {
+  int times = 5;
+  absl::Duration interval = absl::Seconds(60);
+};
 
-// The newest `count` of the versions there are.
-std::set<int64_t> newest(const std::set<int64_t>& versions, size_t count);
+// Whether a version that failed, if it did, may be loaded now.
+bool may_load(const VersionProgress& progress, const LoadRetries& retries, absl::Time now);
 
 enum class Step { kLoad, kUnload };
 struct Action {
@@ -33,6 +35,6 @@ struct Action {
 
 // `present`: every version that was ever wanted, with its progress. Nothing: there is nothing to do now.
 std::optional<Action> next_action(const std::set<int64_t>& wanted, const std::map<int64_t, VersionProgress>& present,
-                                  absl::Time now);
+                                  const LoadRetries& retries, absl::Time now);
 
 }  // namespace tidegate::serving

@@ -1,122 +1,232 @@
 #include "serving-runtime/repository/model_repository.h"
 
-#include <malloc.h>
+#include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 #include "base/status.h"
-#include "serving-runtime/repository/version_folders.h"
-#include "serving-runtime/repository/warm_up.h"
 
 namespace tidegate::serving {
+namespace {
 
-ModelRepository::ModelRepository(ModelConfig config, BackendSource backends, ServableDirectory& directory,
-                                 const base::Clock& clock)
-    : config_(std::move(config)), backends_(std::move(backends)), directory_(directory), clock_(clock) {
-  entry_.labels = config_.labels;
-  publish();
+// How often a model is looked at that polls nothing, while requests still use what it has unloaded, or a load that
+// failed is to be tried again.
+constexpr absl::Duration kUnfinished = absl::Seconds(1);
+
+bool serves(const ServableTable& table, const std::string& name, std::optional<int64_t> version) {
+  return table.find({name, version, std::nullopt}).ok();
 }
 
-absl::Status ModelRepository::step() {
-  free_retired();
-  TG_ASSIGN_OR_RETURN(std::set<int64_t> wanted, scan());
-  absl::Status result;
-  while (auto action = next_action(wanted, progress_, clock_.now())) {
-    if (action->step == Step::kUnload) {
-      begin_unload(action->version);
-    } else if (absl::Status loaded = load(action->version); !loaded.ok()) {
-      result = loaded;
+absl::Status not_available(const std::map<std::string, absl::Status>& failed) {
+  if (failed.empty()) return absl::OkStatus();
+  std::string message = base::cat(failed.size(), " model(s) did not become available: {");
+  for (const auto& [name, why] : failed) {
+    base::append(message, base::cat("{name: ", name, " due to error: ", absl::StatusCodeToString(why.code()), ": ",
+                                    why.message(), "}, "));
+  }
+  return absl::UnknownError(message + "}");
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------- what is wanted
+
+void ModelRepository::reload(std::vector<ModelConfig> models, Done done) {
+  std::unique_lock lock(mutex_);
+  const absl::Status refused = stopped_ ? absl::CancelledError("the server is shutting down") : check_change(models);
+  if (refused.ok()) {
+    base::log_info("models are set", {{"models", uint64_t{models.size()}}});
+    std::set<std::string> fresh = take_over(std::move(models));
+    if (!fresh.empty()) {
+      waiters_.push_back({std::move(fresh), {}, std::move(done)});
+      changed_.notify_all();
+      return;
     }
+    changed_.notify_all();
   }
-  free_retired();
-  return result;
+  lock.unlock();
+  done({refused, {}});
 }
 
-// A base path that vanished, or is empty, unloads nothing: it is more likely a mistake than a wish.
-absl::StatusOr<std::set<int64_t>> ModelRepository::scan() {
-  TG_ASSIGN_OR_RETURN(auto folders, list_version_folders(config_.base_path));
-  if (folders.empty()) {
-    return absl::NotFoundError(base::cat("No versions of model ", config_.name, " found under base path ",
-                                         config_.base_path, "; a version is a folder named by its number"));
+absl::Status ModelRepository::check_change(const std::vector<ModelConfig>& models) const {
+  TG_RETURN_IF_ERROR(check_models(models));
+  if (!configured_) return absl::OkStatus();
+  for (const ModelConfig& model : models) {
+    const auto before = configs_.find(model.name);
+    const bool both_say = before != configs_.end() && !before->second.platform.empty() && !model.platform.empty();
+    if (both_say && before->second.platform != model.platform) {
+      return absl::InvalidArgumentError(base::cat("Illegal to change a model's platform. For model ", model.name,
+                                                  " platform was ", before->second.platform,
+                                                  " and new platform requested is ", model.platform));
+    }
+    TG_RETURN_IF_ERROR(check_labels(model));
   }
-  folders_ = std::move(folders);
-  std::set<int64_t> versions;
-  for (const auto& [version, folder] : folders_) versions.insert(version);
-  return newest(versions, config_.latest);
+  return absl::OkStatus();
 }
 
-absl::Status ModelRepository::load(int64_t version) {
-  absl::Duration begin = clock_.uptime();
-  set_state(version, VersionState::kLoading, absl::OkStatus(), nullptr);
-  auto servable = make_servable(version);
-  if (servable.ok()) {
-    base::log_info(
-        "model version available",
-        {{"model", config_.name}, {"version", version}, {"seconds", absl::ToDoubleSeconds(clock_.uptime() - begin)}});
-    set_state(version, VersionState::kAvailable, absl::OkStatus(), *std::move(servable));
-    return absl::OkStatus();
+absl::Status ModelRepository::check_labels(const ModelConfig& model) const {
+  const auto before = configs_.find(model.name);
+  const auto table = directory_.read();
+  for (const auto& [label, version] : model.labels) {
+    if (serves(*table, model.name, version)) continue;
+    const bool in_use =
+        before != configs_.end() && before->second.labels.contains(label) && before->second.labels.at(label) != version;
+    if (options_.labels_for_unavailable && !in_use) continue;
+    return absl::FailedPreconditionError(base::cat("Request to assign label to version ", version, " of model ",
+                                                   model.name, ", which is not currently available for inference"));
   }
-  VersionProgress& progress = progress_[version];
-  ++progress.failures;
-  progress.retry_at = clock_.now() + kLoadRetryInterval;
-  base::log_error(
-      "model version cannot be loaded",
-      {{"model", config_.name}, {"version", version}, {"failures", progress.failures}, {"error", servable.status()}});
-  set_state(version, VersionState::kEnd, servable.status(), nullptr);
-  return base::annotate(servable.status(), base::cat("Model ", config_.name, " version ", version));
+  return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<const Servable>> ModelRepository::make_servable(int64_t version) {
-  const std::string& folder = folders_.at(version);
-  TG_ASSIGN_OR_RETURN(const Backend* backend, backends_(folder));
-  TG_ASSIGN_OR_RETURN(auto model, backend->load(folder));
-  auto servable = std::make_shared<const Servable>(config_.name, version, folder, backend->name(), std::move(model));
-  if (!config_.warm_up) return servable;
-  WarmUpReport report;
-  TG_RETURN_IF_ERROR(base::annotate(warm_up(*servable, report), "warm-up"));
-  base::log_debug(
-      "warm-up done",
-      {{"model", config_.name}, {"version", version}, {"recorded", report.recorded}, {"synthetic", report.synthetic}});
-  for (const std::string& signature : report.refused) {
-    base::log_warning("warm-up: the model refused an input of zeros; its first request may be slow",
-                      {{"model", config_.name}, {"version", version}, {"signature", signature}});
+// The names of those that are new.
+std::set<std::string> ModelRepository::take_over(std::vector<ModelConfig> models) {
+  std::map<std::string, ModelConfig> configs;
+  std::set<std::string> fresh;
+  for (ModelConfig& model : models) {
+    if (!configs_.contains(model.name)) fresh.insert(model.name);
+    configs[model.name] = std::move(model);
   }
-  return servable;
+  for (auto& [name, slot] : slots_) {
+    if (configs.contains(name)) continue;
+    slot.leaving = true;
+    slot.next.reset();
+    slot.due = -absl::InfiniteDuration();
+  }
+  for (const auto& [name, config] : configs) {
+    const auto before = configs_.find(name);
+    if (before == configs_.end() || before->second != config) add(config);
+  }
+  configs_ = std::move(configs);
+  configured_ = true;
+  return fresh;
 }
 
-void ModelRepository::begin_unload(int64_t version) {
-  base::log_info("model version is being unloaded", {{"model", config_.name}, {"version", version}});
-  retired_[version] = entry_.versions[version].servable;
-  set_state(version, VersionState::kUnloading, absl::OkStatus(), nullptr);
+void ModelRepository::add(ModelConfig config) {
+  const auto slot = slots_.find(config.name);
+  if (slot == slots_.end()) {
+    const std::string name = config.name;
+    slots_.emplace(name,
+                   std::make_unique<ModelVersions>(std::move(config), backends_, directory_, clock_, options_.loading));
+    return;
+  }
+  slot->second.next = std::move(config);
+  slot->second.due = -absl::InfiniteDuration();
 }
 
-void ModelRepository::free_retired() {
-  bool freed = false;
-  for (auto retired = retired_.begin(); retired != retired_.end();) {
-    // Readers get a servable only from the table, which no longer has it, so the count can only fall.
-    if (retired->second.use_count() > 1) {
-      ++retired;
+std::vector<ModelConfig> ModelRepository::models() const {
+  std::lock_guard lock(mutex_);
+  std::vector<ModelConfig> models;
+  for (const auto& [name, config] : configs_) models.push_back(config);
+  return models;
+}
+
+// ---------------------------------------------------------------- what is done
+
+std::optional<absl::Duration> ModelRepository::run_one() {
+  std::unique_lock lock(mutex_);
+  const auto at = stopped_ ? slots_.end() : next_due();
+  if (at == slots_.end()) return time_to_next();
+  Slot& slot = at->second;
+  slot.busy = true;
+  const bool leaving = slot.leaving;
+  std::optional<ModelConfig> next = leaving ? std::nullopt : std::exchange(slot.next, std::nullopt);
+  lock.unlock();
+
+  bool ended = false;
+  const absl::Status result = work_on(*slot.versions, std::move(next), leaving, ended);
+
+  lock.lock();
+  Finished finished;
+  // What was done by an older config says nothing of this one.
+  if (slot.leaving == leaving && !slot.next) settle(at->first, result, finished);
+  give_back(at, ended);
+  changed_.notify_all();
+  lock.unlock();
+  for (const auto& [done, outcome] : finished) done(outcome);
+  return std::nullopt;
+}
+
+absl::Status ModelRepository::work_on(ModelVersions& versions, std::optional<ModelConfig> next, bool leaving,
+                                      bool& ended) {
+  if (leaving) {
+    ended = versions.end();
+    return absl::CancelledError("the model was taken out of the config meanwhile");
+  }
+  if (next) versions.set_config(*std::move(next));
+  return versions.step();
+}
+
+ModelRepository::Slots::iterator ModelRepository::next_due() {
+  const absl::Duration now = clock_.uptime();
+  auto chosen = slots_.end();
+  for (auto slot = slots_.begin(); slot != slots_.end(); ++slot) {
+    if (slot->second.busy || slot->second.due > now) continue;
+    if (chosen == slots_.end() || slot->second.due < chosen->second.due) chosen = slot;
+  }
+  return chosen;
+}
+
+absl::Duration ModelRepository::time_to_next() const {
+  absl::Duration soonest = absl::InfiniteDuration();
+  for (const auto& [name, slot] : slots_) {
+    if (!slot.busy) soonest = std::min(soonest, slot.due);
+  }
+  return soonest - clock_.uptime();
+}
+
+void ModelRepository::give_back(Slots::iterator at, bool ended) {
+  Slot& slot = at->second;
+  slot.busy = false;
+  if (ended) {
+    // Wanted again while it was leaving.
+    const std::optional<ModelConfig> next = std::move(slot.next);
+    slots_.erase(at);
+    if (next) add(*next);
+    return;
+  }
+  if (slot.next && !slot.leaving) return;  // due at once
+  const bool unfinished = slot.leaving || slot.versions->is_unfinished();
+  const absl::Duration pause = options_.poll > absl::ZeroDuration() ? options_.poll : absl::InfiniteDuration();
+  slot.due = clock_.uptime() + (unfinished ? std::min(pause, kUnfinished) : pause);
+}
+
+void ModelRepository::settle(const std::string& name, const absl::Status& result, Finished& finished) {
+  for (auto waiter = waiters_.begin(); waiter != waiters_.end();) {
+    if (waiter->names.contains(name)) {
+      const bool there = serves(*directory_.read(), name, std::nullopt);
+      if (there || !result.ok()) waiter->names.erase(name);
+      if (!there && !result.ok()) waiter->failed[name] = result;
+    }
+    if (!waiter->names.empty()) {
+      ++waiter;
       continue;
     }
-    int64_t version = retired->first;
-    retired = retired_.erase(retired);
-    freed = true;
-    set_state(version, VersionState::kEnd, absl::OkStatus(), nullptr);
-    base::log_info("model version unloaded", {{"model", config_.name}, {"version", version}});
+    const absl::Status status = not_available(waiter->failed);
+    finished.emplace_back(std::move(waiter->done), Outcome{status, std::move(waiter->failed)});
+    waiter = waiters_.erase(waiter);
   }
-  if (freed) malloc_trim(0);
 }
 
-void ModelRepository::set_state(int64_t version, VersionState state, absl::Status error,
-                                std::shared_ptr<const Servable> servable) {
-  progress_[version].state = state;
-  entry_.versions[version] = {state, std::move(error), std::move(servable)};
-  publish();
+void ModelRepository::run() {
+  std::unique_lock lock(mutex_);
+  while (!stopped_) {
+    if (next_due() == slots_.end()) {
+      changed_.wait_for(lock, absl::ToChronoNanoseconds(std::min(time_to_next(), absl::Hours(1))));
+      continue;
+    }
+    lock.unlock();
+    run_one();
+    lock.lock();
+  }
 }
 
-void ModelRepository::publish() {
-  auto table = std::make_shared<ServableTable>(*directory_.read());
-  table->models[config_.name] = entry_;
-  directory_.publish(std::move(table));
+void ModelRepository::stop() {
+  std::unique_lock lock(mutex_);
+  stopped_ = true;
+  const std::list<Waiter> waiters = std::exchange(waiters_, {});
+  changed_.notify_all();
+  lock.unlock();
+  for (const Waiter& waiter : waiters) waiter.done({absl::CancelledError("the server is shutting down"), {}});
 }
 
 }  // namespace tidegate::serving

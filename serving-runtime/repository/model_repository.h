@@ -1,62 +1,111 @@
 #pragma once
-// Models on disk -> versions that serve. Looks at the base path, loads and warms up what the policy wants, publishes
-// the table that front ends read, and frees what nobody uses any more.
+// The models that a server has: told by the command line, a config file or HandleReloadConfigRequest, and each looked
+// after by a ModelVersions.
 //
-// One thread calls step(); loading happens there, apart from the threads that answer requests.
+//   configs ─► reload() ─► one slot a model ─► run_one() on load threads ─► ModelVersions::step() ─► ServableDirectory
+//
+// A slot is worked on by one thread at a time, several slots at once. Loading happens in run_one() alone, apart from
+// the threads that answer requests.
 #include <absl/status/status.h>
 #include <absl/time/time.h>
 
+#include <condition_variable>
 #include <functional>
 #include <list>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
-#include "base/clock.h"
-#include "serving-runtime/core/backend.h"
-#include "serving-runtime/core/servable_table.h"
-#include "serving-runtime/repository/load_planner.h"
+#include "serving-runtime/repository/model_versions.h"
 
 namespace tidegate::serving {
 
-struct ModelConfig {
-  std::string name;
-  std::string base_path;
-  size_t latest = 1;                      // how many of the newest versions serve
-  std::map<std::string, int64_t> labels;  // "stable" -> 3
-  bool warm_up = true;
+struct RepositoryOptions {
+  absl::Duration poll = absl::Seconds(1);  // between two looks at a base path; zero: only when told to
+  LoadOptions loading;
+  // Labels may be given to versions that do not serve yet, unless the label is one that is in use.
+  bool labels_for_unavailable = false;
 };
-
-// The backend for a version's folder, opened on first use.
-using BackendSource = std::function<absl::StatusOr<const Backend*>(const std::string& folder)>;
 
 class ModelRepository {
  public:
-  ModelRepository(ModelConfig config, BackendSource backends, ServableDirectory& directory, const base::Clock& clock);
+  // What became of a reload. Called once, from reload(), run_one() or stop().
+  struct Outcome {
+    absl::Status status;                         // OK: each model that it brought serves
+    std::map<std::string, absl::Status> failed;  // the models that it brought and that do not, and why
+  };
+  using Done = std::function<void(const Outcome&)>;
 
-  // Looks once and carries out everything that is due. The error of the last load that failed, or NOT_FOUND when the
-  // base path holds no version; versions that serve keep serving either way.
-  absl::Status step();
+  ModelRepository(BackendSource backends, ServableDirectory& directory, const base::Clock& clock,
+                  RepositoryOptions options)
+      : backends_(std::move(backends)), directory_(directory), clock_(clock), options_(options) {}
+
+  // From now on exactly `models`: others are unloaded, new ones loaded, changed ones brought to what is wanted. Any
+  // thread. Refused, and nothing changes: INVALID_ARGUMENT, see check_models(), also when a model's platform would
+  // change; FAILED_PRECONDITION when a label names a version that does not serve. The first call takes any label.
+  // Else `done` gets UNKNOWN, in TensorFlow Serving's words, with the names and reasons when a new model could not be
+  // loaded; the models are the new ones all the same, and loading is tried again. CANCELLED: stop() came first.
+  void reload(std::vector<ModelConfig> models, Done done);
+
+  // The names and configs as the last reload() set them.
+  std::vector<ModelConfig> models() const;
+
+  // Steps one model that is due. When none was: how long until one is, infinite for not before a reload(). Any thread
+  // but those that answer requests.
+  std::optional<absl::Duration> run_one();
+
+  // What a load thread does: run_one() for ever, until stop(). A load that has begun is finished.
+  void run();
+  // Nothing more is loaded or unloaded, and whoever waits for a reload is told so.
+  void stop();
 
  private:
-  absl::StatusOr<std::set<int64_t>> scan();
-  absl::Status load(int64_t version);
-  absl::StatusOr<std::shared_ptr<const Servable>> make_servable(int64_t version);
-  void begin_unload(int64_t version);
-  void free_retired();
-  void set_state(int64_t version, VersionState state, absl::Status error, std::shared_ptr<const Servable> servable);
-  void publish();
+  struct Slot {
+    explicit Slot(std::unique_ptr<ModelVersions> versions) : versions(std::move(versions)) {}
+    std::unique_ptr<ModelVersions> versions;
+    std::optional<ModelConfig> next;  // set by reload(), for the thread that steps it
+    bool leaving = false;
+    bool busy = false;
+    absl::Duration due = -absl::InfiniteDuration();  // uptime
+  };
+  // A reload whose new models are being loaded.
+  struct Waiter {
+    std::set<std::string> names;
+    std::map<std::string, absl::Status> failed;
+    Done done;
+  };
+  using Slots = std::map<std::string, Slot>;
+  using Finished = std::vector<std::pair<Done, Outcome>>;
 
-  const ModelConfig config_;
+  // With the lock held.
+  absl::Status check_change(const std::vector<ModelConfig>& models) const;
+  absl::Status check_labels(const ModelConfig& model) const;
+  std::set<std::string> take_over(std::vector<ModelConfig> models);
+  void add(ModelConfig config);
+  Slots::iterator next_due();
+  absl::Duration time_to_next() const;
+  void give_back(Slots::iterator at, bool ended);
+  void settle(const std::string& name, const absl::Status& result, Finished& finished);
+
+  // Without it, by the thread that made the slot busy.
+  absl::Status work_on(ModelVersions& versions, std::optional<ModelConfig> next, bool leaving, bool& ended);
+
   const BackendSource backends_;
   ServableDirectory& directory_;
   const base::Clock& clock_;
-  std::map<int64_t, std::string> folders_;
-  std::map<int64_t, VersionProgress> progress_;
-  ModelEntry entry_;
-  // Unloaded versions that requests in flight still use. Freed here, never on a thread that answers.
-  std::map<int64_t, std::shared_ptr<const Servable>> retired_;
+  const RepositoryOptions options_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, ModelConfig> configs_;
+  bool configured_ = false;  // reload() was called
+  bool stopped_ = false;
+  Slots slots_;
+  std::list<Waiter> waiters_;
 };
 
 }  // namespace tidegate::serving

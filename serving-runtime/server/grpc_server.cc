@@ -22,7 +22,8 @@ constexpr int kWaitingCalls = 32;
 
 class QueueServer : public GrpcServer {
  public:
-  QueueServer(FrontEndContext& context, std::function<bool()> ready) : context_(context), ready_(std::move(ready)) {}
+  QueueServer(FrontEndContext& context, GrpcQuestions questions)
+      : context_(context), questions_(std::move(questions)) {}
   ~QueueServer() override { drain(absl::InfinitePast()); }
 
   absl::Status start(const GrpcServerOptions& options) {
@@ -120,6 +121,16 @@ class QueueServer : public GrpcServer {
     offer(predictions_, &Predictions::RequestMultiInference, prediction(Api::kTfsGrpc, tfs::multi_inference));
     offer(predictions_, &Predictions::RequestGetModelMetadata, question(tfs::get_model_metadata));
     offer(models_, &Models::RequestGetModelStatus, question(tfs::get_model_status));
+    offer(models_, &Models::RequestHandleReloadConfigRequest,
+          Handle<tfs_pb::ReloadConfigRequest, tfs_pb::ReloadConfigResponse>([this](auto& call) { reload(call); }));
+  }
+
+  void reload(UnaryCall<tfs_pb::ReloadConfigRequest, tfs_pb::ReloadConfigResponse>& call) {
+    if (absl::Status usable = tfs::check_reload(call.request()); !usable.ok()) return call.finish(usable);
+    questions_.reload(call.request().config(), [&call](absl::Status status) {
+      call.response().mutable_status();  // of code 0
+      call.finish(status);
+    });
   }
 
   void offer_open_inference() {
@@ -139,7 +150,7 @@ class QueueServer : public GrpcServer {
           }));
     offer(inference_, &Service::RequestServerReady,
           Handle<inference::ServerReadyRequest, inference::ServerReadyResponse>([this](auto& call) {
-            call.response().set_ready(ready_());
+            call.response().set_ready(questions_.ready());
             call.finish(absl::OkStatus());
           }));
   }
@@ -158,7 +169,7 @@ class QueueServer : public GrpcServer {
   }
 
   FrontEndContext& context_;
-  const std::function<bool()> ready_;
+  const GrpcQuestions questions_;
   tfs_pb::PredictionService::AsyncService predictions_;
   tfs_pb::ModelService::AsyncService models_;
   inference::GRPCInferenceService::AsyncService inference_;
@@ -174,8 +185,8 @@ class QueueServer : public GrpcServer {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> start_grpc_server(const GrpcServerOptions& options,
-                                                              FrontEndContext& context, std::function<bool()> ready) {
-  auto server = std::make_unique<QueueServer>(context, std::move(ready));
+                                                              FrontEndContext& context, GrpcQuestions questions) {
+  auto server = std::make_unique<QueueServer>(context, std::move(questions));
   TG_RETURN_IF_ERROR(server->start(options));
   return server;
 }

@@ -9,6 +9,10 @@
 
 #include "serving-runtime/api/front_end.h"
 
+namespace tensorflow::serving {
+class ModelServerConfig;
+}
+
 namespace tidegate::serving {
 
 struct GrpcServerOptions {
@@ -27,8 +31,15 @@ class GrpcServer {
   virtual void drain(absl::Time deadline) = 0;
 };
 
-// Starts to serve. `ready` answers ServerReady. UNAVAILABLE when the port cannot be had.
+// What the server asks of the process that it belongs to. Any thread.
+struct GrpcQuestions {
+  std::function<bool()> ready;  // answers ServerReady
+  // Takes over the models of HandleReloadConfigRequest; `done` is called once, now or later, before drain() returns.
+  std::function<void(const tensorflow::serving::ModelServerConfig&, std::function<void(absl::Status)> done)> reload;
+};
+
+// Starts to serve. UNAVAILABLE when the port cannot be had.
 absl::StatusOr<std::unique_ptr<GrpcServer>> start_grpc_server(const GrpcServerOptions& options,
-                                                              FrontEndContext& context, std::function<bool()> ready);
+                                                              FrontEndContext& context, GrpcQuestions questions);
 
 }  // namespace tidegate::serving

@@ -49,6 +49,11 @@ struct RequestMetrics::Series {
                                                              .Name("tidegate_runtime_request_duration_seconds")
                                                              .Help("From the whole request read to its answer made")
                                                              .Register(registry);
+  prometheus::Family<prometheus::Histogram>& batches =
+      prometheus::BuildHistogram()
+          .Name("tidegate_runtime_batch_rows")
+          .Help("Rows in each run of a batched model, those that fill it up included")
+          .Register(registry);
 };
 
 RequestMetrics::RequestMetrics() : series_(std::make_unique<Series>()) {}
@@ -65,6 +70,11 @@ void RequestMetrics::count(Api api, const Servable* servable, const absl::Status
   if (is_model_error(result)) series_->model_errors.Add({{"model", model}, {"version", version}}).Increment();
   series_->durations.Add({{"model", model}, {"version", version}}, duration_buckets())
       .Observe(absl::ToDoubleSeconds(duration));
+}
+
+void RequestMetrics::count_batch(const std::string& model, int64_t rows) {
+  static const prometheus::Histogram::BucketBoundaries kRows = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
+  series_->batches.Add({{"model", model}}, kRows).Observe(static_cast<double>(rows));
 }
 
 std::string RequestMetrics::render(const ServableTable& table, const InferenceGate& gate) {

@@ -24,6 +24,9 @@ class RequestMetrics {
   // model "" so that strangers cannot make new series. Any thread.
   void count(Api api, const Servable* servable, const absl::Status& result, absl::Duration duration);
 
+  // One run of a batched model. Any thread.
+  void count_batch(const std::string& model, int64_t rows);
+
   // Prometheus' text format 0.0.4. Loaded versions and waiting requests are read from the two at this moment.
   std::string render(const ServableTable& table, const InferenceGate& gate);
 

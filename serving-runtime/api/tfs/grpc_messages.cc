@@ -110,4 +110,14 @@ absl::Status get_model_status(const ServableTable& table, const pb::GetModelStat
   return absl::OkStatus();
 }
 
+absl::Status check_reload(const tensorflow::serving::ReloadConfigRequest& request) {
+  if (!request.config().has_model_config_list()) {
+    return absl::InvalidArgumentError(
+        "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently "
+        "supported");
+  }
+  if (request.metric_names().empty()) return absl::OkStatus();
+  return absl::UnimplementedError("metric_names is not supported; leave it out, and read /metrics");
+}
+
 }  // namespace tidegate::serving::tfs

@@ -25,4 +25,7 @@ absl::Status get_model_metadata(const ServableTable& table, const tensorflow::se
 absl::Status get_model_status(const ServableTable& table, const tensorflow::serving::GetModelStatusRequest& request,
                               tensorflow::serving::GetModelStatusResponse& response);
 
+// INVALID_ARGUMENT when the request brings no list of models, UNIMPLEMENTED for metric_names.
+absl::Status check_reload(const tensorflow::serving::ReloadConfigRequest& request);
+
 }  // namespace tidegate::serving::tfs

@@ -19,7 +19,7 @@ START_SECONDS = 60
 
 
 class Runtime:
-    """A running `tidegate-runtime serve`."""
+    """A running `tidegate-runtime serve`; without `model` it is named by the environment."""
 
     def __init__(self, folder, model, *flags, base_path=None, wait=True):
         folder.mkdir(parents=True, exist_ok=True)
@@ -31,8 +31,9 @@ class Runtime:
         self.log = self.log_path.open("w")
         if not any(flag.startswith("--drain-seconds") for flag in flags):
             flags = (*flags, "--drain-seconds=0.2")
+        named = [f"--model_name={model}", f"--model_base_path={base_path}"] if model else []
         command = [
-            RUNTIME, "serve", f"--model_name={model}", f"--model_base_path={base_path}", "--port=0", "--rest_api_port=0",
+            RUNTIME, "serve", *named, "--port=0", "--rest_api_port=0",
             "--bind-address=127.0.0.1", f"--port-file={self.port_file}", f"--termination-log={self.termination_log}",
             *flags,
         ]
@@ -121,7 +122,7 @@ def start(models, tmp_path):
     started = []
 
     def run(model, *flags, base_path=None, wait=True):
-        runtime = Runtime(tmp_path / f"run{len(started)}", model, *flags, base_path=base_path or models / model, wait=wait)
+        runtime = Runtime(tmp_path / f"run{len(started)}", model, *flags, base_path=base_path or (model and models / model), wait=wait)
         started.append(runtime)
         return runtime
 

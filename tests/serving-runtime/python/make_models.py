@@ -66,6 +66,14 @@ class Picky(tf.Module):
             return {"sum": tf.matmul(x, tf.ones([2, 1]))[:, 0]}
 
 
+class Unfit(tf.Module):
+    """Has no answer for negative input, and does not say so."""
+
+    @tf.function(input_signature=[spec([None], tf.float32, "x")])
+    def serve(self, x):
+        return {"y": tf.sqrt(x)}
+
+
 class Strings(tf.Module):
     """Text in, text and binary out."""
 
@@ -151,6 +159,7 @@ def main():
     save_shared(root / "shared" / "5")
     save(HalfPlusTwo(3.0), root / "half_plus_three" / "124")
     save(Picky(), root / "picky" / "1")
+    save(Unfit(), root / "unfit" / "1")
     save(Strings(), root / "strings" / "1")
     save(Many(), root / "many" / "1")
     save(Slow(), root / "slow" / "1")

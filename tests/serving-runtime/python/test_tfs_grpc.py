@@ -4,7 +4,7 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow_serving.apis import (get_model_metadata_pb2, get_model_status_pb2, model_management_pb2,
+from tensorflow_serving.apis import (get_model_metadata_pb2, get_model_status_pb2,
                                      model_service_pb2_grpc, predict_pb2, prediction_service_pb2_grpc)
 
 
@@ -93,11 +93,3 @@ def test_metadata_and_status(running):
     channel = grpc.insecure_channel(running("half_plus_two").grpc)
     (version,) = model_service_pb2_grpc.ModelServiceStub(channel).GetModelStatus(status, timeout=10).model_version_status
     assert (version.version, version.state, version.status.error_code) == (123, 30, 0)
-
-
-def test_methods_that_are_not_offered_say_so(running):
-    channel = grpc.insecure_channel(running("half_plus_two").grpc)
-    with pytest.raises(grpc.RpcError) as caught:
-        model_service_pb2_grpc.ModelServiceStub(channel).HandleReloadConfigRequest(
-            model_management_pb2.ReloadConfigRequest(), timeout=10)
-    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED

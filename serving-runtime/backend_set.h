@@ -1,0 +1,31 @@
+#pragma once
+// The backends of a process: found beside the program, opened on the first model that needs each, kept until the end.
+#include <absl/status/statusor.h>
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "model/model_format.h"
+#include "serving-runtime/backends/backend_loader.h"
+#include "serving-runtime/serve_options.h"
+
+namespace tidegate::serving {
+
+class BackendSet {
+ public:
+  explicit BackendSet(const BackendFlags& flags);
+
+  // The backend for the files in a version's folder. Errors of model::detect_format() and open_backend(). Any thread.
+  absl::StatusOr<const Backend*> for_folder(const std::string& folder);
+
+ private:
+  BackendOptions options_;
+  std::vector<std::string> folders_;
+  std::mutex mutex_;
+  std::map<model::Format, std::unique_ptr<Backend>> open_;
+};
+
+}  // namespace tidegate::serving

@@ -1,0 +1,95 @@
+#pragma once
+// A model that runs requests together: those that arrive while others compute, or within a short while of one another,
+// become one run on a tensor with all their rows, and each gets its own rows back.
+//
+//   request ─► fits an open batch? ─ yes ─► waits ─────────────────────────────┐
+//                  │ no: opens one and leads it                                ▼
+//                  └─► until it is full, or old enough ─► until a run is free ─► run ─► rows to everyone
+//
+// The request that opened a batch runs it on its own thread, so a model needs no thread of its own. A batch stays open
+// while it waits for a run, so under load batches grow by themselves.
+#include <absl/status/status.h>
+#include <absl/time/time.h>
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "serving-runtime/core/backend.h"
+
+namespace tidegate::serving {
+
+// The names and defaults are TensorFlow Serving's.
+struct BatchingOptions {
+  int64_t max_batch_size = 1000;                    // rows
+  absl::Duration batch_timeout;                     // the most that the first request of a batch waits for others
+  int64_t max_enqueued_batches = 10;                // that wait for a run; more are refused
+  int64_t num_batch_threads = 1;                    // runs at once
+  std::vector<int64_t> allowed_batch_sizes;         // rising, the last is max_batch_size; empty: any. Rows are added
+  bool enable_large_batch_splitting = true;         // of requests with more rows than max_batch_size; else refused
+  std::function<void(int64_t rows)> on_batch = {};  // of each run, with what was added; any thread
+};
+
+// INVALID_ARGUMENT with the field's name.
+absl::Status check(const BatchingOptions& options);
+
+class BatchedModel : public LoadedModel {
+ public:
+  BatchedModel(std::unique_ptr<LoadedModel> model, BatchingOptions options);
+
+  const std::vector<model::Signature>& signatures() const override { return model_->signatures(); }
+
+  // Requests are run together when they are for the same signature and outputs and their inputs have the same types and
+  // the same shapes but for the first dimension, which must be the same in all of a request's. Signatures with an input
+  // or output whose first dimension is fixed, and requests for which that does not hold, run alone. When a batch fails
+  // each of its requests is run alone, so that none suffers from another's fault. RESOURCE_EXHAUSTED: too many batches
+  // wait.
+  absl::StatusOr<std::vector<Tensor>> run(size_t signature, std::span<Tensor> inputs,
+                                          std::span<const uint64_t> outputs) const override;
+
+ private:
+  struct Request {
+    std::span<Tensor> inputs;
+    int64_t rows = 0;
+    absl::StatusOr<std::vector<Tensor>> result = absl::UnknownError("not run");
+  };
+  struct Batch {
+    std::vector<Request*> requests;  // their threads wait until `done`
+    int64_t rows = 0;
+    bool open = true;
+    bool done = false;
+    std::condition_variable changed;
+  };
+  using Outputs = std::span<const uint64_t>;
+
+  absl::Status join_or_lead(size_t signature, Outputs outputs, Request& request) const;
+  std::shared_ptr<Batch> open_batch(const std::string& key) const;
+  void lead(const std::string& key, std::unique_lock<std::mutex>& lock, size_t signature, Outputs outputs,
+            const std::shared_ptr<Batch>& batch) const;
+  bool may_run_next(const Batch& batch) const;
+  void wake_next() const;
+  void run_batch(size_t signature, Outputs outputs, Batch& batch) const;
+  void run_alone(size_t signature, Outputs outputs, Batch& batch) const;
+  absl::StatusOr<std::vector<Tensor>> run_in_pieces(size_t signature, std::span<Tensor> inputs, Outputs outputs,
+                                                    int64_t rows) const;
+  int64_t padded(int64_t rows) const;
+
+  const std::unique_ptr<LoadedModel> model_;
+  const BatchingOptions options_;
+  std::vector<bool> batchable_;  // by signature
+
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, std::shared_ptr<Batch>> open_;  // by what must be alike
+  mutable std::deque<std::shared_ptr<Batch>> ready_;            // full, or old enough: they run in this order
+  mutable int64_t waiting_ = 0;                                 // batches that do not run yet
+  mutable int64_t running_ = 0;
+};
+
+}  // namespace tidegate::serving

@@ -1,0 +1,99 @@
+#include "serving-runtime/core/rows.h"
+
+#include <atomic>
+#include <cstring>
+#include <utility>
+
+#include "base/status.h"
+
+namespace tidegate::serving {
+namespace {
+
+// How much of `data` one row takes; strings are counted as the views that `data` holds.
+size_t row_bytes(const Tensor& tensor) {
+  size_t elements = 1;
+  for (size_t i = 1; i < tensor.shape().size(); ++i) elements *= static_cast<size_t>(tensor.shape()[i]);
+  const bool strings = tensor.type() == model::DataType::kString;
+  return elements * (strings ? sizeof(TidegateString) : model::size_of(tensor.type()));
+}
+
+Shape with_rows(Shape shape, int64_t rows) {
+  shape[0] = rows;
+  return shape;
+}
+
+int64_t missing_rows(std::span<const Tensor* const> parts, int64_t rows) {
+  for (const Tensor* part : parts) rows -= part->shape()[0];
+  return rows;
+}
+
+Tensor join_strings(std::span<const Tensor* const> parts, const Tensor& first, int64_t rows) {
+  StringList strings;
+  const auto push = [&strings](std::span<const TidegateString> texts) {
+    for (const TidegateString& text : texts) strings.push({text.data, text.size});
+  };
+  for (const Tensor* part : parts) push(part->strings());
+  const auto row = first.strings().first(row_bytes(first) / sizeof(TidegateString));
+  for (int64_t i = missing_rows(parts, rows); i > 0; --i) push(row);
+  return Tensor(with_rows(first.shape(), rows), std::move(strings));
+}
+
+// What the pieces of one tensor hold on to.
+struct Shared {
+  explicit Shared(Tensor whole) : tensor(std::move(whole)) {}
+  Tensor tensor;
+  std::atomic<int> pieces{0};
+};
+
+void release_piece(void* owner) {
+  auto* shared = static_cast<Shared*>(owner);
+  if (shared->pieces.fetch_sub(1, std::memory_order_acq_rel) == 1) delete shared;
+}
+
+}  // namespace
+
+Tensor join_rows(std::span<const Tensor* const> parts, int64_t rows) {
+  const Tensor* first = parts.front();
+  for (const Tensor* part : parts) {
+    if (first->shape()[0] == 0) first = part;
+  }
+  if (first->type() == model::DataType::kString) return join_strings(parts, *first, rows);
+  AlignedBuffer data;
+  const size_t row = row_bytes(*first);
+  data.reserve(row * static_cast<size_t>(rows));
+  for (const Tensor* part : parts) data.append(part->bytes());
+  for (int64_t i = missing_rows(parts, rows); i > 0; --i) data.append(first->bytes().substr(0, row));
+  return Tensor(first->type(), with_rows(first->shape(), rows), std::move(data));
+}
+
+absl::StatusOr<std::vector<Tensor>> split_rows(Tensor tensor, std::span<const int64_t> rows) {
+  int64_t needed = 0;
+  for (const int64_t count : rows) needed += count;
+  if (tensor.shape().empty() || tensor.shape()[0] < needed) {
+    return absl::InternalError(base::cat("an output of shape ", shape_text(tensor.shape()), " has no row for each of ",
+                                         needed, " rows of the input"));
+  }
+  const size_t row = row_bytes(tensor);
+  std::vector<Tensor> pieces;
+  auto shared = std::make_unique<Shared>(std::move(tensor));
+  shared->pieces = static_cast<int>(rows.size());
+  const Tensor& whole = shared->tensor;
+  const char* at = whole.raw();
+  for (const int64_t count : rows) {
+    const Shape shape = with_rows(whole.shape(), count);
+    TidegateTensor piece{};
+    piece.dtype = static_cast<int32_t>(whole.type());
+    piece.rank = static_cast<int32_t>(shape.size());
+    piece.dims = shape.data();
+    piece.data = const_cast<char*>(at);
+    piece.bytes = row * static_cast<size_t>(count);
+    piece.release = release_piece;
+    piece.owner = shared.get();
+    pieces.emplace_back(piece);
+    at += piece.bytes;
+  }
+  if (!rows.empty()) shared.release();
+  return pieces;
+}
+
+}  // namespace tidegate::serving

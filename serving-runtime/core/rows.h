@@ -1,0 +1,21 @@
+#pragma once
+// Tensors as lists of rows, the first dimension: put together, taken apart. Pure.
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "serving-runtime/core/tensor.h"
+
+namespace tidegate::serving {
+
+// All rows of `parts`, one after the other, and then the first row again until there are `rows`. At least one part, of
+// one type and row shape, with at least one row in all; `rows` is no less than they have.
+Tensor join_rows(std::span<const Tensor* const> parts, int64_t rows);
+
+// Takes a tensor apart into pieces of so many rows each, the rest is dropped. The pieces share its memory. INTERNAL
+// when the tensor has fewer rows.
+absl::StatusOr<std::vector<Tensor>> split_rows(Tensor tensor, std::span<const int64_t> rows);
+
+}  // namespace tidegate::serving

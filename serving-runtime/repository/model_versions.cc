@@ -1,0 +1,202 @@
+#include "serving-runtime/repository/model_versions.h"
+
+#include <malloc.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "serving-runtime/repository/version_folders.h"
+#include "serving-runtime/repository/warm_up.h"
+
+namespace tidegate::serving {
+
+ModelVersions::ModelVersions(ModelConfig config, const BackendSource& backends, ServableDirectory& directory,
+                             const base::Clock& clock, const LoadOptions& options)
+    : config_(std::move(config)), backends_(backends), directory_(directory), clock_(clock), options_(options) {
+  entry_.labels = config_.labels;
+  publish();
+}
+
+void ModelVersions::set_config(ModelConfig config) {
+  const bool other_files = config.base_path != config_.base_path;
+  config_ = std::move(config);
+  // What failed with the old ones may do now.
+  for (auto& [version, progress] : progress_) {
+    if (other_files) progress.failures = 0, progress.retry_at = absl::InfinitePast();
+  }
+  entry_.labels = config_.labels;
+  publish();
+}
+
+absl::Status ModelVersions::step() {
+  free_retired();
+  TG_ASSIGN_OR_RETURN(std::set<int64_t> wanted, scan());
+  absl::Status result;
+  while (auto action = next_action(wanted, progress_, options_.retries, clock_.now())) {
+    if (action->step == Step::kUnload) {
+      begin_unload(action->version);
+    } else if (absl::Status loaded = load(action->version); !loaded.ok()) {
+      result = loaded;
+    }
+  }
+  for (const int64_t version : wanted) {
+    if (absl::Status replaced = replace_if_moved(version); !replaced.ok()) result = replaced;
+  }
+  free_retired();
+  return result.ok() ? why_nothing_serves() : result;
+}
+
+absl::Status ModelVersions::why_nothing_serves() const {
+  absl::Status why;
+  for (const auto& [version, entry] : entry_.versions) {
+    if (entry.servable) return absl::OkStatus();
+    if (why.ok() && !entry.error.ok()) why = explained(entry.error, version);
+  }
+  return why;
+}
+
+absl::Status ModelVersions::explained(const absl::Status& error, int64_t version) const {
+  return base::annotate(error, base::cat("Model ", config_.name, " version ", version));
+}
+
+bool ModelVersions::is_unfinished() const {
+  return !retired_.empty() || std::any_of(progress_.begin(), progress_.end(), [this](const auto& entry) {
+    return entry.second.failures > 0 && entry.second.failures <= options_.retries.times;
+  });
+}
+
+bool ModelVersions::end() {
+  ended_ = true;
+  for (const auto& [version, progress] : std::map(progress_)) {
+    if (progress.state == VersionState::kAvailable) begin_unload(version);
+  }
+  directory_.update([this](ServableTable& table) { table.models.erase(config_.name); });
+  free_retired();
+  return retired_.empty();
+}
+
+// A base path that vanished, or is empty, unloads nothing: it is more likely a mistake than a wish.
+absl::StatusOr<std::set<int64_t>> ModelVersions::scan() {
+  TG_ASSIGN_OR_RETURN(folders_, list_version_folders(config_.base_path));
+  if (folders_.empty()) {
+    return absl::NotFoundError(base::cat("No versions of model ", config_.name, " found under base path ",
+                                         config_.base_path, "; a version is a folder named by its number"));
+  }
+  std::set<int64_t> versions;
+  for (const auto& [version, folder] : folders_) versions.insert(version);
+  std::set<int64_t> wanted = chosen(config_.versions, versions);
+  if (!wanted.empty()) return wanted;
+  return absl::NotFoundError(base::cat("None of the versions of model ", config_.name,
+                                       " that its version policy names is under base path ", config_.base_path));
+}
+
+absl::Status ModelVersions::load(int64_t version) {
+  set_state(version, VersionState::kLoading, absl::OkStatus(), nullptr);
+  auto servable = load_servable(version);
+  if (servable.ok()) {
+    set_state(version, VersionState::kAvailable, absl::OkStatus(), *std::move(servable));
+    return absl::OkStatus();
+  }
+  set_state(version, VersionState::kEnd, servable.status(), nullptr);
+  return explained(servable.status(), version);
+}
+
+// The base path leads elsewhere than when the version was loaded: its new files serve before the old ones go.
+absl::Status ModelVersions::replace_if_moved(int64_t version) {
+  const std::shared_ptr<const Servable> before = entry_.versions[version].servable;
+  if (!before || before->folder() == folders_.at(version)) return absl::OkStatus();
+  if (!may_load(progress_[version], options_.retries, clock_.now())) return absl::OkStatus();
+  auto servable = load_servable(version);
+  if (!servable.ok()) return explained(servable.status(), version);
+  retired_.emplace_back(version, before);
+  set_state(version, VersionState::kAvailable, absl::OkStatus(), *std::move(servable));
+  return absl::OkStatus();
+}
+
+// Keeps count of what fails.
+absl::StatusOr<std::shared_ptr<const Servable>> ModelVersions::load_servable(int64_t version) {
+  const absl::Duration begin = clock_.uptime();
+  auto servable = make_servable(version);
+  VersionProgress& progress = progress_[version];
+  if (servable.ok()) {
+    progress = {progress.state};
+    base::log_info(
+        "model version available",
+        {{"model", config_.name}, {"version", version}, {"seconds", absl::ToDoubleSeconds(clock_.uptime() - begin)}});
+    return servable;
+  }
+  ++progress.failures;
+  progress.retry_at = clock_.now() + options_.retries.interval;
+  base::log_error(
+      "model version cannot be loaded",
+      {{"model", config_.name}, {"version", version}, {"failures", progress.failures}, {"error", servable.status()}});
+  return servable;
+}
+
+absl::StatusOr<std::shared_ptr<const Servable>> ModelVersions::make_servable(int64_t version) {
+  const std::string& folder = folders_.at(version);
+  TG_ASSIGN_OR_RETURN(const Backend* backend, backends_(folder));
+  if (!config_.platform.empty() && config_.platform != backend->name()) {
+    return absl::InvalidArgumentError(base::cat(folder, " is a model for ", backend->name(), ", not for ",
+                                                config_.platform, ", which model_platform asks for"));
+  }
+  TG_ASSIGN_OR_RETURN(auto model, backend->load(folder));
+  auto servable =
+      std::make_shared<const Servable>(config_.name, version, folder, backend->name(), batched(std::move(model)));
+  if (!config_.warm_up) return servable;
+  WarmUpReport report;
+  TG_RETURN_IF_ERROR(base::annotate(warm_up(*servable, report), "warm-up"));
+  base::log_debug(
+      "warm-up done",
+      {{"model", config_.name}, {"version", version}, {"recorded", report.recorded}, {"synthetic", report.synthetic}});
+  for (const std::string& signature : report.refused) {
+    base::log_warning("warm-up: the model refused an input of zeros; its first request may be slow",
+                      {{"model", config_.name}, {"version", version}, {"signature", signature}});
+  }
+  return servable;
+}
+
+std::unique_ptr<LoadedModel> ModelVersions::batched(std::unique_ptr<LoadedModel> model) const {
+  if (!options_.batching) return model;
+  BatchingOptions options = *options_.batching;
+  options.on_batch = [&report = options_.on_batch, name = config_.name](int64_t rows) { report(name, rows); };
+  return std::make_unique<BatchedModel>(std::move(model), std::move(options));
+}
+
+void ModelVersions::begin_unload(int64_t version) {
+  base::log_info("model version is being unloaded", {{"model", config_.name}, {"version", version}});
+  retired_.emplace_back(version, entry_.versions[version].servable);
+  set_state(version, VersionState::kUnloading, absl::OkStatus(), nullptr);
+}
+
+void ModelVersions::free_retired() {
+  // Readers get a servable only from the table, which no longer has it, so the count can only fall.
+  std::set<int64_t> freed;
+  std::erase_if(retired_, [&freed](const auto& retired) {
+    const bool unused = retired.second.use_count() == 1;
+    if (unused) freed.insert(retired.first);
+    return unused;
+  });
+  for (const int64_t version : freed) {
+    if (progress_[version].state == VersionState::kUnloading) {
+      set_state(version, VersionState::kEnd, absl::OkStatus(), nullptr);
+    }
+    base::log_info("model version unloaded", {{"model", config_.name}, {"version", version}});
+  }
+  if (!freed.empty()) malloc_trim(0);
+}
+
+void ModelVersions::set_state(int64_t version, VersionState state, absl::Status error,
+                              std::shared_ptr<const Servable> servable) {
+  progress_[version].state = state;
+  entry_.versions[version] = {state, std::move(error), std::move(servable)};
+  publish();
+}
+
+void ModelVersions::publish() {
+  if (ended_) return;
+  directory_.update([this](ServableTable& table) { table.models[config_.name] = entry_; });
+}
+
+}  // namespace tidegate::serving

@@ -1,0 +1,128 @@
+#include "serving-runtime/repository/server_config.h"
+
+#include <google/protobuf/io/tokenizer.h>
+#include <google/protobuf/text_format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include "base/status.h"
+
+namespace tidegate::serving {
+namespace {
+
+namespace tfs_pb = tensorflow::serving;
+
+// The words for a platform, and the backend that each means.
+constexpr std::pair<std::string_view, std::string_view> kPlatforms[] = {
+    {"tensorflow", "tensorflow"}, {"tflite", "litert"}, {"onnx", "onnx"}};
+
+absl::StatusOr<std::string> platform_of(const tfs_pb::ModelConfig& model) {
+  const std::string& platform = model.model_platform();
+  if (model.model_type() != tfs_pb::MODEL_TYPE_UNSPECIFIED) {
+    if (!platform.empty()) return absl::InvalidArgumentError("model_type and model_platform are both set");
+    if (model.model_type() == tfs_pb::TENSORFLOW) return "tensorflow";
+    return absl::InvalidArgumentError("model_type OTHER is not supported; leave it out");
+  }
+  if (platform.empty()) return "";
+  const auto known = std::find_if(std::begin(kPlatforms), std::end(kPlatforms),
+                                  [&platform](const auto& entry) { return entry.first == platform; });
+  if (known != std::end(kPlatforms)) return std::string(known->second);
+  return absl::InvalidArgumentError(base::cat("model_platform \"", platform, "\" is none of tensorflow, tflite, onnx"));
+}
+
+VersionPolicy policy_of(const tfs_pb::VersionPolicy& from) {
+  VersionPolicy policy;
+  switch (from.policy_choice_case()) {
+    case tfs_pb::VersionPolicy::kAll:
+      policy.kind = VersionPolicy::Kind::kAll;
+      break;
+    case tfs_pb::VersionPolicy::kSpecific:
+      policy.kind = VersionPolicy::Kind::kSpecific;
+      policy.specific = {from.specific().versions().begin(), from.specific().versions().end()};
+      break;
+    case tfs_pb::VersionPolicy::kLatest:
+      policy.latest = std::max(1u, from.latest().num_versions());  // not given: one
+      break;
+    case tfs_pb::VersionPolicy::POLICY_CHOICE_NOT_SET:
+      break;
+  }
+  return policy;
+}
+
+absl::StatusOr<ModelConfig> to_model_config(const tfs_pb::ModelConfig& from, bool warm_up) {
+  if (from.has_logging_config()) return absl::InvalidArgumentError("logging_config is not supported; leave it out");
+  ModelConfig config;
+  config.name = from.name();
+  config.base_path = from.base_path();
+  TG_ASSIGN_OR_RETURN(config.platform, platform_of(from));
+  config.versions = policy_of(from.model_version_policy());
+  config.labels = {from.version_labels().begin(), from.version_labels().end()};
+  config.warm_up = warm_up;
+  return config;
+}
+
+class FirstError : public google::protobuf::io::ErrorCollector {
+ public:
+  void AddError(int line, google::protobuf::io::ColumnNumber column, const std::string& message) override {
+    if (text.empty()) text = base::cat("line ", line + 1, ", column ", column + 1, ": ", message);
+  }
+  std::string text;
+};
+
+absl::Status read_text(const std::string& path, std::string_view what, google::protobuf::Message& message) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file) return absl::NotFoundError(base::cat(what, " ", path, " cannot be read"));
+  FirstError error;
+  google::protobuf::TextFormat::Parser parser;
+  parser.RecordErrorsTo(&error);
+  if (parser.ParseFromString(text, &message)) return absl::OkStatus();
+  return absl::InvalidArgumentError(base::cat(what, " ", path, ": ", error.text));
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<ModelConfig>> to_model_configs(const tfs_pb::ModelServerConfig& config, bool warm_up) {
+  if (config.has_custom_model_config()) return absl::InvalidArgumentError("custom_model_config is not supported");
+  std::vector<ModelConfig> models;
+  for (const tfs_pb::ModelConfig& model : config.model_config_list().config()) {
+    absl::StatusOr<ModelConfig> known = to_model_config(model, warm_up);
+    if (!known.ok()) return base::annotate(known.status(), base::cat("Model ", model.name()));
+    models.push_back(*std::move(known));
+  }
+  return models;
+}
+
+absl::StatusOr<tfs_pb::ModelServerConfig> read_server_config(const std::string& path) {
+  tfs_pb::ModelServerConfig config;
+  TG_RETURN_IF_ERROR(read_text(path, "Model config file", config));
+  return config;
+}
+
+absl::Status read_batching_parameters(const std::string& path, BatchingOptions& options) {
+  tfs_pb::BatchingParameters from;
+  TG_RETURN_IF_ERROR(read_text(path, "Batching parameters file", from));
+  const auto take = [](bool given, const google::protobuf::Int64Value& value, int64_t& to) {
+    if (given) to = value.value();
+  };
+  take(from.has_max_batch_size(), from.max_batch_size(), options.max_batch_size);
+  take(from.has_max_enqueued_batches(), from.max_enqueued_batches(), options.max_enqueued_batches);
+  take(from.has_num_batch_threads(), from.num_batch_threads(), options.num_batch_threads);
+  if (from.has_batch_timeout_micros()) {
+    options.batch_timeout = absl::Microseconds(from.batch_timeout_micros().value());
+  }
+  options.allowed_batch_sizes = {from.allowed_batch_sizes().begin(), from.allowed_batch_sizes().end()};
+  if (from.has_enable_large_batch_splitting()) {
+    options.enable_large_batch_splitting = from.enable_large_batch_splitting().value();
+  }
+  absl::Status usable = check(options);
+  if (from.pad_variable_length_inputs()) {
+    usable = absl::InvalidArgumentError("pad_variable_length_inputs is not supported; leave it out");
+  }
+  return base::annotate(usable, base::cat("Batching parameters file ", path));
+}
+
+}  // namespace tidegate::serving

@@ -1,0 +1,39 @@
+#pragma once
+// Which models `serve` was told to have: by its flags, as TensorFlow Serving's image is told, or by a config file.
+#include <absl/status/statusor.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "serving-runtime/repository/model_repository.h"
+#include "serving-runtime/serve_options.h"
+
+namespace tidegate::serving {
+
+// Those that the server has from its start. Errors name the flag, or the file and the place in it.
+absl::StatusOr<std::vector<ModelConfig>> first_models(const ServeOptions& options);
+
+// The batching parameters, if batching is on. Errors name the flag, or the file and the place in it.
+absl::StatusOr<std::optional<BatchingOptions>> batching_options(const ServeOptions& options);
+
+RepositoryOptions repository_options(const ServeOptions& options, std::optional<BatchingOptions> batching,
+                                     std::function<void(const std::string&, int64_t)> on_batch);
+
+// Reads the config file again, now and then, and hands on what has changed.
+class ConfigFileWatch {
+ public:
+  // `options` must outlive it; what its file holds now has been taken over.
+  ConfigFileWatch(const ServeOptions& options, std::function<void(std::vector<ModelConfig>)> take_over);
+
+  // A file that cannot be read, or that is no config, is logged once; the models stay as they are.
+  void look();
+
+ private:
+  const ServeOptions& options_;
+  const std::function<void(std::vector<ModelConfig>)> take_over_;
+  std::string known_;
+};
+
+}  // namespace tidegate::serving

@@ -1,0 +1,240 @@
+#include "serving-runtime/core/batched_model.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+
+#include "fake_backend.h"
+#include "serving-runtime/core/rows.h"
+
+namespace tidegate::serving {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+Tensor floats(const std::vector<float>& values) {
+  AlignedBuffer data;
+  for (const float value : values) data.push(value);
+  return Tensor(model::DataType::kFloat, {static_cast<int64_t>(values.size())}, std::move(data));
+}
+
+Tensor words(const std::vector<std::string>& values) {
+  StringList strings;
+  for (const std::string& value : values) strings.push(value);
+  return Tensor({static_cast<int64_t>(values.size())}, std::move(strings));
+}
+
+std::vector<std::string> words_of(const Tensor& tensor) {
+  std::vector<std::string> words;
+  for (const TidegateString& text : tensor.strings()) words.emplace_back(text.data, text.size);
+  return words;
+}
+
+TEST(Rows, AreJoinedAndFilledUpWithTheFirst) {
+  const Tensor a = floats({1, 2}), none = floats({}), b = floats({3});
+  const Tensor* parts[] = {&none, &a, &b};
+  const Tensor joined = join_rows(parts, 5);
+  EXPECT_THAT(joined.values<float>(), ElementsAre(1, 2, 3, 1, 1));
+  EXPECT_THAT(joined.shape(), ElementsAre(5));
+  const Tensor c = words({"x", ""}), d = words({"yy"});
+  const Tensor* texts[] = {&c, &d};
+  EXPECT_THAT(words_of(join_rows(texts, 4)), ElementsAre("x", "", "yy", "x"));
+}
+
+TEST(Rows, AreTakenApartWithoutACopy) {
+  Tensor whole = floats({1, 2, 3, 4});
+  const char* data = whole.raw();
+  const int64_t counts[] = {1, 0, 2};
+  auto pieces = *split_rows(std::move(whole), counts);
+  ASSERT_EQ(pieces.size(), 3u);
+  EXPECT_THAT(pieces[0].values<float>(), ElementsAre(1));
+  EXPECT_THAT(pieces[1].values<float>(), ElementsAre());
+  EXPECT_THAT(pieces[2].values<float>(), ElementsAre(2, 3));
+  EXPECT_EQ(pieces[2].raw(), data + sizeof(float));
+  const Tensor last = std::move(pieces[2]);
+  pieces.clear();
+  EXPECT_THAT(last.values<float>(), ElementsAre(2, 3)) << "it holds the memory";
+  const int64_t too_many[] = {3, 2};
+  EXPECT_THAT(split_rows(floats({1, 2, 3, 4}), too_many).status().message(), HasSubstr("no row for each of 5 rows"));
+  const int64_t one[] = {1};
+  EXPECT_THAT(words_of((*split_rows(words({"x", "y"}), one))[0]), ElementsAre("x"));
+}
+
+// y = x / 2 + 2; its runs can be held up, and it fails for a negative x.
+class SlowModel : public LoadedModel {
+ public:
+  explicit SlowModel(std::vector<int64_t> shape = {-1}) {
+    model::TensorSpec spec = float_spec("x");
+    spec.shape = std::move(shape);
+    signatures_.push_back({"serving_default", "tensorflow/serving/predict", {spec}, {spec}});
+  }
+  const std::vector<model::Signature>& signatures() const override { return signatures_; }
+  absl::StatusOr<std::vector<Tensor>> run(size_t, std::span<Tensor> inputs, std::span<const uint64_t>) const override {
+    {
+      std::unique_lock lock(mutex);
+      runs.push_back(inputs[0].shape()[0]);
+      changed.notify_all();
+      changed.wait(lock, [this] { return !held; });
+    }
+    AlignedBuffer data;
+    for (const float x : inputs[0].values<float>()) {
+      if (x < 0) return absl::InvalidArgumentError("negative");
+      data.push(x / 2 + 2);
+    }
+    std::vector<Tensor> results;
+    const int64_t rows = one_row ? 1 : inputs[0].shape()[0];
+    data.resize(static_cast<size_t>(rows) * sizeof(float));
+    results.emplace_back(model::DataType::kFloat, Shape{rows}, std::move(data));
+    return results;
+  }
+  void release() {
+    std::lock_guard lock(mutex);
+    held = false;
+    changed.notify_all();
+  }
+  void wait_for_runs(size_t count) {
+    std::unique_lock lock(mutex);
+    ASSERT_TRUE(changed.wait_for(lock, std::chrono::seconds(30), [&] { return runs.size() >= count; }));
+  }
+
+  mutable std::mutex mutex;
+  mutable std::condition_variable changed;
+  mutable std::vector<int64_t> runs;  // the rows of each
+  bool held = false;
+  bool one_row = false;
+
+ private:
+  std::vector<model::Signature> signatures_;
+};
+
+class BatchedModelTest : public testing::Test {
+ protected:
+  using Answer = absl::StatusOr<std::vector<float>>;
+
+  BatchedModel& start(BatchingOptions options, std::vector<int64_t> shape = {-1}) {
+    auto slow = std::make_unique<SlowModel>(std::move(shape));
+    slow_ = slow.get();
+    options.on_batch = [this](int64_t rows) { reported_ += rows; };
+    model_ = std::make_unique<BatchedModel>(std::move(slow), std::move(options));
+    return *model_;
+  }
+  Answer ask(const std::vector<float>& x) {
+    Tensor inputs[] = {floats(x)};
+    const uint64_t outputs[] = {0};
+    auto results = model_->run(0, inputs, outputs);
+    if (!results.ok()) return results.status();
+    const auto values = (*results)[0].values<float>();
+    return std::vector<float>(values.begin(), values.end());
+  }
+  std::future<Answer> ask_soon(std::vector<float> x) {
+    return std::async(std::launch::async, [this, x = std::move(x)] { return ask(x); });
+  }
+
+  std::atomic<int64_t> reported_{0};
+  SlowModel* slow_ = nullptr;
+  std::unique_ptr<BatchedModel> model_;
+};
+
+TEST_F(BatchedModelTest, RunsTogetherWhatFillsABatchAndGivesEachItsOwnRows) {
+  start({.max_batch_size = 3, .batch_timeout = absl::Hours(1)});
+  auto one = ask_soon({2});
+  auto two = ask_soon({4, 6});
+  EXPECT_THAT(*one.get(), ElementsAre(3));
+  EXPECT_THAT(*two.get(), ElementsAre(4, 5));
+  EXPECT_THAT(slow_->runs, ElementsAre(3));
+  EXPECT_EQ(reported_, 3);
+}
+
+TEST_F(BatchedModelTest, RunsAtOnceWhenNothingElseRunsAndNobodyIsWaitedFor) {
+  start({.max_batch_size = 8});
+  EXPECT_THAT(*ask({2}), ElementsAre(3));
+  EXPECT_THAT(*ask({}), ElementsAre()) << "without rows it runs alone";
+  EXPECT_THAT(slow_->runs, ElementsAre(1, 0));
+}
+
+TEST_F(BatchedModelTest, GathersWhatArrivesWhileAnotherBatchRuns) {
+  start({.max_batch_size = 2});
+  slow_->held = true;
+  auto first = ask_soon({0});
+  slow_->wait_for_runs(1);
+  auto second = ask_soon({2});
+  auto third = ask_soon({4});
+  // The two meet in one batch whichever comes first: only then is the model let go.
+  auto fourth = ask_soon({6, 8});
+  slow_->release();
+  EXPECT_THAT(*first.get(), ElementsAre(2));
+  EXPECT_THAT(*second.get(), ElementsAre(3));
+  EXPECT_THAT(*third.get(), ElementsAre(4));
+  EXPECT_THAT(*fourth.get(), ElementsAre(5, 6));
+}
+
+TEST_F(BatchedModelTest, FillsUpToAnAllowedSize) {
+  start({.max_batch_size = 8, .allowed_batch_sizes = {4, 8}});
+  EXPECT_THAT(*ask({2, 4, 6}), ElementsAre(3, 4, 5));
+  EXPECT_THAT(*ask({1, 1, 1, 1, 1}), testing::SizeIs(5));
+  EXPECT_THAT(slow_->runs, ElementsAre(4, 8));
+}
+
+TEST_F(BatchedModelTest, SplitsARequestThatIsTooLargeOrRefusesIt) {
+  start({.max_batch_size = 2});
+  EXPECT_THAT(*ask({0, 2, 4, 6, 8}), ElementsAre(2, 3, 4, 5, 6));
+  EXPECT_THAT(slow_->runs, ElementsAre(2, 2, 1));
+  start({.max_batch_size = 2, .enable_large_batch_splitting = false});
+  EXPECT_EQ(ask({0, 0, 0}).status().message(), "Task size 3 is larger than maximum input batch size 2");
+}
+
+TEST_F(BatchedModelTest, LetsNobodySufferFromAnothersFault) {
+  start({.max_batch_size = 2, .batch_timeout = absl::Hours(1)});
+  auto good = ask_soon({2});
+  auto bad = ask_soon({-1});
+  EXPECT_THAT(*good.get(), ElementsAre(3));
+  EXPECT_EQ(bad.get().status().message(), "negative");
+}
+
+TEST_F(BatchedModelTest, RunsAloneWhatTheModelDoesNotAnswerRowByRow) {
+  start({.max_batch_size = 2, .batch_timeout = absl::Hours(1)});
+  slow_->one_row = true;
+  auto one = ask_soon({2});
+  auto two = ask_soon({4});
+  EXPECT_THAT(*one.get(), ElementsAre(3));
+  EXPECT_THAT(*two.get(), ElementsAre(4));
+  start({.max_batch_size = 2, .batch_timeout = absl::Hours(1)}, {1});
+  EXPECT_THAT(*ask({2}), ElementsAre(3)) << "the signature's first dimension is fixed";
+}
+
+TEST_F(BatchedModelTest, RefusesWhenTooManyBatchesWait) {
+  start({.max_batch_size = 1, .max_enqueued_batches = 1});
+  slow_->held = true;
+  auto running = ask_soon({0});
+  slow_->wait_for_runs(1);
+  // One of these waits, the other is refused; which one is open.
+  auto one = ask_soon({2});
+  auto two = ask_soon({2});
+  const auto refused = [](std::future<Answer>& answer) {
+    return answer.wait_for(std::chrono::seconds(30)) == std::future_status::ready && !answer.get().ok();
+  };
+  std::future<Answer>* waits = &one;
+  while (one.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready &&
+         two.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) {
+  }
+  std::future<Answer>* ended = one.wait_for(std::chrono::seconds(0)) == std::future_status::ready ? &one : &two;
+  waits = ended == &one ? &two : &one;
+  EXPECT_TRUE(refused(*ended));
+  slow_->release();
+  EXPECT_THAT(*waits->get(), ElementsAre(3));
+  EXPECT_TRUE(running.get().ok());
+}
+
+TEST(Batching, IsCheckedByItsFields) {
+  EXPECT_TRUE(check(BatchingOptions{}).ok());
+  EXPECT_THAT(check({.max_batch_size = 0}).message(), HasSubstr("max_batch_size must be positive"));
+  EXPECT_THAT(check({.max_batch_size = 8, .allowed_batch_sizes = {2, 4}}).message(), HasSubstr("allowed_batch_sizes"));
+  EXPECT_FALSE(check({.max_batch_size = 4, .allowed_batch_sizes = {4, 4}}).ok());
+  EXPECT_TRUE(check({.max_batch_size = 4, .allowed_batch_sizes = {2, 4}}).ok());
+}
+
+}  // namespace
+}  // namespace tidegate::serving
