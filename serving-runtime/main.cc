@@ -1,16 +1,22 @@
-// tidegate-runtime: serve | fetch | inspect. Each subcommand is a file of its own; this one reads the command line.
+// tidegate-runtime: serve | fetch | inspect | validate | compare | bench. Each subcommand is a file of its own; this
+// one reads the command line.
 #include <CLI/CLI.hpp>
 #include <cstring>
 #include <iostream>
 
+#include "base/log.h"
+#include "serving-runtime/backend_set.h"
 #include "serving-runtime/fetch/fetch_command.h"
 #include "serving-runtime/inspect_command.h"
 #include "serving-runtime/serve_command.h"
+#include "serving-runtime/tools/model_tools.h"
 
 namespace {
 
+namespace serving = tidegate::serving;
+
 int run_inspect(const std::string& folder, bool json) {
-  auto report = tidegate::serving::inspect(folder, json);
+  auto report = serving::inspect(folder, json);
   if (!report.ok()) {
     std::cerr << "tidegate-runtime inspect: " << report.status().message() << '\n';
     return 1;
@@ -19,23 +25,51 @@ int run_inspect(const std::string& folder, bool json) {
   return 0;
 }
 
+// Reports go to standard output, so nothing else may.
+template <class Options>
+int run_tool(int (*tool)(const Options&, const serving::BackendSource&), const Options& options,
+             const serving::BackendFlags& flags) {
+  tidegate::base::init_logging(tidegate::base::LogLevel::kError, tidegate::base::LogFormat::kText);
+  serving::BackendSet backends(flags);
+  const int code = tool(options, [&backends](const std::string& folder) { return backends.for_folder(folder); });
+  tidegate::base::flush_logging();
+  return code;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   // fetch reads its own arguments: "tidegate-runtime fetch --uri=…".
-  if (argc > 1 && std::strcmp(argv[1], "fetch") == 0) return tidegate::serving::fetch_main(argc - 1, argv + 1);
+  if (argc > 1 && std::strcmp(argv[1], "fetch") == 0) return serving::fetch_main(argc - 1, argv + 1);
   CLI::App app("Serves machine-learning models over TensorFlow Serving's API and the Open Inference Protocol.",
                "tidegate-runtime");
   app.require_subcommand(1);
-  tidegate::serving::ServeOptions serve_options;
-  CLI::App* serve = app.add_subcommand("serve", "Serve a model until SIGTERM");
-  tidegate::serving::add_serve_options(*serve, serve_options);
+  serving::ServeOptions serve_options;
+  CLI::App* serve = app.add_subcommand("serve", "Serve models until SIGTERM");
+  add_serve_options(*serve, serve_options);
+
   std::string folder;
   bool json = false;
   CLI::App* inspect = app.add_subcommand("inspect", "Print what a model takes and gives");
   inspect->add_option("folder", folder, "One version's folder, e.g. /models/resnet/3")->required();
   inspect->add_flag("--json", json, "Print JSON");
+
+  serving::BackendFlags flags;
+  serving::ValidateOptions validate_options;
+  CLI::App* validate = app.add_subcommand("validate", "Load a model, run it, and look for what is wrong with it");
+  add_validate_options(*validate, validate_options);
+  serving::CompareOptions compare_options;
+  CLI::App* compare = app.add_subcommand("compare", "Run two models on the same inputs and tell how much they differ");
+  add_compare_options(*compare, compare_options);
+  serving::BenchOptions bench_options;
+  CLI::App* bench = app.add_subcommand("bench", "Measure how fast a model runs, without a server");
+  add_bench_options(*bench, bench_options);
+  for (CLI::App* tool : {validate, compare, bench}) add_backend_options(*tool, flags);
+
   app.add_subcommand("fetch", "Download a model version from object storage and verify it (see fetch --help)");
   CLI11_PARSE(app, argc, argv);
-  return serve->parsed() ? tidegate::serving::serve(serve_options) : run_inspect(folder, json);
+  if (validate->parsed()) return run_tool(serving::validate, validate_options, flags);
+  if (compare->parsed()) return run_tool(serving::compare, compare_options, flags);
+  if (bench->parsed()) return run_tool(serving::bench, bench_options, flags);
+  return serve->parsed() ? serving::serve(serve_options) : run_inspect(folder, json);
 }

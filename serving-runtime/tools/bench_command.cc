@@ -1,0 +1,162 @@
+#include <sys/resource.h>
+
+#include <atomic>
+#include <chrono>
+#include <iomanip>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
+
+#include "serving-runtime/tools/latencies.h"
+#include "serving-runtime/tools/loaded.h"
+#include "serving-runtime/tools/model_tools.h"
+#include "serving-runtime/tools/sample_inputs.h"
+
+namespace tidegate::serving {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+using Inputs = std::vector<NamedTensor>;
+
+Clock::duration seconds(double count) {
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(count));
+}
+
+absl::Duration cpu_time() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return absl::DurationFromTimeval(usage.ru_utime) + absl::DurationFromTimeval(usage.ru_stime);
+}
+
+struct Result {
+  Latencies latencies;
+  int64_t failed = 0;
+  absl::Status first_error;
+  absl::Duration took;
+  absl::Duration cpu;
+};
+
+// Asks for so long, with some threads.
+class Load {
+ public:
+  Load(const Servable& servable, const model::Signature& signature, const std::vector<Inputs>& inputs,
+       const BenchOptions& options)
+      : servable_(servable), signature_(signature), inputs_(inputs), options_(options) {}
+
+  Result run(double for_seconds) {
+    std::vector<Result> results(static_cast<size_t>(options_.threads));
+    const absl::Duration cpu_before = cpu_time();
+    begin_ = Clock::now();
+    end_ = begin_ + seconds(for_seconds);
+    next_ = 0;
+    std::vector<std::thread> threads;
+    for (Result& result : results) threads.emplace_back([this, &result] { ask_until_the_end(result); });
+    for (std::thread& thread : threads) thread.join();
+    Result whole;
+    whole.took = absl::FromChrono(Clock::now() - begin_);
+    whole.cpu = cpu_time() - cpu_before;
+    for (Result& result : results) {
+      whole.latencies.add(result.latencies);
+      whole.failed += result.failed;
+      if (whole.first_error.ok()) whole.first_error = result.first_error;
+    }
+    return whole;
+  }
+
+ private:
+  // An open loop's requests count from the time at which they were due, so that one that is late makes the next ones
+  // late, as users would see it.
+  void ask_until_the_end(Result& result) {
+    while (true) {
+      const int64_t number = next_.fetch_add(1, std::memory_order_relaxed);
+      Clock::time_point due = Clock::now();
+      if (options_.rate > 0) {
+        due = begin_ + seconds(static_cast<double>(number) / options_.rate);
+        if (due >= end_) return;
+        std::this_thread::sleep_until(due);
+      } else if (due >= end_) {
+        return;
+      }
+      ask(number, due, result);
+    }
+  }
+
+  void ask(int64_t number, Clock::time_point due, Result& result) {
+    Inputs inputs = copy_of(inputs_[static_cast<size_t>(number) % inputs_.size()]);
+    if (options_.rate == 0) due = Clock::now();
+    const absl::Status asked = servable_.predict(signature_, std::move(inputs), {}).status();
+    if (asked.ok()) return result.latencies.add(absl::FromChrono(Clock::now() - due));
+    if (++result.failed == 1) result.first_error = asked;
+  }
+
+  const Servable& servable_;
+  const model::Signature& signature_;
+  const std::vector<Inputs>& inputs_;
+  const BenchOptions& options_;
+  Clock::time_point begin_, end_;
+  std::atomic<int64_t> next_{0};
+};
+
+double microseconds(absl::Duration duration) { return absl::ToDoubleMicroseconds(duration); }
+
+Json figures(Result& result) {
+  const auto answered = static_cast<double>(result.latencies.count());
+  return {{"answered", result.latencies.count()},
+          {"failed", result.failed},
+          {"seconds", absl::ToDoubleSeconds(result.took)},
+          {"requestsPerSecond", answered / absl::ToDoubleSeconds(result.took)},
+          {"cpuMicroseconds", answered > 0 ? microseconds(result.cpu) / answered : 0},
+          {"p50Microseconds", microseconds(result.latencies.quantile(0.5))},
+          {"p95Microseconds", microseconds(result.latencies.quantile(0.95))},
+          {"p99Microseconds", microseconds(result.latencies.quantile(0.99))}};
+}
+
+std::string as_text(const BenchOptions& options, const Json& figures) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(1);
+  text << options.folder << ", " << options.threads << (options.threads == 1 ? " thread, " : " threads, ");
+  if (options.rate > 0) {
+    text << options.rate << " requests a second\n";
+  } else {
+    text << "one request after the other\n";
+  }
+  text << "  " << figures["answered"] << " answered, " << figures["failed"] << " failed, "
+       << figures["requestsPerSecond"].get<double>() << " a second, " << figures["cpuMicroseconds"].get<double>()
+       << " us of CPU a request\n  p50 " << figures["p50Microseconds"].get<double>() << " us, p95 "
+       << figures["p95Microseconds"].get<double>() << " us, p99 " << figures["p99Microseconds"].get<double>()
+       << " us\n";
+  return text.str();
+}
+
+absl::StatusOr<std::vector<Inputs>> make_inputs(const BenchOptions& options, const model::Signature& signature) {
+  if (!options.inputs.empty()) return read_inputs(options.inputs, signature);
+  base::SeededRandom random(options.seed);
+  std::vector<Inputs> one(1);
+  TG_ASSIGN_OR_RETURN(one[0], random_inputs(signature, options.rows, random));
+  return one;
+}
+
+absl::Status run(const BenchOptions& options, const BackendSource& backends) {
+  TG_ASSIGN_OR_RETURN(const auto servable, load_folder(options.folder, backends));
+  TG_ASSIGN_OR_RETURN(const model::Signature* signature, find_signature(*servable, options.signature));
+  TG_ASSIGN_OR_RETURN(const std::vector<Inputs> inputs, make_inputs(options, *signature));
+  Load load(*servable, *signature, inputs, options);
+  load.run(options.warm_up_seconds);
+  Result result = load.run(options.seconds);
+  const Json measured = figures(result);
+  std::cout << (options.json ? measured.dump(2) + "\n" : as_text(options, measured));
+  return result.first_error;
+}
+
+}  // namespace
+
+int bench(const BenchOptions& options, const BackendSource& backends) {
+  const absl::Status ran = run(options, backends);
+  if (ran.ok()) return 0;
+  std::cerr << "tidegate-runtime bench: " << ran.message() << '\n';
+  return 2;
+}
+
+}  // namespace tidegate::serving

@@ -1,0 +1,35 @@
+#pragma once
+// A version's folder, loaded for a tool.
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+#include "model/model_format.h"
+#include "serving-runtime/core/servable.h"
+#include "serving-runtime/repository/model_versions.h"
+
+namespace tidegate::serving {
+
+// Errors name the folder.
+inline absl::StatusOr<std::shared_ptr<const Servable>> load_folder(const std::string& folder,
+                                                                   const BackendSource& backends) {
+  absl::StatusOr<const Backend*> backend = backends(folder);
+  if (!backend.ok()) return backend.status();
+  absl::StatusOr<std::unique_ptr<LoadedModel>> model = (*backend)->load(folder);
+  if (!model.ok()) return base::annotate(model.status(), folder);
+  return std::make_shared<const Servable>(folder, 0, folder, (*backend)->name(), *std::move(model));
+}
+
+// NOT_FOUND with the names of those that there are.
+inline absl::StatusOr<const model::Signature*> find_signature(const Servable& servable, const std::string& name) {
+  if (const model::Signature* found = servable.find_signature(name)) return found;
+  std::string known;
+  for (const model::Signature& signature : servable.signatures()) {
+    base::append(known, base::cat(known.empty() ? "" : ", ", signature.name));
+  }
+  return absl::NotFoundError(base::cat(servable.folder(), " has no signature ", name, "; it has: ", known));
+}
+
+}  // namespace tidegate::serving

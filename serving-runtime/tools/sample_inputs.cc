@@ -1,0 +1,131 @@
+#include "serving-runtime/tools/sample_inputs.h"
+
+#include <fstream>
+#include <utility>
+
+#include "base/status.h"
+#include "serving-runtime/api/tfs/predict_json.h"
+#include "serving-runtime/core/half.h"
+
+namespace tidegate::serving {
+namespace {
+
+using model::DataType;
+
+constexpr int64_t kMostElements = int64_t{64} << 20;
+
+Shape sample_shape(const model::TensorSpec& spec, int64_t rows) {
+  Shape shape = spec.unknown_rank ? Shape{} : spec.shape;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] < 0) shape[i] = i == 0 ? rows : 1;
+  }
+  return shape;
+}
+
+void push_random(DataType type, base::Random& random, AlignedBuffer& data) {
+  const double between = random.uniform() * 2 - 1;
+  const auto digit = static_cast<uint64_t>(random.next() % 10);
+  switch (type) {
+    case DataType::kFloat:
+      return data.push(static_cast<float>(between));
+    case DataType::kDouble:
+      return data.push(between);
+    case DataType::kHalf:
+      return data.push(float_to_half(static_cast<float>(between)));
+    case DataType::kBfloat16:
+      return data.push(float_to_bfloat16(static_cast<float>(between)));
+    case DataType::kComplex64:
+      data.push(static_cast<float>(between));
+      return data.push(0.0f);
+    case DataType::kComplex128:
+      data.push(between);
+      return data.push(0.0);
+    case DataType::kUint8:
+      return data.push(static_cast<uint8_t>(random.next() % 256));
+    case DataType::kBool:
+      return data.push(static_cast<uint8_t>(digit % 2));
+    case DataType::kInt8:
+      return data.push(static_cast<int8_t>(digit));
+    case DataType::kInt16:
+    case DataType::kUint16:
+      return data.push(static_cast<uint16_t>(digit));
+    case DataType::kInt32:
+    case DataType::kUint32:
+      return data.push(static_cast<uint32_t>(digit));
+    default:
+      return data.push(digit);
+  }
+}
+
+absl::StatusOr<Tensor> random_tensor(const model::TensorSpec& spec, int64_t rows, base::Random& random) {
+  Shape shape = sample_shape(spec, rows);
+  TG_ASSIGN_OR_RETURN(const int64_t count, element_count(shape));
+  if (count > kMostElements) return absl::InvalidArgumentError(base::cat("shape ", shape_text(shape), " is too large"));
+  if (spec.type == DataType::kString) {
+    StringList strings;
+    for (int64_t i = 0; i < count; ++i) strings.push(base::cat("word", random.next() % 1000));
+    return Tensor(std::move(shape), std::move(strings));
+  }
+  if (model::size_of(spec.type) == 0) {
+    return absl::InvalidArgumentError(
+        base::cat("there are no sample values of type ", model::tensorflow_name(spec.type)));
+  }
+  AlignedBuffer data;
+  data.reserve(static_cast<size_t>(count) * model::size_of(spec.type));
+  for (int64_t i = 0; i < count; ++i) push_random(spec.type, random, data);
+  return Tensor(spec.type, std::move(shape), std::move(data));
+}
+
+absl::StatusOr<std::vector<NamedTensor>> read_line(std::string_view line, const model::Signature& signature) {
+  TG_ASSIGN_OR_RETURN(const tfs::RequestDocument document, tfs::RequestDocument::scan(line));
+  TG_ASSIGN_OR_RETURN(tfs::PredictInputs inputs, tfs::decode_predict(document, signature));
+  return std::move(inputs.tensors);
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<NamedTensor>> random_inputs(const model::Signature& signature, int64_t rows,
+                                                       base::Random& random) {
+  std::vector<NamedTensor> inputs;
+  for (const model::TensorSpec& spec : signature.inputs) {
+    absl::StatusOr<Tensor> tensor = random_tensor(spec, rows, random);
+    if (!tensor.ok()) return base::annotate(tensor.status(), base::cat("input ", spec.name));
+    inputs.push_back({spec.name, *std::move(tensor)});
+  }
+  return inputs;
+}
+
+absl::StatusOr<std::vector<std::vector<NamedTensor>>> read_inputs(const std::string& path,
+                                                                  const model::Signature& signature) {
+  std::ifstream file(path);
+  if (!file) return absl::NotFoundError(base::cat("Cannot read ", path));
+  std::vector<std::vector<NamedTensor>> all;
+  std::string line;
+  for (int number = 1; std::getline(file, line); ++number) {
+    if (line.empty()) continue;
+    auto inputs = read_line(line, signature);
+    if (!inputs.ok()) return base::annotate(inputs.status(), base::cat(path, ", line ", number));
+    all.push_back(*std::move(inputs));
+  }
+  if (all.empty()) return absl::InvalidArgumentError(base::cat(path, " holds no request"));
+  return all;
+}
+
+Tensor copy_of(const Tensor& tensor) {
+  if (tensor.type() == model::DataType::kString) {
+    StringList strings;
+    for (const TidegateString& text : tensor.strings()) strings.push({text.data, text.size});
+    return Tensor(tensor.shape(), std::move(strings));
+  }
+  AlignedBuffer data;
+  data.append(tensor.bytes());
+  return Tensor(tensor.type(), tensor.shape(), std::move(data));
+}
+
+std::vector<NamedTensor> copy_of(const std::vector<NamedTensor>& tensors) {
+  std::vector<NamedTensor> copies;
+  for (const NamedTensor& tensor : tensors) copies.push_back({tensor.name, copy_of(tensor.tensor)});
+  return copies;
+}
+
+}  // namespace tidegate::serving

@@ -1,0 +1,29 @@
+#pragma once
+// Inputs for a model that nobody has sent: random ones from a seed, or recorded ones from a file.
+#include <absl/status/statusor.h>
+
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "model/signature.h"
+#include "serving-runtime/core/tensor.h"
+
+namespace tidegate::serving {
+
+// One tensor for each input of the signature. An open first dimension becomes `rows`, every other open one 1. Floats
+// are uniform in [-1, 1), integers in 0..9, bytes (uint8) in 0..255, strings are short words. INVALID_ARGUMENT, with
+// the input's name, for a type without values of a fixed size or a shape that is too large.
+absl::StatusOr<std::vector<NamedTensor>> random_inputs(const model::Signature& signature, int64_t rows,
+                                                       base::Random& random);
+
+// A file with a request of TensorFlow Serving's REST predict in each line ({"instances": …} or {"inputs": …}). Errors
+// name the file and the line.
+absl::StatusOr<std::vector<std::vector<NamedTensor>>> read_inputs(const std::string& path,
+                                                                  const model::Signature& signature);
+
+// A run consumes its inputs; these can be run again.
+Tensor copy_of(const Tensor& tensor);
+std::vector<NamedTensor> copy_of(const std::vector<NamedTensor>& tensors);
+
+}  // namespace tidegate::serving
