@@ -26,20 +26,14 @@ ReflectorStep list_page(ReflectorState state, std::string resource_version, std:
   return {std::move(state), {}, ReflectorRequestPage{std::move(resource_version), std::move(continue_token)}};
 }
 
-std::string version_to_list(const ReflectorState& state) {
-  if (state.needs_most_recent) return "";
-  return state.last_seen.empty() ? "0" : state.last_seen;
-}
+// Empty: as recent as a quorum read.
+std::string version_to_list(const ReflectorState& state) { return state.needs_most_recent ? "" : state.last_seen; }
 
 // A complete set, from nothing.
 ReflectorStep begin(ReflectorState state) {
-  if (!state.use_watch_list) {
-    std::string version = version_to_list(state);
-    return list_page(std::move(state), std::move(version), "");
-  }
+  std::string version = version_to_list(state);
+  if (!state.use_watch_list) return list_page(std::move(state), std::move(version), "");
   state.phase = ReflectorInitialWatch{};
-  // Empty here means: as recent as a quorum read.
-  std::string version = state.needs_most_recent ? "" : state.last_seen;
   return {std::move(state), {Effect::kDiscardKept}, ReflectorOpenWatch{std::move(version), true}};
 }
 

@@ -9,8 +9,9 @@
 //
 // From any of them, a refresh leads to Listing.
 //
-// resourceVersion: "0" for the first list (whatever is cached), the last one seen for a relist (never back in time),
-// "" (most recent) for a refresh, and after the server called the last one seen expired or too new for it.
+// resourceVersion: "" (most recent) for the first list, since a gateway that starts is told what it shows, and an API
+// server may lag behind; the last one seen for a relist (never back in time); "" again for a refresh, and after the
+// server called the last one seen expired or too new for it.
 #include <absl/status/status.h>
 #include <absl/time/time.h>
 

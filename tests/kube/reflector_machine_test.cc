@@ -35,10 +35,10 @@ ReflectorState watching() {
   return reflector_step(step.state, ReflectorPage{"10", ""}).state;
 }
 
-TEST(ReflectorMachine, ListsWhatTheServerHasCachedFirst) {
+TEST(ReflectorMachine, ListsTheMostRecentStateFirst) {
   const ReflectorStep step = reflector_step({}, ReflectorStart{});
   ASSERT_NE(page_request(step), nullptr);
-  EXPECT_EQ(page_request(step)->resource_version, "0");
+  EXPECT_EQ(page_request(step)->resource_version, "");
 }
 
 TEST(ReflectorMachine, ShowsAListOnlyWhenItsLastPageIsThere) {
@@ -94,6 +94,8 @@ TEST(ReflectorMachine, DropsThePagesOfAListThatExpiresHalfWay) {
   step = reflector_step(step.state, ReflectorPage{"10", "next"});
   step = reflector_step(step.state, ReflectorFailure{gone()});
   EXPECT_THAT(step.effects, ElementsAre(Effect::kDiscardKept));
+  EXPECT_NE(wait_request(step), nullptr) << "nothing more recent can be asked for";
+  step = reflector_step(step.state, ReflectorDelayOver{});
   ASSERT_NE(page_request(step), nullptr);
   EXPECT_EQ(page_request(step)->resource_version, "");
   EXPECT_EQ(page_request(step)->continue_token, "");
