@@ -216,11 +216,16 @@ class Builder {
     size_t known = 0;
     for (const std::shared_ptr<const Program>& program : programs) {
       const BuiltPointer* before = find_before(program, known);
+      if (before != nullptr) ++kept_;
       if (before != nullptr && (*before)->asked == program) {
         taken_.push_back({nullptr, before, {}});
       } else {
         take(program, before);
       }
+    }
+    // Who still has the routes of what is gone knows less than this snapshot.
+    if (previous_ != nullptr && kept_ < previous_->objects.size()) {
+      snapshot_->resource_version = std::max(snapshot_->resource_version, result_.settings.store_resource_version);
     }
   }
 
@@ -282,6 +287,7 @@ class Builder {
   const BuildResult* previous_;
   const bool same_settings_;
   std::shared_ptr<Snapshot> snapshot_ = std::make_shared<Snapshot>();
+  size_t kept_ = 0;  // objects that are in both builds
   std::vector<Taken> taken_;
   BuildResult result_;
 };

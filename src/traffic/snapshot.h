@@ -67,8 +67,9 @@ base::ObjectKey owner_of(ResourceType type, std::string_view resource_name);
 struct Snapshot {
   Groups groups;
 
-  // The highest resourceVersion among the programs of this and all earlier snapshots. A weight that was written to the
-  // API at R is in force on a proxy that has applied all of a snapshot with a number ≥ R.
+  // The highest resourceVersion among the programs of this and all earlier snapshots; when one of them was gone, at
+  // least that up to which the store of objects was complete then. A weight that was written to the API at R is in
+  // force on a proxy that has applied all of a snapshot with a number ≥ R.
   uint64_t resource_version = 0;
   // Every change of every object up to here has been seen (≥ resource_version). A proxy that presents a higher number
   // has been served by a replica that knows more.

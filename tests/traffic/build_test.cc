@@ -183,6 +183,19 @@ TEST(Build, TheNumberNeverFallsWhenTheNewestObjectIsDeleted) {
   EXPECT_EQ(build(in_order({program("cats", "99")}), settings, nullptr).snapshot->caught_up_to, 150u);
 }
 
+// Else a replica that has not seen the deletion would give the routes back to a gateway that comes to it.
+TEST(Build, TheNumberRisesToThatOfTheStoreWhenAnObjectGoes) {
+  Settings settings;
+  settings.store_resource_version = 150;
+  const BuildResult before = build(in_order({program("cats", "99"), program("digits", "100")}), settings, nullptr);
+  EXPECT_EQ(before.snapshot->resource_version, 100u);
+  settings.store_resource_version = 160;
+  const BuildResult same = build(in_order({program("cats", "120"), program("digits", "100")}), settings, &before);
+  EXPECT_EQ(same.snapshot->resource_version, 120u) << "nothing is gone";
+  const BuildResult after = build(in_order({program("cats", "120")}), settings, &same);
+  EXPECT_EQ(after.snapshot->resource_version, 160u);
+}
+
 TEST(Build, ARevisionWithoutEndpointsKeepsItsClusterAndLosesItsShare) {
   Program digits = program("digits");
   digits.revisions[1].endpoints.clear();
