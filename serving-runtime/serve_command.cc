@@ -16,6 +16,7 @@
 #include "base/loop.h"
 #include "base/status.h"
 #include "net/beast_http_server.h"
+#include "net/grpc_credentials.h"
 #include "serving-runtime/backend_set.h"
 #include "serving-runtime/repository/model_repository.h"
 #include "serving-runtime/repository/server_config.h"
@@ -89,7 +90,7 @@ class Server {
         gate_(slots_, options.queue_limit,
               [this](InferenceGate::Work work) { asio::post(threads_.context(), std::move(work)); }),
         context_{directory_, gate_, metrics_, clock_},
-        router_(context_),
+        router_(context_, tokens_),
         repository_(
             [this](const std::string& folder) { return backends_.for_folder(folder); }, directory_, clock_,
             repository_options(options, std::move(batching),
@@ -107,6 +108,7 @@ class Server {
       if (!error) begin_drain(signal);
     });
     watch_config_file();
+    watch_security();
     {
       LoadThreads loaders(repository_, options_.load_threads);
       control_.run();
@@ -130,11 +132,13 @@ class Server {
   }
 
   absl::Status listen() {
+    TG_ASSIGN_OR_RETURN(security_, read_security(options_.security));
+    tokens_.replace(security_.tokens);
     net::HttpServerOptions http;
     http.address = options_.bind_address;
     http.port = options_.rest_port;
     http.max_body_bytes = options_.max_request_bytes;
-    TG_ASSIGN_OR_RETURN(rest_, net::make_beast_http_server(threads_.context(), http, std::nullopt,
+    TG_ASSIGN_OR_RETURN(rest_, net::make_beast_http_server(threads_.context(), http, rest_tls(security_),
                                                            [this](net::ServerRequest request, net::Responder respond) {
                                                              router_.handle(std::move(request), std::move(respond));
                                                            }));
@@ -143,7 +147,8 @@ class Server {
     grpc.port = options_.grpc_port;
     grpc.max_message_bytes = options_.max_request_bytes;
     grpc.threads = slots_ + 1;
-    GrpcQuestions questions{[this] { return router_.ready(); },
+    if (security_.grpc) grpc.credentials = credentials_ = net::RotatingCredentials::make(*security_.grpc);
+    GrpcQuestions questions{tokens_, [this] { return router_.ready(); },
                             [this](const auto& config, auto done) { reload(config, std::move(done)); }};
     TG_ASSIGN_OR_RETURN(grpc_, start_grpc_server(grpc, context_, std::move(questions)));
     base::log_info("listening", {{"rest", static_cast<int>(rest_->port())}, {"grpc", static_cast<int>(grpc_->port())}});
@@ -164,6 +169,31 @@ class Server {
       if (!outcome.status.ok())
         base::log_error("the changed model config file has a fault", {{"error", outcome.status}});
     });
+  }
+
+  static std::optional<net::ServerTls> rest_tls(const Security& security) {
+    if (!security.rest) return std::nullopt;
+    return net::ServerTls{security.rest->certificate_pem, security.rest->private_key_pem, security.rest->ca_pem};
+  }
+
+  // Certificates and tokens that were replaced are used for what comes from now on.
+  void watch_security() {
+    security_timer_ = clock_.after(absl::Seconds(options_.security_poll_seconds), [this] {
+      auto now = read_security(options_.security);
+      const absl::Status taken = now.ok() ? take_over(*now) : now.status();
+      if (!taken.ok()) base::log_error("replaced certificates or tokens are not taken over", {{"error", taken}});
+      watch_security();
+    });
+  }
+
+  absl::Status take_over(const Security& now) {
+    if (now == security_) return absl::OkStatus();
+    if (now.rest && rest_) TG_RETURN_IF_ERROR(rest_->replace_tls(*rest_tls(now)));
+    if (now.grpc && credentials_) credentials_->rotate(*now.grpc);
+    tokens_.replace(now.tokens);
+    security_ = now;
+    base::log_info("certificates and tokens are replaced");
+    return absl::OkStatus();
   }
 
   void watch_config_file() {
@@ -194,6 +224,7 @@ class Server {
     base::log_info("draining", {{"signal", signal}, {"seconds", options_.drain_seconds}});
     router_.begin_drain();
     config_timer_.reset();
+    security_timer_.reset();
     repository_.stop();
     rest_->announce_close();
     drain_timer_ = clock_.after(absl::Seconds(options_.drain_seconds), [this] { finish_in_flight(); });
@@ -237,10 +268,14 @@ class Server {
   RequestThreads threads_;
   InferenceGate gate_;
   FrontEndContext context_;
+  AccessTokens tokens_;
   RestRouter router_;
   ModelRepository repository_;
   ConfigFileWatch config_file_;
   std::unique_ptr<base::Clock::Timer> config_timer_;
+  Security security_;
+  std::shared_ptr<net::RotatingCredentials> credentials_;
+  std::unique_ptr<base::Clock::Timer> security_timer_;
   std::unique_ptr<net::HttpServer> rest_;
   std::unique_ptr<GrpcServer> grpc_;
   std::thread grpc_drain_;

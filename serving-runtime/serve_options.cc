@@ -71,6 +71,21 @@ void add_network_options(CLI::App& app, ServeOptions& o) {
       ->group("Network");
   app.add_option("--port-file", o.port_file, "File to write the chosen ports to, as JSON, once listening")
       ->group("Network");
+  app.add_option("--tls-cert-file", o.security.certificate, "PEM certificate chain, for both ports")->group("Network");
+  app.add_option("--tls-key-file", o.security.key, "Its PEM private key")->group("Network");
+  app.add_option("--tls-client-ca-file", o.security.client_ca,
+                 "PEM authorities; clients must have a certificate of one of them")
+      ->group("Network");
+  app.add_option("--ssl-config-file,--ssl_config_file", o.security.ssl_config,
+                 "TensorFlow Serving's SSLConfig as text, for the gRPC port")
+      ->group("Network");
+  app.add_option("--token-file", o.security.tokens,
+                 "Tokens, one a line; requests must carry one as Authorization: Bearer")
+      ->group("Network");
+  app.add_option("--security-poll-seconds", o.security_poll_seconds, "How often these files are read again")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->group("Network");
   app.add_option("--max-request-bytes", o.max_request_bytes, "Largest body of a request")
       ->check(CLI::PositiveNumber)
       ->capture_default_str()

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "serving-runtime/server/security.h"
+
 namespace CLI {
 class App;
 }
@@ -43,6 +45,8 @@ struct ServeOptions {
   uint16_t grpc_port = 8500;
   uint16_t rest_port = 8501;
   std::string port_file;
+  SecurityFiles security;
+  double security_poll_seconds = 10;
   uint64_t max_request_bytes = 64ull << 20;
   uint32_t concurrency = 0;  // 0: one a core, with batching as many as fill two batches
   uint32_t queue_limit = 1000;

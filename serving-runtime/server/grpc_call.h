@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace tidegate::serving {
@@ -42,6 +43,12 @@ class UnaryCall : public QueueTag {
   }
 
   const Request& request() const { return request_; }
+  // The first of the client's headers of that name (lower case), or empty.
+  std::string_view header(const char* name) const {
+    const auto found = context_.client_metadata().find(name);
+    if (found == context_.client_metadata().end()) return "";
+    return {found->second.data(), found->second.size()};
+  }
   Response& response() { return response_; }
   void add_header(const std::string& name, const std::string& value) { context_.AddInitialMetadata(name, value); }
   void add_trailer(const std::string& name, const std::string& value) { context_.AddTrailingMetadata(name, value); }

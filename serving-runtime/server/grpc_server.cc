@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "net/grpc_credentials.h"
 #include "open_inference.grpc.pb.h"
 #include "serving-runtime/api/oip/grpc_messages.h"
 #include "serving-runtime/api/tfs/example_messages.h"
@@ -30,7 +31,7 @@ class QueueServer : public GrpcServer {
     grpc::ServerBuilder builder;
     int port = 0;
     std::string address = base::cat(options.address, ":", options.port);
-    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+    builder.AddListeningPort(address, credentials(options), &port);
     builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
     builder.SetMaxSendMessageSize(-1);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -65,18 +66,31 @@ class QueueServer : public GrpcServer {
   }
 
  private:
+  static std::shared_ptr<grpc::ServerCredentials> credentials(const GrpcServerOptions& options) {
+    if (options.credentials) return options.credentials;
+    return grpc::InsecureServerCredentials();
+  }
+
   template <class Request, class Response>
   using Handle = std::function<void(UnaryCall<Request, Response>&)>;
+
+  // Probes need no token.
+  enum class Access { kToken, kOpen };
 
   // Keeps `method` for as long as the server lives and starts to wait for its requests.
   template <class Service, class Base, class Request, class Response>
   void offer(Service& service,
              void (Base::*wait)(grpc::ServerContext*, Request*, grpc::ServerAsyncResponseWriter<Response>*,
                                 grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
-             Handle<Request, Response> handle) {
+             Handle<Request, Response> handle, Access access = Access::kToken) {
     using Call = UnaryCall<Request, Response>;
     auto method = std::make_shared<typename Call::Method>();
-    method->handle = std::move(handle);
+    method->handle = [this, access, handle = std::move(handle)](Call& call) {
+      const absl::Status allowed =
+          access == Access::kOpen ? absl::OkStatus() : questions_.tokens.check(call.header("authorization"));
+      if (!allowed.ok()) return call.finish(allowed);
+      handle(call);
+    };
     method->listen = [this, &service, wait](auto* context, auto* request, auto* writer, QueueTag* tag) {
       std::shared_lock lock(listening_mutex_);  // waiting on a queue that is shut down would abort
       if (!listening_) return false;
@@ -147,12 +161,14 @@ class QueueServer : public GrpcServer {
           Handle<inference::ServerLiveRequest, inference::ServerLiveResponse>([](auto& call) {
             call.response().set_live(true);
             call.finish(absl::OkStatus());
-          }));
+          }),
+          Access::kOpen);
     offer(inference_, &Service::RequestServerReady,
           Handle<inference::ServerReadyRequest, inference::ServerReadyResponse>([this](auto& call) {
             call.response().set_ready(questions_.ready());
             call.finish(absl::OkStatus());
-          }));
+          }),
+          Access::kOpen);
   }
 
   void poll() {

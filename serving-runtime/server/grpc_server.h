@@ -8,9 +8,13 @@
 #include <string>
 
 #include "serving-runtime/api/front_end.h"
+#include "serving-runtime/server/access_tokens.h"
 
 namespace tensorflow::serving {
 class ModelServerConfig;
+}
+namespace tidegate::net {
+class RotatingCredentials;
 }
 
 namespace tidegate::serving {
@@ -20,6 +24,7 @@ struct GrpcServerOptions {
   uint16_t port = 0;  // 0: any free one
   uint64_t max_message_bytes = 64ull << 20;
   size_t threads = 2;
+  std::shared_ptr<net::RotatingCredentials> credentials;  // null: plain
 };
 
 class GrpcServer {
@@ -33,6 +38,7 @@ class GrpcServer {
 
 // What the server asks of the process that it belongs to. Any thread.
 struct GrpcQuestions {
+  const AccessTokens& tokens;   // for all but ServerLive and ServerReady
   std::function<bool()> ready;  // answers ServerReady
   // Takes over the models of HandleReloadConfigRequest; `done` is called once, now or later, before drain() returns.
   std::function<void(const tensorflow::serving::ModelServerConfig&, std::function<void(absl::Status)> done)> reload;

@@ -26,6 +26,11 @@ void RestRouter::handle(net::ServerRequest request, net::Responder respond) {
     return respond(answer(200, context_.metrics.render(*context_.directory.read(), context_.gate),
                           "text/plain; version=0.0.4; charset=utf-8"));
   }
+  if (const absl::Status allowed = tokens_.check(request.header("authorization")); !allowed.ok()) {
+    net::ServerResponse refusal = error_response(allowed);
+    refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
+    return respond(std::move(refusal));
+  }
   if (path.starts_with("/v1/") || path.starts_with("/V1/")) return tfs_.handle(std::move(request), std::move(respond));
   if (path == "/v2" || path.starts_with("/v2/")) return oip_.handle(std::move(request), std::move(respond));
   respond(error_response(absl::NotFoundError(base::cat("There is nothing at ", path))));

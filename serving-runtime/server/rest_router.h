@@ -5,12 +5,14 @@
 #include "net/http_server.h"
 #include "serving-runtime/api/oip/rest_api.h"
 #include "serving-runtime/api/tfs/rest_api.h"
+#include "serving-runtime/server/access_tokens.h"
 
 namespace tidegate::serving {
 
 class RestRouter {
  public:
-  explicit RestRouter(FrontEndContext& context) : context_(context), tfs_(context), oip_(context) {}
+  RestRouter(FrontEndContext& context, const AccessTokens& tokens)
+      : context_(context), tokens_(tokens), tfs_(context), oip_(context) {}
   void handle(net::ServerRequest request, net::Responder respond);
 
   // From now on not ready, whatever is loaded: the pod is leaving.
@@ -19,6 +21,7 @@ class RestRouter {
 
  private:
   FrontEndContext& context_;
+  const AccessTokens& tokens_;  // for all but health and metrics
   tfs::RestApi tfs_;
   oip::RestApi oip_;
   std::atomic<bool> draining_ = false;

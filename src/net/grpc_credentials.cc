@@ -1,4 +1,4 @@
-#include "xds/credentials.h"
+#include "net/grpc_credentials.h"
 
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
@@ -7,19 +7,21 @@
 #include <mutex>
 #include <string>
 
-namespace tidegate::xds {
+namespace tidegate::net {
 namespace {
 
 class SslFetcherCredentials : public RotatingCredentials {
  public:
-  explicit SslFetcherCredentials(const net::TlsIdentity& identity) : identity_(identity) {
+  explicit SslFetcherCredentials(const TlsIdentity& identity) : identity_(identity) {
     credentials_ =
         grpc_ssl_server_credentials_create_with_options(grpc_ssl_server_credentials_create_options_using_config_fetcher(
-            GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY, &SslFetcherCredentials::fetch, this));
+            identity.ca_pem.empty() ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+                                    : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY,
+            &SslFetcherCredentials::fetch, this));
   }
   ~SslFetcherCredentials() override { grpc_server_credentials_release(credentials_); }
 
-  void rotate(const net::TlsIdentity& identity) override {
+  void rotate(const TlsIdentity& identity) override {
     std::lock_guard lock(mutex_);
     identity_ = identity;
     ++generation_;
@@ -44,13 +46,15 @@ class SslFetcherCredentials : public RotatingCredentials {
     std::lock_guard lock(mutex_);
     if (fetched_ == generation_) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
     const grpc_ssl_pem_key_cert_pair pair{identity_.private_key_pem.c_str(), identity_.certificate_pem.c_str()};
-    *config = grpc_ssl_server_certificate_config_create(identity_.ca_pem.c_str(), &pair, 1);
+    // gRPC insists on an authority, also when it asks clients for nothing.
+    const std::string& authority = identity_.ca_pem.empty() ? identity_.certificate_pem : identity_.ca_pem;
+    *config = grpc_ssl_server_certificate_config_create(authority.c_str(), &pair, 1);
     fetched_ = generation_;
     return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
   }
 
   std::mutex mutex_;
-  net::TlsIdentity identity_;
+  TlsIdentity identity_;
   uint64_t generation_ = 1;
   uint64_t fetched_ = 0;
   grpc_server_credentials* credentials_;
@@ -58,8 +62,8 @@ class SslFetcherCredentials : public RotatingCredentials {
 
 }  // namespace
 
-std::shared_ptr<RotatingCredentials> RotatingCredentials::make(const net::TlsIdentity& identity) {
+std::shared_ptr<RotatingCredentials> RotatingCredentials::make(const TlsIdentity& identity) {
   return std::make_shared<SslFetcherCredentials>(identity);
 }
 
-}  // namespace tidegate::xds
+}  // namespace tidegate::net

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "envoy/service/discovery/v3/ads.grpc.pb.h"
-#include "xds/credentials.h"
+#include "net/grpc_credentials.h"
 #include "xds/stream.h"
 
 namespace tidegate::xds {
@@ -46,7 +46,7 @@ absl::Status check(const net::TlsIdentity& identity) {
 class ServerImpl : public Server, private AdsService, private StreamOwner {
  public:
   ServerImpl(ServerOptions options, const net::TlsIdentity& identity)
-      : options_(std::move(options)), credentials_(RotatingCredentials::make(identity)) {}
+      : options_(std::move(options)), credentials_(net::RotatingCredentials::make(identity)) {}
   ~ServerImpl() override { ServerImpl::shutdown(); }
 
   // On the port of the first time, whatever was asked for then.
@@ -172,7 +172,7 @@ class ServerImpl : public Server, private AdsService, private StreamOwner {
   }
 
   const ServerOptions options_;
-  const std::shared_ptr<RotatingCredentials> credentials_;
+  const std::shared_ptr<net::RotatingCredentials> credentials_;
   int port_ = 0;  // of the first time
   // Never held while a stream's callbacks are waited for.
   mutable std::mutex listen_mutex_;

@@ -1,0 +1,100 @@
+#include "serving-runtime/server/security.h"
+
+#include <google/protobuf/text_format.h>
+
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <utility>
+
+#include "base/status.h"
+#include "tensorflow_serving.pb.h"
+
+namespace tidegate::serving {
+namespace {
+
+absl::StatusOr<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file) return absl::NotFoundError(base::cat("Cannot read ", path));
+  return text;
+}
+
+absl::Status check(const net::TlsIdentity& identity, const std::string& file, const std::string& ca_file) {
+  const absl::Status own = net::check_identity({identity.certificate_pem, identity.private_key_pem, ""});
+  TG_RETURN_IF_ERROR(base::annotate(own, file));
+  if (identity.ca_pem.empty()) return absl::OkStatus();
+  return base::annotate(net::parse_certificate(identity.ca_pem).status(), ca_file);
+}
+
+absl::StatusOr<std::optional<net::TlsIdentity>> read_identity(const SecurityFiles& files) {
+  if (files.certificate.empty() && files.key.empty()) {
+    if (files.client_ca.empty()) return std::nullopt;
+    return absl::InvalidArgumentError("--tls-client-ca-file needs --tls-cert-file and --tls-key-file");
+  }
+  if (files.certificate.empty() || files.key.empty()) {
+    return absl::InvalidArgumentError("--tls-cert-file and --tls-key-file need each other");
+  }
+  net::TlsIdentity identity;
+  TG_ASSIGN_OR_RETURN(identity.certificate_pem, read_file(files.certificate));
+  TG_ASSIGN_OR_RETURN(identity.private_key_pem, read_file(files.key));
+  if (!files.client_ca.empty()) {
+    TG_ASSIGN_OR_RETURN(identity.ca_pem, read_file(files.client_ca));
+    if (identity.ca_pem.empty()) return absl::InvalidArgumentError(base::cat(files.client_ca, " is empty"));
+  }
+  TG_RETURN_IF_ERROR(check(identity, files.certificate, files.client_ca));
+  return identity;
+}
+
+absl::StatusOr<net::TlsIdentity> read_ssl_config(const std::string& path) {
+  TG_ASSIGN_OR_RETURN(const std::string text, read_file(path));
+  tensorflow::serving::SSLConfig config;
+  if (!google::protobuf::TextFormat::ParseFromString(text, &config)) {
+    return absl::InvalidArgumentError(base::cat(path, " is no SSLConfig"));
+  }
+  net::TlsIdentity identity{config.server_cert(), config.server_key(),
+                            config.client_verify() ? config.custom_ca() : ""};
+  if (config.client_verify() && config.custom_ca().empty()) {
+    return absl::InvalidArgumentError(base::cat(path, ": client_verify needs custom_ca"));
+  }
+  TG_RETURN_IF_ERROR(check(identity, path, path));
+  return identity;
+}
+
+absl::StatusOr<std::vector<std::string>> read_tokens(const std::string& path) {
+  std::vector<std::string> tokens;
+  if (path.empty()) return tokens;
+  TG_ASSIGN_OR_RETURN(const std::string text, read_file(path));
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+    if (!line.empty() && line[0] != '#') tokens.push_back(line);
+  }
+  if (tokens.empty()) return absl::InvalidArgumentError(base::cat(path, " holds no token"));
+  return tokens;
+}
+
+bool same(const std::optional<net::TlsIdentity>& a, const std::optional<net::TlsIdentity>& b) {
+  if (!a || !b) return a.has_value() == b.has_value();
+  return a->certificate_pem == b->certificate_pem && a->private_key_pem == b->private_key_pem && a->ca_pem == b->ca_pem;
+}
+
+}  // namespace
+
+bool operator==(const Security& a, const Security& b) {
+  return same(a.rest, b.rest) && same(a.grpc, b.grpc) && a.tokens == b.tokens;
+}
+
+absl::StatusOr<Security> read_security(const SecurityFiles& files) {
+  Security security;
+  TG_ASSIGN_OR_RETURN(security.rest, read_identity(files));
+  security.grpc = security.rest;
+  if (!files.ssl_config.empty()) {
+    if (security.rest) return absl::InvalidArgumentError("--ssl-config-file and --tls-cert-file exclude each other");
+    TG_ASSIGN_OR_RETURN(security.grpc, read_ssl_config(files.ssl_config));
+  }
+  TG_ASSIGN_OR_RETURN(security.tokens, read_tokens(files.tokens));
+  return security;
+}
+
+}  // namespace tidegate::serving
