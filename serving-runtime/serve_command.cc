@@ -85,16 +85,16 @@ class Server {
       : options_(options),
         clock_(control_.context()),
         backends_(options.backend),
+        cache_(options.response_cache_bytes > 0 ? std::make_unique<ResponseCache>(options.response_cache_bytes)
+                                                : nullptr),
         slots_(slot_count(options, batching)),
         threads_(slots_ + 1),
         gate_(slots_, options.queue_limit,
               [this](InferenceGate::Work work) { asio::post(threads_.context(), std::move(work)); }),
         context_{directory_, gate_, metrics_, clock_},
         router_(context_, tokens_),
-        repository_(
-            [this](const std::string& folder) { return backends_.for_folder(folder); }, directory_, clock_,
-            repository_options(options, std::move(batching),
-                               [this](const std::string& model, int64_t rows) { metrics_.count_batch(model, rows); })),
+        repository_([this](const std::string& folder) { return backends_.for_folder(folder); }, directory_, clock_,
+                    repository_options(options, load_options(std::move(batching)))),
         config_file_(options, [this](std::vector<ModelConfig> changed) { reload(std::move(changed)); }) {
     // In the table from now on, so that the server is not ready before they serve.
     repository_.reload(std::move(models),
@@ -123,6 +123,15 @@ class Server {
   }
 
  private:
+  LoadOptions load_options(std::optional<BatchingOptions> batching) {
+    LoadOptions loading;
+    loading.batching = std::move(batching);
+    loading.on_batch = [this](const std::string& model, int64_t rows) { metrics_.count_batch(model, rows); };
+    loading.cache = cache_.get();
+    if (cache_) metrics_.watch(*cache_);
+    return loading;
+  }
+
   // Requests that wait for their batch keep a slot each.
   static size_t slot_count(const ServeOptions& options, const std::optional<BatchingOptions>& batching) {
     const size_t cores = std::max(1u, std::thread::hardware_concurrency());
@@ -264,6 +273,7 @@ class Server {
   BackendSet backends_;
   ServableDirectory directory_;
   RequestMetrics metrics_;
+  const std::unique_ptr<ResponseCache> cache_;
   const size_t slots_;
   RequestThreads threads_;
   InferenceGate gate_;

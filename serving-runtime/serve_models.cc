@@ -76,12 +76,9 @@ absl::StatusOr<std::optional<BatchingOptions>> batching_options(const ServeOptio
   return batching;
 }
 
-RepositoryOptions repository_options(const ServeOptions& options, std::optional<BatchingOptions> batching,
-                                     std::function<void(const std::string&, int64_t)> on_batch) {
-  const LoadRetries retries{options.load_retries, absl::Microseconds(options.load_retry_microseconds)};
-  return {absl::Seconds(options.poll_seconds),
-          {retries, std::move(batching), std::move(on_batch)},
-          options.labels_for_unavailable};
+RepositoryOptions repository_options(const ServeOptions& options, LoadOptions loading) {
+  loading.retries = {options.load_retries, absl::Microseconds(options.load_retry_microseconds)};
+  return {absl::Seconds(options.poll_seconds), std::move(loading), options.labels_for_unavailable};
 }
 
 ConfigFileWatch::ConfigFileWatch(const ServeOptions& options, std::function<void(std::vector<ModelConfig>)> take_over)

@@ -40,6 +40,7 @@ struct ServeOptions {
   bool warm_up = true;
   bool batching = false;
   std::string batching_parameters_file;
+  uint64_t response_cache_bytes = 0;  // 0: none
 
   std::string bind_address = "0.0.0.0";
   uint16_t grpc_port = 8500;

@@ -109,6 +109,7 @@ class Tensor {
   std::span<const TidegateString> strings() const { return values<TidegateString>(); }
   // The elements as they lie in memory; of strings, the TidegateStrings.
   const char* raw() const { return static_cast<const char*>(c_.data); }
+  size_t raw_bytes() const { return c_.bytes; }
   // The raw elements; not for strings.
   std::string_view bytes() const { return {static_cast<const char*>(c_.data), c_.bytes}; }
 

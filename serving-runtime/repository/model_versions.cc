@@ -143,7 +143,7 @@ absl::StatusOr<std::shared_ptr<const Servable>> ModelVersions::make_servable(int
   }
   TG_ASSIGN_OR_RETURN(auto model, backend->load(folder));
   auto servable =
-      std::make_shared<const Servable>(config_.name, version, folder, backend->name(), batched(std::move(model)));
+      std::make_shared<const Servable>(config_.name, version, folder, backend->name(), wrapped(std::move(model)));
   if (!config_.warm_up) return servable;
   WarmUpReport report;
   TG_RETURN_IF_ERROR(base::annotate(warm_up(*servable, report), "warm-up"));
@@ -157,11 +157,17 @@ absl::StatusOr<std::shared_ptr<const Servable>> ModelVersions::make_servable(int
   return servable;
 }
 
-std::unique_ptr<LoadedModel> ModelVersions::batched(std::unique_ptr<LoadedModel> model) const {
-  if (!options_.batching) return model;
-  BatchingOptions options = *options_.batching;
-  options.on_batch = [&report = options_.on_batch, name = config_.name](int64_t rows) { report(name, rows); };
-  return std::make_unique<BatchedModel>(std::move(model), std::move(options));
+// What is remembered needs no batch.
+std::unique_ptr<LoadedModel> ModelVersions::wrapped(std::unique_ptr<LoadedModel> model) const {
+  if (options_.batching) {
+    BatchingOptions options = *options_.batching;
+    options.on_batch = [&report = options_.on_batch, name = config_.name](int64_t rows) { report(name, rows); };
+    model = std::make_unique<BatchedModel>(std::move(model), std::move(options));
+  }
+  if (options_.cache != nullptr) {
+    model = std::make_unique<CachedModel>(std::move(model), *options_.cache);
+  }
+  return model;
 }
 
 void ModelVersions::begin_unload(int64_t version) {

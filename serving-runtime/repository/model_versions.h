@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "serving-runtime/core/backend.h"
 #include "serving-runtime/core/batched_model.h"
+#include "serving-runtime/core/response_cache.h"
 #include "serving-runtime/core/servable_table.h"
 #include "serving-runtime/repository/load_planner.h"
 #include "serving-runtime/repository/model_config.h"
@@ -32,6 +33,7 @@ struct LoadOptions {
   LoadRetries retries;
   std::optional<BatchingOptions> batching;  // unset: each request is a run of its own
   std::function<void(const std::string& model, int64_t rows)> on_batch = [](const std::string&, int64_t) {};
+  ResponseCache* cache = nullptr;  // null: each request is answered anew. Outlives what is loaded
 };
 
 class ModelVersions {
@@ -64,7 +66,7 @@ class ModelVersions {
   absl::Status explained(const absl::Status& error, int64_t version) const;
   absl::StatusOr<std::shared_ptr<const Servable>> load_servable(int64_t version);
   absl::StatusOr<std::shared_ptr<const Servable>> make_servable(int64_t version);
-  std::unique_ptr<LoadedModel> batched(std::unique_ptr<LoadedModel> model) const;
+  std::unique_ptr<LoadedModel> wrapped(std::unique_ptr<LoadedModel> model) const;
   void begin_unload(int64_t version);
   void free_retired();
   void set_state(int64_t version, VersionState state, absl::Status error, std::shared_ptr<const Servable> servable);

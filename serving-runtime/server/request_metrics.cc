@@ -31,6 +31,21 @@ prometheus::Histogram::BucketBoundaries duration_buckets() {
   return {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
 }
 
+void add_cache(const ResponseCache& cache, prometheus::Registry& registry) {
+  const ResponseCache::Counts counts = cache.counts();
+  const auto count = [&registry](const char* name, const char* help, uint64_t value) {
+    prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add({}).Increment(static_cast<double>(value));
+  };
+  count("tidegate_runtime_response_cache_hits_total", "Runs that the response cache has answered", counts.hits);
+  count("tidegate_runtime_response_cache_misses_total", "Runs that it has not", counts.misses);
+  prometheus::BuildGauge()
+      .Name("tidegate_runtime_response_cache_bytes")
+      .Help("What it keeps")
+      .Register(registry)
+      .Add({})
+      .Set(static_cast<double>(counts.bytes));
+}
+
 }  // namespace
 
 struct RequestMetrics::Series {
@@ -101,6 +116,7 @@ std::string RequestMetrics::render(const ServableTable& table, const InferenceGa
       .Register(momentary)
       .Add({})
       .Set(static_cast<double>(gate.queued()));
+  if (cache_ != nullptr) add_cache(*cache_, momentary);
   prometheus::TextSerializer serializer;
   return serializer.Serialize(series_->registry.Collect()) + serializer.Serialize(momentary.Collect());
 }

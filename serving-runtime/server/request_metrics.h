@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "serving-runtime/core/inference_gate.h"
+#include "serving-runtime/core/response_cache.h"
 #include "serving-runtime/core/servable_table.h"
 
 namespace tidegate::serving {
@@ -24,6 +25,9 @@ class RequestMetrics {
   // model "" so that strangers cannot make new series. Any thread.
   void count(Api api, const Servable* servable, const absl::Status& result, absl::Duration duration);
 
+  // Tells of this cache from now on. Not while others use the metrics.
+  void watch(const ResponseCache& cache) { cache_ = &cache; }
+
   // One run of a batched model. Any thread.
   void count_batch(const std::string& model, int64_t rows);
 
@@ -33,6 +37,7 @@ class RequestMetrics {
  private:
   struct Series;
   std::unique_ptr<Series> series_;
+  const ResponseCache* cache_ = nullptr;
 };
 
 }  // namespace tidegate::serving

@@ -75,6 +75,14 @@ def test_parameters_that_cannot_be_end_the_start(start, tmp_path, parameters, pa
     assert runtime.process.wait(60) == 1 and part in runtime.log_path.read_text()
 
 
+def test_the_response_cache_answers_what_was_asked_before(start):
+    runtime = start("half_plus_two", "--response-cache-bytes=1MB", "--enable_model_warmup=false")
+    assert [runtime.predict({"instances": [x]}).json()["predictions"] for x in (2.0, 2.0, 4.0)] == [[3.0], [3.0], [4.0]]
+    assert predict_over_grpc(runtime, [4.0]) == [4.0]
+    lines = runtime.get("/metrics").text.splitlines()
+    assert "tidegate_runtime_response_cache_hits_total 2" in lines and "tidegate_runtime_response_cache_misses_total 2" in lines
+
+
 def test_parameters_without_batching_are_refused(start, tmp_path):
     runtime = start("half_plus_two", f"--batching_parameters_file={tmp_path}/x", wait=False)
     assert runtime.process.wait(60) == 1 and "is set without --enable-batching" in runtime.log_path.read_text()

@@ -1,0 +1,109 @@
+#include "serving-runtime/core/response_cache.h"
+
+#include "base/digest.h"
+#include "base/strings.h"
+
+namespace tidegate::serving {
+namespace {
+
+// What an entry takes beside its data.
+constexpr uint64_t kOverhead = 256;
+
+void add_number(base::Sha256& hash, uint64_t number) { hash.update(&number, sizeof number); }
+
+void add_tensor(base::Sha256& hash, const Tensor& tensor) {
+  add_number(hash, static_cast<uint64_t>(tensor.type()));
+  add_number(hash, tensor.shape().size());
+  for (const int64_t size : tensor.shape()) add_number(hash, static_cast<uint64_t>(size));
+  if (tensor.type() != model::DataType::kString) return hash.update(tensor.raw(), tensor.raw_bytes());
+  for (const TidegateString& text : tensor.strings()) {
+    add_number(hash, text.size);
+    hash.update(text.data, text.size);
+  }
+}
+
+std::string key_of(uint64_t model, size_t signature, std::span<const Tensor> inputs,
+                   std::span<const uint64_t> outputs) {
+  base::Sha256 hash;
+  add_number(hash, model);
+  add_number(hash, signature);
+  add_number(hash, outputs.size());
+  for (const uint64_t output : outputs) add_number(hash, output);
+  for (const Tensor& input : inputs) add_tensor(hash, input);
+  return hash.finish();
+}
+
+uint64_t bytes_of(const std::vector<Tensor>& tensors) {
+  uint64_t bytes = kOverhead;
+  for (const Tensor& tensor : tensors) {
+    bytes += tensor.shape().size() * sizeof(int64_t);
+    bytes += tensor.raw_bytes();
+    if (tensor.type() != model::DataType::kString) continue;
+    for (const TidegateString& text : tensor.strings()) bytes += text.size;
+  }
+  return bytes;
+}
+
+// The answer's tensors once more, on the same memory.
+std::vector<Tensor> share(const ResponseCache::Tensors& answer) {
+  std::vector<Tensor> tensors;
+  for (const Tensor& tensor : *answer) {
+    TidegateTensor view{};
+    view.dtype = static_cast<int32_t>(tensor.type());
+    view.rank = static_cast<int32_t>(tensor.shape().size());
+    view.dims = tensor.shape().data();
+    view.data = const_cast<char*>(tensor.raw());
+    view.bytes = tensor.raw_bytes();
+    view.owner = new ResponseCache::Tensors(answer);
+    view.release = [](void* owner) { delete static_cast<ResponseCache::Tensors*>(owner); };
+    tensors.emplace_back(view);
+  }
+  return tensors;
+}
+
+}  // namespace
+
+ResponseCache::Tensors ResponseCache::find(const std::string& key) {
+  std::lock_guard lock(mutex_);
+  const auto found = by_key_.find(key);
+  if (found == by_key_.end()) {
+    ++counts_.misses;
+    return nullptr;
+  }
+  ++counts_.hits;
+  entries_.splice(entries_.begin(), entries_, found->second);
+  return found->second->answer;
+}
+
+void ResponseCache::keep(const std::string& key, Tensors answer) {
+  const uint64_t bytes = bytes_of(*answer);
+  if (bytes > max_bytes_) return;
+  std::lock_guard lock(mutex_);
+  if (by_key_.contains(key)) return;  // asked for twice at the same time
+  while (counts_.bytes + bytes > max_bytes_) {
+    counts_.bytes -= entries_.back().bytes;
+    by_key_.erase(entries_.back().key);
+    entries_.pop_back();
+  }
+  entries_.push_front({key, std::move(answer), bytes});
+  by_key_[key] = entries_.begin();
+  counts_.bytes += bytes;
+}
+
+ResponseCache::Counts ResponseCache::counts() const {
+  std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+absl::StatusOr<std::vector<Tensor>> CachedModel::run(size_t signature, std::span<Tensor> inputs,
+                                                     std::span<const uint64_t> outputs) const {
+  const std::string key = key_of(number_, signature, inputs, outputs);
+  if (const ResponseCache::Tensors known = cache_.find(key)) return share(known);
+  auto results = model_->run(signature, inputs, outputs);
+  if (!results.ok()) return results;
+  const auto answer = std::make_shared<const std::vector<Tensor>>(*std::move(results));
+  cache_.keep(key, answer);
+  return share(answer);
+}
+
+}  // namespace tidegate::serving

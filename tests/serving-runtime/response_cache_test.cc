@@ -1,0 +1,109 @@
+#include "serving-runtime/core/response_cache.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fake_backend.h"
+
+namespace tidegate::serving {
+namespace {
+
+using testing::ElementsAre;
+
+Tensor floats(const std::vector<float>& values) {
+  AlignedBuffer data;
+  for (const float value : values) data.push(value);
+  return Tensor(model::DataType::kFloat, {static_cast<int64_t>(values.size())}, std::move(data));
+}
+
+// y = x / 2 + 2 and z = -x, counted.
+class CountedModel : public FakeModel {
+ public:
+  CountedModel(absl::Status failure, int& runs)
+      : FakeModel(std::move(failure), std::make_shared<std::atomic<int>>()), runs_(runs) {}
+  absl::StatusOr<std::vector<Tensor>> run(size_t signature, std::span<Tensor> inputs,
+                                          std::span<const uint64_t> outputs) const override {
+    ++runs_;
+    return FakeModel::run(signature, inputs, outputs);
+  }
+
+ private:
+  int& runs_;
+};
+
+class ResponseCacheTest : public testing::Test {
+ protected:
+  CachedModel model(absl::Status failure = absl::OkStatus()) {
+    return CachedModel(std::make_unique<CountedModel>(std::move(failure), runs_), cache_);
+  }
+  static absl::StatusOr<std::vector<float>> ask(const CachedModel& model, const std::vector<float>& x,
+                                                std::vector<uint64_t> outputs = {0}) {
+    Tensor inputs[] = {floats(x)};
+    auto answer = model.run(0, inputs, outputs);
+    if (!answer.ok()) return answer.status();
+    const auto values = (*answer)[0].values<float>();
+    return std::vector<float>(values.begin(), values.end());
+  }
+
+  int runs_ = 0;
+  ResponseCache cache_{1500};
+};
+
+TEST_F(ResponseCacheTest, AnswersTheSameQuestionWithoutTheModel) {
+  const CachedModel one = model();
+  EXPECT_THAT(*ask(one, {2}), ElementsAre(3));
+  EXPECT_THAT(*ask(one, {2}), ElementsAre(3));
+  EXPECT_EQ(runs_, 1);
+  EXPECT_EQ(cache_.counts().hits, 1u);
+  EXPECT_EQ(cache_.counts().misses, 1u);
+}
+
+TEST_F(ResponseCacheTest, TellsQuestionsApart) {
+  const CachedModel one = model(), other = model();
+  EXPECT_THAT(*ask(one, {2}), ElementsAre(3));
+  EXPECT_THAT(*ask(one, {4}), ElementsAre(4));
+  EXPECT_THAT(*ask(one, {2}, {1}), ElementsAre(-2));
+  EXPECT_THAT(*ask(one, {2, 2}), ElementsAre(3, 3));
+  EXPECT_THAT(*ask(other, {2}), ElementsAre(3));
+  EXPECT_EQ(runs_, 5);
+}
+
+TEST_F(ResponseCacheTest, KeepsNoErrors) {
+  const CachedModel failing = model(absl::InternalError("broken"));
+  EXPECT_FALSE(ask(failing, {2}).ok());
+  EXPECT_FALSE(ask(failing, {2}).ok());
+  EXPECT_EQ(runs_, 2);
+}
+
+TEST_F(ResponseCacheTest, ForgetsWhatWasAskedForLongestAgo) {
+  const CachedModel one = model();
+  for (float x = 0; x < 10; ++x) {
+    EXPECT_TRUE(ask(one, {x}).ok());
+    EXPECT_TRUE(ask(one, {0}).ok());
+  }
+  EXPECT_LE(cache_.counts().bytes, 1500u);
+  const int before = runs_;
+  EXPECT_TRUE(ask(one, {0}).ok());
+  EXPECT_TRUE(ask(one, {9}).ok());
+  EXPECT_EQ(runs_, before) << "these were asked for last";
+  EXPECT_TRUE(ask(one, {1}).ok());
+  EXPECT_EQ(runs_, before + 1);
+}
+
+TEST_F(ResponseCacheTest, DoesNotKeepWhatIsLargerThanItself) {
+  const CachedModel one = model();
+  EXPECT_TRUE(ask(one, std::vector<float>(1000)).ok());
+  EXPECT_EQ(cache_.counts().bytes, 0u);
+}
+
+TEST_F(ResponseCacheTest, GivesAnswersThatOutliveTheirEntry) {
+  const CachedModel one = model();
+  Tensor inputs[] = {floats({2})};
+  const uint64_t outputs[] = {0};
+  const auto answer = *one.run(0, inputs, outputs);
+  for (float x = 10; x < 30; ++x) EXPECT_TRUE(ask(one, {x}).ok());
+  EXPECT_THAT(answer[0].values<float>(), ElementsAre(3));
+}
+
+}  // namespace
+}  // namespace tidegate::serving
