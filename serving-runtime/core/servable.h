@@ -11,6 +11,7 @@
 
 #include "model/signature.h"
 #include "serving-runtime/core/backend.h"
+#include "serving-runtime/core/inference_statistics.h"
 #include "serving-runtime/core/tensor.h"
 
 namespace tidegate::serving {
@@ -35,6 +36,8 @@ class Servable {
   const std::vector<model::Signature>& signatures() const { return model_->signatures(); }
   // An empty name means serving_default; null when there is no such signature.
   const model::Signature* find_signature(std::string_view name) const;
+  // Of the requests that came through core/inference.h, which writes them.
+  InferenceStatistics& statistics() const { return statistics_; }
 
   // Runs `signature` (one of signatures()). `inputs` may come in any order; `wanted` names outputs, empty means all, in
   // the signature's order. Errors before the model runs have TensorFlow Serving's texts (INVALID_ARGUMENT); those that
@@ -49,6 +52,7 @@ class Servable {
   const std::string folder_;
   const std::string platform_;
   const std::unique_ptr<LoadedModel> model_;
+  mutable InferenceStatistics statistics_;
 };
 
 }  // namespace tidegate::serving

@@ -104,15 +104,16 @@ class QueueServer : public GrpcServer {
   // A prediction: waits for a slot, is counted, names the version and says whose the error is.
   template <class Request, class Response>
   Handle<Request, Response> prediction(Api api, absl::Status (*run)(const ServableTable&, const Request&, Response&,
-                                                                    std::shared_ptr<const Servable>&)) {
+                                                                    Inference&)) {
     return [this, api, run](UnaryCall<Request, Response>& call) {
-      absl::Status queued = context_.gate.run([this, api, run, &call] {
-        absl::Duration begin = context_.clock.uptime();
-        std::shared_ptr<const Servable> servable;
-        absl::Status result = run(*context_.directory.read(), call.request(), call.response(), servable);
-        if (servable) call.add_header("x-tidegate-model-version", servable->version_text());
+      absl::Status queued = context_.gate.run([this, api, run, arrived = context_.clock.uptime(), &call] {
+        Inference inference(context_.clock, arrived);
+        absl::Status result = run(*context_.directory.read(), call.request(), call.response(), inference);
+        if (const Servable* servable = inference.servable()) {
+          call.add_header("x-tidegate-model-version", servable->version_text());
+        }
         if (is_model_error(result)) call.add_trailer("x-tidegate-error", "model");
-        context_.metrics.count(api, servable.get(), result, context_.clock.uptime() - begin);
+        context_.metrics.count(api, inference.servable(), result, inference.end(result));
         call.finish(result);
       });
       if (!queued.ok()) call.finish(queued);

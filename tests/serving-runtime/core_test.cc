@@ -5,9 +5,11 @@
 
 #include "fake_backend.h"
 #include "serving-runtime/core/half.h"
+#include "serving-runtime/core/inference.h"
 #include "serving-runtime/core/inference_gate.h"
 #include "serving-runtime/core/servable_table.h"
 #include "serving-runtime/server/termination_message.h"
+#include "ticking_clock.h"
 
 namespace tidegate::serving {
 namespace {
@@ -82,6 +84,42 @@ TEST(ServableTable, IsReadyWhenEveryModelHasAVersionThatServes) {
   EXPECT_TRUE(table.ready());
   table.models["other"];
   EXPECT_FALSE(table.ready());
+}
+
+TEST(Inference, TellsItsVersionWhereTheTimeOfARequestWent) {
+  TickingClock clock;
+  ServableTable table = table_of_two();
+  Inference inference(clock, clock.uptime());
+  ASSERT_TRUE(inference.choose(table, {"m", {}, {}}).ok());
+  const auto& signature = *inference.servable()->find_signature("");
+  ASSERT_TRUE(inference.predict(signature, input("x", floats({2})), {}).ok());
+  ASSERT_TRUE(inference.predict(signature, input("x", floats({2})), {}).ok());
+  EXPECT_EQ(inference.end(absl::OkStatus()), absl::Milliseconds(5));
+  InferenceStatistics::Totals totals = inference.servable()->statistics().read();
+  EXPECT_EQ(totals.success.count, 1u);
+  EXPECT_EQ(totals.executions, 2u);
+  EXPECT_EQ(totals.success.time, absl::Milliseconds(6));
+  EXPECT_EQ(totals.queue.time, absl::Milliseconds(1));
+  EXPECT_EQ(totals.input.time, absl::Milliseconds(1));
+  EXPECT_EQ(totals.infer.time, absl::Milliseconds(2));
+  EXPECT_EQ(totals.output.time, absl::Milliseconds(2)) << "what lies between the runs is output too";
+  EXPECT_EQ(totals.last_request, clock.now());
+}
+
+TEST(Inference, CountsAFailureOnlyAgainstAVersionThatWasFound) {
+  TickingClock clock;
+  ServableTable table = table_of_two();
+  Inference lost(clock, clock.uptime());
+  absl::Status missing = lost.choose(table, {"m", 9, {}});
+  EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(lost.end(missing), absl::Milliseconds(1));
+  Inference failed(clock, clock.uptime());
+  ASSERT_TRUE(failed.choose(table, {"m", 1, {}}).ok());
+  failed.end(absl::InvalidArgumentError("malformed"));
+  InferenceStatistics::Totals totals = failed.servable()->statistics().read();
+  EXPECT_EQ(totals.fail.count, 1u);
+  EXPECT_EQ(totals.fail.time, absl::Milliseconds(2));
+  EXPECT_EQ(totals.success.count + totals.queue.count, 0u);
 }
 
 TEST(InferenceGate, RunsHereWhileSlotsAreFreeAndElsewhereLater) {

@@ -162,11 +162,22 @@ TEST(ExampleBatch, RefusesToRepeatALongContextWithoutBounds) {
   EXPECT_EQ(ExampleBatch().finish().status().message(), "Input is empty.");
 }
 
+// A request that has chosen `model`, which must stay.
+struct Asking {
+  explicit Asking(const Servable& model) {
+    inference.choose(std::shared_ptr<const Servable>(std::shared_ptr<void>(), &model));
+  }
+
+  base::ManualClock clock;
+  Inference inference{clock, clock.uptime()};
+};
+
 // The document that a client of REST gets, or the error.
 std::string classify_json(const Servable& model, std::string_view name) {
   auto found = find_signature(model, name, ExampleMethod::kClassify);
   if (!found.ok()) return std::string(found.status().message());
-  auto result = run_classify(model, **found, two_examples());
+  Asking asking(model);
+  auto result = run_classify(asking.inference, **found, two_examples());
   return result.ok() ? encode_classification(*result) : std::string(result.status().message());
 }
 
@@ -200,7 +211,8 @@ TEST(Classify, RefusesOutputsOfAWrongShapeOrTypeAndBlamesTheModel) {
     auto answers = good_answers();
     answers[output] = std::move(answer);
     auto model = servable(good_signatures(), std::move(answers));
-    auto result = run_classify(*model, *model->find_signature("both"), two_examples());
+    Asking asking(*model);
+    auto result = run_classify(asking.inference, *model->find_signature("both"), two_examples());
     EXPECT_TRUE(is_model_error(result.status()));
     return std::string(result.status().message());
   };
@@ -220,7 +232,8 @@ TEST(Classify, RefusesOutputsOfAWrongShapeOrTypeAndBlamesTheModel) {
 std::string regress_json(const Servable& model, std::string_view name) {
   auto found = find_signature(model, name, ExampleMethod::kRegress);
   if (!found.ok()) return std::string(found.status().message());
-  auto result = run_regress(model, **found, two_examples());
+  Asking asking(model);
+  auto result = run_regress(asking.inference, **found, two_examples());
   return result.ok() ? encode_regression(*result) : std::string(result.status().message());
 }
 
@@ -241,7 +254,8 @@ TEST(Regress, GivesOneNumberAnExample) {
 TEST(Regress, RefusesOutputsOfAWrongShapeOrTypeAndBlamesTheModel) {
   auto error = [](ExampleModel::Answer answer) {
     auto model = servable(good_signatures(), {{"outputs", std::move(answer)}});
-    auto result = run_regress(*model, *model->find_signature("regress"), two_examples());
+    Asking asking(*model);
+    auto result = run_regress(asking.inference, *model->find_signature("regress"), two_examples());
     EXPECT_TRUE(is_model_error(result.status()));
     return std::string(result.status().message());
   };
@@ -269,12 +283,13 @@ TEST(ClassifyMessage, AnswersWithClassesAndTheModelsVersion) {
   ServableTable table = table_of({servable(good_signatures(), good_answers(), 7)});
   pb::ClassificationRequest request;
   pb::ClassificationResponse response;
-  std::shared_ptr<const Servable> asked;
+  base::ManualClock clock;
+  Inference asked(clock, clock.uptime());
   EXPECT_EQ(classify(table, request, response, asked).message(), "Missing ModelSpec");
   request.mutable_model_spec()->set_name("m");
   request.mutable_model_spec()->set_signature_name("both");
   EXPECT_EQ(classify(table, request, response, asked).message(), "Input is empty.");
-  EXPECT_EQ(asked->version(), 7) << "whoever counts requests needs it for malformed ones too";
+  EXPECT_EQ(asked.servable()->version(), 7) << "whoever counts requests needs it for malformed ones too";
   *request.mutable_input() = two_inputs();
   ASSERT_TRUE(classify(table, request, response, asked).ok());
   ASSERT_EQ(response.result().classifications_size(), 2);
@@ -290,7 +305,8 @@ TEST(ClassifyMessage, BlamesTheClientForBytesThatAreNoExample) {
   ServableTable table = table_of({servable(good_signatures(), std::move(answers))});
   pb::ClassificationRequest request;
   pb::ClassificationResponse response;
-  std::shared_ptr<const Servable> asked;
+  base::ManualClock clock;
+  Inference asked(clock, clock.uptime());
   request.mutable_model_spec()->set_name("m");
   request.mutable_model_spec()->set_signature_name("numbers");
   *request.mutable_input() = two_inputs();
@@ -326,7 +342,8 @@ class MultiInference : public testing::Test {
   }
   absl::Status run() {
     *request_.mutable_input() = two_inputs();
-    std::shared_ptr<const Servable> asked;
+    base::ManualClock clock;
+    Inference asked(clock, clock.uptime());
     return multi_inference(table_, request_, response_, asked);
   }
 

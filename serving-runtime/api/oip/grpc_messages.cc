@@ -108,16 +108,17 @@ void describe(const std::vector<model::TensorSpec>& specs, Metadata* list) {
 }  // namespace
 
 absl::Status model_infer(const ServableTable& table, const inference::ModelInferRequest& request,
-                         inference::ModelInferResponse& response, std::shared_ptr<const Servable>& servable) {
+                         inference::ModelInferResponse& response, Inference& inference) {
   TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(request.model_name(), request.model_version()));
-  TG_ASSIGN_OR_RETURN(servable, table.find(spec));
+  TG_RETURN_IF_ERROR(inference.choose(table, spec));
+  const Servable* servable = inference.servable();
   TG_ASSIGN_OR_RETURN(std::string name, signature_name(request));
   TG_ASSIGN_OR_RETURN(const model::Signature* signature, choose_signature(*servable, name));
   TG_ASSIGN_OR_RETURN(auto inputs, decode_inputs(request));
   TG_RETURN_IF_ERROR(check_types(*signature, inputs));
   std::vector<std::string> wanted;
   for (const auto& output : request.outputs()) wanted.push_back(output.name());
-  TG_ASSIGN_OR_RETURN(auto outputs, servable->predict(*signature, std::move(inputs), wanted));
+  TG_ASSIGN_OR_RETURN(auto outputs, inference.predict(*signature, std::move(inputs), wanted));
   response.set_model_name(servable->name());
   response.set_model_version(servable->version_text());
   response.set_id(request.id());

@@ -8,6 +8,7 @@
 #include "serving-runtime/api/oip/infer_json.h"
 #include "serving-runtime/api/oip/model_view.h"
 #include "serving-runtime/api/percent.h"
+#include "serving-runtime/core/inference.h"
 
 namespace tidegate::serving::oip {
 namespace {
@@ -90,17 +91,18 @@ absl::StatusOr<std::optional<size_t>> header_length(const net::ServerRequest& re
   return absl::InvalidArgumentError(base::cat(kHeaderLength, " '", text, "' is not a length"));
 }
 
-// `servable` is set whenever the version can be found, so that even a malformed request is counted against it.
+// `inference` gets its version whenever that can be found, so that even a malformed request is counted against it.
 absl::StatusOr<InferResponse> run_infer(const ServableTable& table, const ModelSpec& spec,
-                                        const net::ServerRequest& request, std::shared_ptr<const Servable>& servable) {
-  TG_ASSIGN_OR_RETURN(servable, table.find(spec));
+                                        const net::ServerRequest& request, Inference& inference) {
+  TG_RETURN_IF_ERROR(inference.choose(table, spec));
+  const Servable* servable = inference.servable();
   TG_ASSIGN_OR_RETURN(auto json_bytes, header_length(request));
   TG_ASSIGN_OR_RETURN(InferRequest infer, parse_infer(request.body, json_bytes));
   TG_ASSIGN_OR_RETURN(const model::Signature* signature, choose_signature(*servable, infer.signature_name));
   TG_RETURN_IF_ERROR(check_types(*signature, infer.inputs));
   std::vector<std::string> wanted;
   for (const RequestedOutput& output : infer.outputs) wanted.push_back(output.name);
-  TG_ASSIGN_OR_RETURN(auto outputs, servable->predict(*signature, std::move(infer.inputs), wanted));
+  TG_ASSIGN_OR_RETURN(auto outputs, inference.predict(*signature, std::move(infer.inputs), wanted));
   return print_infer(infer, *servable, outputs);
 }
 
@@ -130,15 +132,14 @@ void RestApi::handle(net::ServerRequest request, net::Responder respond) {
   // std::function wants what it holds to be copyable.
   auto pending =
       std::make_shared<std::pair<net::ServerRequest, net::Responder>>(std::move(request), std::move(respond));
-  absl::Status queued = context_.gate.run(
-      [this, spec = std::move(path->model), pending] { pending->second(infer(spec, pending->first)); });
+  absl::Status queued = context_.gate.run([this, arrived = context_.clock.uptime(), spec = std::move(path->model),
+                                           pending] { pending->second(infer(spec, pending->first, arrived)); });
   if (!queued.ok()) pending->second(error_response(queued));
 }
 
-net::ServerResponse RestApi::infer(const ModelSpec& spec, const net::ServerRequest& request) {
-  absl::Duration begin = context_.clock.uptime();
-  std::shared_ptr<const Servable> servable;
-  auto result = run_infer(*context_.directory.read(), spec, request, servable);
+net::ServerResponse RestApi::infer(const ModelSpec& spec, const net::ServerRequest& request, absl::Duration arrived) {
+  Inference inference(context_.clock, arrived);
+  auto result = run_infer(*context_.directory.read(), spec, request, inference);
   net::ServerResponse response;
   if (!result.ok()) {
     response = error_response(result.status());
@@ -149,8 +150,10 @@ net::ServerResponse RestApi::infer(const ModelSpec& spec, const net::ServerReque
       response.headers.emplace_back(kHeaderLength, std::to_string(*result->json_bytes));
     }
   }
-  if (servable) response.headers.emplace_back("x-tidegate-model-version", servable->version_text());
-  context_.metrics.count(Api::kOipRest, servable.get(), result.status(), context_.clock.uptime() - begin);
+  if (const Servable* servable = inference.servable()) {
+    response.headers.emplace_back("x-tidegate-model-version", servable->version_text());
+  }
+  context_.metrics.count(Api::kOipRest, inference.servable(), result.status(), inference.end(result.status()));
   return response;
 }
 

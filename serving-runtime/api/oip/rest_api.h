@@ -15,7 +15,7 @@ class RestApi {
   void handle(net::ServerRequest request, net::Responder respond);
 
  private:
-  net::ServerResponse infer(const ModelSpec& spec, const net::ServerRequest& request);
+  net::ServerResponse infer(const ModelSpec& spec, const net::ServerRequest& request, absl::Duration arrived);
 
   FrontEndContext& context_;
 };

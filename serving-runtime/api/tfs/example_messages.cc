@@ -100,42 +100,41 @@ absl::StatusOr<std::vector<Task>> plan_all(const ServableTable& table, const Ser
   return tasks;
 }
 
-absl::Status run(const Servable& servable, const model::Signature& signature, Tensor examples,
+absl::Status run(Inference& inference, const model::Signature& signature, Tensor examples,
                  pb::ClassificationResult& out) {
-  TG_ASSIGN_OR_RETURN(Classification result, run_classify(servable, signature, std::move(examples)));
+  TG_ASSIGN_OR_RETURN(Classification result, run_classify(inference, signature, std::move(examples)));
   write(result, out);
   return absl::OkStatus();
 }
 
-absl::Status run(const Servable& servable, const model::Signature& signature, Tensor examples,
-                 pb::RegressionResult& out) {
-  TG_ASSIGN_OR_RETURN(Tensor values, run_regress(servable, signature, std::move(examples)));
+absl::Status run(Inference& inference, const model::Signature& signature, Tensor examples, pb::RegressionResult& out) {
+  TG_ASSIGN_OR_RETURN(Tensor values, run_regress(inference, signature, std::move(examples)));
   write(values, out);
   return absl::OkStatus();
 }
 
-absl::Status run(const Servable& servable, const Task& task, Tensor examples, pb::InferenceResult& out) {
+absl::Status run(Inference& inference, const Task& task, Tensor examples, pb::InferenceResult& out) {
   const model::Signature& signature = *task.signature;
   TG_RETURN_IF_ERROR(task.method == ExampleMethod::kClassify
-                         ? run(servable, signature, std::move(examples), *out.mutable_classification_result())
-                         : run(servable, signature, std::move(examples), *out.mutable_regression_result()));
-  name_version(servable, signature, *out.mutable_model_spec());
+                         ? run(inference, signature, std::move(examples), *out.mutable_classification_result())
+                         : run(inference, signature, std::move(examples), *out.mutable_regression_result()));
+  name_version(*inference.servable(), signature, *out.mutable_model_spec());
   return absl::OkStatus();
 }
 
 // Classify and Regress: requests and responses of the same form.
 template <class Request, class Response>
 absl::Status answer(const ServableTable& table, ExampleMethod method, const Request& request, Response& response,
-                    std::shared_ptr<const Servable>& servable) {
+                    Inference& inference) {
   if (!request.has_model_spec()) return absl::InvalidArgumentError("Missing ModelSpec");
   TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(request.model_spec()));
-  TG_ASSIGN_OR_RETURN(servable, table.find(spec));
+  TG_RETURN_IF_ERROR(inference.choose(table, spec));
   TG_ASSIGN_OR_RETURN(const model::Signature* signature,
-                      find_signature(*servable, request.model_spec().signature_name(), method));
+                      find_signature(*inference.servable(), request.model_spec().signature_name(), method));
   TG_ASSIGN_OR_RETURN(Tensor examples, decode_examples(request.input()));
-  absl::Status ran = run(*servable, *signature, std::move(examples), *response.mutable_result());
+  absl::Status ran = run(inference, *signature, std::move(examples), *response.mutable_result());
   if (!ran.ok()) return blame(ran, request.input());
-  name_version(*servable, *signature, *response.mutable_model_spec());
+  name_version(*inference.servable(), *signature, *response.mutable_model_spec());
   return absl::OkStatus();
 }
 
@@ -148,25 +147,25 @@ absl::StatusOr<Tensor> decode_examples(const pb::Input& input) {
 }
 
 absl::Status classify(const ServableTable& table, const pb::ClassificationRequest& request,
-                      pb::ClassificationResponse& response, std::shared_ptr<const Servable>& servable) {
-  return answer(table, ExampleMethod::kClassify, request, response, servable);
+                      pb::ClassificationResponse& response, Inference& inference) {
+  return answer(table, ExampleMethod::kClassify, request, response, inference);
 }
 
 absl::Status regress(const ServableTable& table, const pb::RegressionRequest& request, pb::RegressionResponse& response,
-                     std::shared_ptr<const Servable>& servable) {
-  return answer(table, ExampleMethod::kRegress, request, response, servable);
+                     Inference& inference) {
+  return answer(table, ExampleMethod::kRegress, request, response, inference);
 }
 
 absl::Status multi_inference(const ServableTable& table, const pb::MultiInferenceRequest& request,
-                             pb::MultiInferenceResponse& response, std::shared_ptr<const Servable>& servable) {
+                             pb::MultiInferenceResponse& response, Inference& inference) {
   TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(request.tasks_size() > 0 ? request.tasks(0).model_spec()
                                                                              : pb::ModelSpec::default_instance()));
-  TG_ASSIGN_OR_RETURN(servable, table.find(spec));
-  TG_ASSIGN_OR_RETURN(std::vector<Task> tasks, plan_all(table, *servable, request));
+  TG_RETURN_IF_ERROR(inference.choose(table, spec));
+  TG_ASSIGN_OR_RETURN(std::vector<Task> tasks, plan_all(table, *inference.servable(), request));
   for (const Task& task : tasks) {
     // A run takes its input over.
     TG_ASSIGN_OR_RETURN(Tensor examples, decode_examples(request.input()));
-    absl::Status ran = run(*servable, task, std::move(examples), *response.add_results());
+    absl::Status ran = run(inference, task, std::move(examples), *response.add_results());
     if (!ran.ok()) return blame(ran, request.input());
   }
   return absl::OkStatus();

@@ -3,7 +3,7 @@
 // out, no gRPC in sight. Called by server/grpc_server.h and, for warm-up, by repository/recorded_requests.h.
 #include <absl/status/statusor.h>
 
-#include "serving-runtime/core/servable_table.h"
+#include "serving-runtime/core/inference.h"
 #include "tensorflow_serving.pb.h"
 
 namespace tidegate::serving::tfs {
@@ -11,17 +11,16 @@ namespace tidegate::serving::tfs {
 // The examples, each with the context's features. INVALID_ARGUMENT "Input is empty." when there are none.
 absl::StatusOr<Tensor> decode_examples(const tensorflow::serving::Input& input);
 
-// `servable` is set whenever the version can be found, also when the rest fails.
+// `inference` gets its version whenever that can be found, also when the rest fails.
 absl::Status classify(const ServableTable& table, const tensorflow::serving::ClassificationRequest& request,
-                      tensorflow::serving::ClassificationResponse& response, std::shared_ptr<const Servable>& servable);
+                      tensorflow::serving::ClassificationResponse& response, Inference& inference);
 absl::Status regress(const ServableTable& table, const tensorflow::serving::RegressionRequest& request,
-                     tensorflow::serving::RegressionResponse& response, std::shared_ptr<const Servable>& servable);
+                     tensorflow::serving::RegressionResponse& response, Inference& inference);
 
 // Classifies and regresses the same examples with several signatures of one version, the one that the first task names;
 // all tasks are checked before the first one runs. A later task may leave its version open; unlike TensorFlow Serving,
 // which does not look, one that asks for another version is refused.
 absl::Status multi_inference(const ServableTable& table, const tensorflow::serving::MultiInferenceRequest& request,
-                             tensorflow::serving::MultiInferenceResponse& response,
-                             std::shared_ptr<const Servable>& servable);
+                             tensorflow::serving::MultiInferenceResponse& response, Inference& inference);
 
 }  // namespace tidegate::serving::tfs

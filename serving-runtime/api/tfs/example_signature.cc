@@ -47,11 +47,11 @@ absl::Status wrong_tensors(const model::Signature& signature, ExampleMethod meth
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<NamedTensor>> run(const Servable& servable, const model::Signature& signature,
-                                             Tensor examples, const std::vector<std::string>& wanted) {
+absl::StatusOr<std::vector<NamedTensor>> run(Inference& inference, const model::Signature& signature, Tensor examples,
+                                             const std::vector<std::string>& wanted) {
   std::vector<NamedTensor> inputs;
   inputs.push_back({std::string(kExamplesInput), std::move(examples)});
-  return servable.predict(signature, std::move(inputs), wanted);
+  return inference.predict(signature, std::move(inputs), wanted);
 }
 
 // One of classify's two outputs.
@@ -142,22 +142,21 @@ std::string_view Classification::label(size_t index) const {
 
 float Classification::score(size_t index) const { return scores ? scores->values<float>()[index] : 0; }
 
-absl::StatusOr<Classification> run_classify(const Servable& servable, const model::Signature& signature,
-                                            Tensor examples) {
+absl::StatusOr<Classification> run_classify(Inference& inference, const model::Signature& signature, Tensor examples) {
   Classification result;
   result.examples = examples.elements();
   std::vector<std::string> wanted;
   for (std::string_view name : {kClasses, kScores}) {
     if (contains(signature.outputs, name)) wanted.emplace_back(name);
   }
-  TG_ASSIGN_OR_RETURN(auto outputs, run(servable, signature, std::move(examples), wanted));
+  TG_ASSIGN_OR_RETURN(auto outputs, run(inference, signature, std::move(examples), wanted));
   if (absl::Status filled = fill(result, std::move(outputs)); !filled.ok()) return as_model_error(filled);
   return result;
 }
 
-absl::StatusOr<Tensor> run_regress(const Servable& servable, const model::Signature& signature, Tensor examples) {
+absl::StatusOr<Tensor> run_regress(Inference& inference, const model::Signature& signature, Tensor examples) {
   int64_t count = examples.elements();
-  TG_ASSIGN_OR_RETURN(auto outputs, run(servable, signature, std::move(examples), {std::string(kRegressions)}));
+  TG_ASSIGN_OR_RETURN(auto outputs, run(inference, signature, std::move(examples), {std::string(kRegressions)}));
   absl::Status checked = check_regressions(outputs.front().tensor, count);
   if (!checked.ok()) return as_model_error(checked);
   return std::move(outputs.front().tensor);

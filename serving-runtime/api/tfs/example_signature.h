@@ -7,7 +7,7 @@
 #include <optional>
 #include <string_view>
 
-#include "serving-runtime/core/servable.h"
+#include "serving-runtime/core/inference.h"
 
 namespace tidegate::serving::tfs {
 
@@ -41,9 +41,8 @@ struct Classification {
 
 // `signature` is one that check_signature() let pass, `examples` a batch as ExampleBatch makes it. What the model
 // returns in a wrong type or shape is INVALID_ARGUMENT and marked as the model's error.
-absl::StatusOr<Classification> run_classify(const Servable& servable, const model::Signature& signature,
-                                            Tensor examples);
+absl::StatusOr<Classification> run_classify(Inference& inference, const model::Signature& signature, Tensor examples);
 // One float for each example.
-absl::StatusOr<Tensor> run_regress(const Servable& servable, const model::Signature& signature, Tensor examples);
+absl::StatusOr<Tensor> run_regress(Inference& inference, const model::Signature& signature, Tensor examples);
 
 }  // namespace tidegate::serving::tfs

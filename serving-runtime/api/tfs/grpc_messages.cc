@@ -53,11 +53,11 @@ absl::StatusOr<std::vector<NamedTensor>> decode_inputs(const pb::PredictRequest&
 }
 
 absl::Status predict(const ServableTable& table, const pb::PredictRequest& request, pb::PredictResponse& response,
-                     std::shared_ptr<const Servable>& servable) {
+                     Inference& inference) {
   if (!request.has_model_spec()) return absl::InvalidArgumentError("Missing ModelSpec");
   TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(request.model_spec()));
-  TG_ASSIGN_OR_RETURN(servable, table.find(spec));
-  const model::Signature* signature = servable->find_signature(request.model_spec().signature_name());
+  TG_RETURN_IF_ERROR(inference.choose(table, spec));
+  const model::Signature* signature = inference.servable()->find_signature(request.model_spec().signature_name());
   if (!signature) {
     const std::string& asked = request.model_spec().signature_name();
     return absl::FailedPreconditionError(
@@ -65,9 +65,9 @@ absl::Status predict(const ServableTable& table, const pb::PredictRequest& reque
   }
   TG_ASSIGN_OR_RETURN(auto inputs, decode_inputs(request));
   std::vector<std::string> wanted(request.output_filter().begin(), request.output_filter().end());
-  TG_ASSIGN_OR_RETURN(auto outputs, servable->predict(*signature, std::move(inputs), wanted));
+  TG_ASSIGN_OR_RETURN(auto outputs, inference.predict(*signature, std::move(inputs), wanted));
   for (const NamedTensor& output : outputs) to_proto(output.tensor, (*response.mutable_outputs())[output.name]);
-  name_version(*servable, *signature, *response.mutable_model_spec());
+  name_version(*inference.servable(), *signature, *response.mutable_model_spec());
   return absl::OkStatus();
 }
 

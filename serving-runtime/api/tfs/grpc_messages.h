@@ -3,7 +3,7 @@
 // of Classify, Regress and MultiInference are in example_messages.h.
 #include <absl/status/status.h>
 
-#include "serving-runtime/core/servable_table.h"
+#include "serving-runtime/core/inference.h"
 #include "tensorflow_serving.pb.h"
 
 namespace tidegate::serving::tfs {
@@ -17,9 +17,9 @@ void name_version(const Servable& servable, const model::Signature& signature, t
 // The request's tensors. Errors name the input.
 absl::StatusOr<std::vector<NamedTensor>> decode_inputs(const tensorflow::serving::PredictRequest& request);
 
-// `servable` is set whenever the version can be found, also when the rest fails.
+// `inference` gets its version whenever that can be found, also when the rest fails.
 absl::Status predict(const ServableTable& table, const tensorflow::serving::PredictRequest& request,
-                     tensorflow::serving::PredictResponse& response, std::shared_ptr<const Servable>& servable);
+                     tensorflow::serving::PredictResponse& response, Inference& inference);
 absl::Status get_model_metadata(const ServableTable& table, const tensorflow::serving::GetModelMetadataRequest& request,
                                 tensorflow::serving::GetModelMetadataResponse& response);
 absl::Status get_model_status(const ServableTable& table, const tensorflow::serving::GetModelStatusRequest& request,

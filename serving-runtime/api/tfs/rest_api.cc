@@ -18,45 +18,45 @@ absl::StatusOr<std::string> describe_model(const ServableTable& table, const Res
   return status_json(states);
 }
 
-absl::StatusOr<std::string> run_predict(const Servable& servable, const RequestDocument& document,
+absl::StatusOr<std::string> run_predict(Inference& inference, const RequestDocument& document,
                                         const std::string& signature_name) {
-  const model::Signature* signature = servable.find_signature(signature_name);
+  const model::Signature* signature = inference.servable()->find_signature(signature_name);
   if (!signature) {
     std::string_view name = signature_name.empty() ? kDefaultSignature : signature_name;
     return absl::InvalidArgumentError(base::cat("Serving signature name: \"", name, "\" not found in signature def"));
   }
   TG_ASSIGN_OR_RETURN(PredictInputs inputs, decode_predict(document, *signature));
-  TG_ASSIGN_OR_RETURN(auto outputs, servable.predict(*signature, std::move(inputs.tensors), {}));
+  TG_ASSIGN_OR_RETURN(auto outputs, inference.predict(*signature, std::move(inputs.tensors), {}));
   return encode_predict(outputs, inputs.format);
 }
 
-absl::StatusOr<std::string> run_examples(const Servable& servable, ExampleMethod method, Tensor examples,
+absl::StatusOr<std::string> run_examples(Inference& inference, ExampleMethod method, Tensor examples,
                                          const std::string& signature_name) {
-  TG_ASSIGN_OR_RETURN(const model::Signature* signature, find_signature(servable, signature_name, method));
+  TG_ASSIGN_OR_RETURN(const model::Signature* signature, find_signature(*inference.servable(), signature_name, method));
   if (method == ExampleMethod::kClassify) {
-    TG_ASSIGN_OR_RETURN(Classification result, run_classify(servable, *signature, std::move(examples)));
+    TG_ASSIGN_OR_RETURN(Classification result, run_classify(inference, *signature, std::move(examples)));
     return encode_classification(result);
   }
-  TG_ASSIGN_OR_RETURN(Tensor values, run_regress(servable, *signature, std::move(examples)));
+  TG_ASSIGN_OR_RETURN(Tensor values, run_regress(inference, *signature, std::move(examples)));
   return encode_regression(values);
 }
 
-// `servable` is set whenever the version can be found, so that even a malformed request is counted against it.
+// `inference` gets its version whenever the version can be found, so that even a malformed request is counted against
+// it.
 absl::StatusOr<std::string> run_inference(const ServableTable& table, const RestPath& path, std::string_view body,
-                                          std::shared_ptr<const Servable>& servable) {
-  auto found = table.find(path.model);
-  if (found.ok()) servable = *found;
+                                          Inference& inference) {
+  absl::Status found = inference.choose(table, path.model);
   TG_ASSIGN_OR_RETURN(RequestDocument document, RequestDocument::scan(body));
   TG_ASSIGN_OR_RETURN(std::string signature_name, document.signature_name());
   if (path.verb == Verb::kPredict) {
-    if (!found.ok()) return found.status();
-    return run_predict(*servable, document, signature_name);
+    if (!found.ok()) return found;
+    return run_predict(inference, document, signature_name);
   }
   // Examples need no signature to be read, so TensorFlow Serving reads them first.
   TG_ASSIGN_OR_RETURN(Tensor examples, decode_examples(document));
-  if (!found.ok()) return found.status();
+  if (!found.ok()) return found;
   ExampleMethod method = path.verb == Verb::kClassify ? ExampleMethod::kClassify : ExampleMethod::kRegress;
-  return run_examples(*servable, method, std::move(examples), signature_name);
+  return run_examples(inference, method, std::move(examples), signature_name);
 }
 
 }  // namespace
@@ -68,8 +68,9 @@ void RestApi::handle(net::ServerRequest request, net::Responder respond) {
   // std::function wants what it holds to be copyable.
   auto pending =
       std::make_shared<std::pair<net::ServerRequest, net::Responder>>(std::move(request), std::move(respond));
-  absl::Status queued =
-      context_.gate.run([this, path = *std::move(path), pending] { pending->second(infer(path, pending->first)); });
+  absl::Status queued = context_.gate.run([this, arrived = context_.clock.uptime(), path = *std::move(path), pending] {
+    pending->second(infer(path, pending->first, arrived));
+  });
   if (!queued.ok()) pending->second(error_response(queued));
 }
 
@@ -83,18 +84,19 @@ net::ServerResponse RestApi::describe(const net::ServerRequest& request) {
   return response;
 }
 
-net::ServerResponse RestApi::infer(const RestPath& path, const net::ServerRequest& request) {
-  absl::Duration begin = context_.clock.uptime();
-  std::shared_ptr<const Servable> servable;
-  auto body = run_inference(*context_.directory.read(), path, request.body, servable);
+net::ServerResponse RestApi::infer(const RestPath& path, const net::ServerRequest& request, absl::Duration arrived) {
+  Inference inference(context_.clock, arrived);
+  auto body = run_inference(*context_.directory.read(), path, request.body, inference);
   net::ServerResponse response;
   if (body.ok()) {
     response.body = *std::move(body);
   } else {
     response = error_response(body.status());
   }
-  if (servable) response.headers.emplace_back("x-tidegate-model-version", servable->version_text());
-  context_.metrics.count(Api::kTfsRest, servable.get(), body.status(), context_.clock.uptime() - begin);
+  if (const Servable* servable = inference.servable()) {
+    response.headers.emplace_back("x-tidegate-model-version", servable->version_text());
+  }
+  context_.metrics.count(Api::kTfsRest, inference.servable(), body.status(), inference.end(body.status()));
   return response;
 }
 

@@ -14,7 +14,7 @@ class RestApi {
 
  private:
   net::ServerResponse describe(const net::ServerRequest& request);
-  net::ServerResponse infer(const RestPath& path, const net::ServerRequest& request);
+  net::ServerResponse infer(const RestPath& path, const net::ServerRequest& request, absl::Duration arrived);
 
   FrontEndContext& context_;
 };

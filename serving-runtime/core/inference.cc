@@ -1,0 +1,35 @@
+#include "serving-runtime/core/inference.h"
+
+#include "base/status.h"
+
+namespace tidegate::serving {
+
+absl::Status Inference::choose(const ServableTable& table, const ModelSpec& spec) {
+  TG_ASSIGN_OR_RETURN(servable_, table.find(spec));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<NamedTensor>> Inference::predict(const model::Signature& signature,
+                                                            std::vector<NamedTensor> inputs,
+                                                            const std::vector<std::string>& wanted) {
+  absl::Duration start = clock_.uptime();
+  if (runs_++ == 0) input_ = start - begun_;
+  auto outputs = servable_->predict(signature, std::move(inputs), wanted);
+  infer_ += clock_.uptime() - start;
+  return outputs;
+}
+
+absl::Duration Inference::end(const absl::Status& result) {
+  absl::Duration now = clock_.uptime(), worked = now - begun_;
+  if (!servable_) return worked;
+  if (!result.ok()) {
+    servable_->statistics().failed(now - arrived_, clock_.now());
+    return worked;
+  }
+  // What a request of several runs does between them is counted as output.
+  InferenceTimes times{now - arrived_, queued(), input_, infer_, worked - input_ - infer_};
+  servable_->statistics().succeeded(times, runs_, clock_.now());
+  return worked;
+}
+
+}  // namespace tidegate::serving

@@ -1,0 +1,46 @@
+#pragma once
+// One request on its way through a version of a model: a front end makes one when the request's turn has come, whatever
+// decodes the request chooses the version and runs it through this, and what took how long goes into the version's
+// statistics. For one thread.
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "serving-runtime/core/servable_table.h"
+
+namespace tidegate::serving {
+
+class Inference {
+ public:
+  // `arrived`: the clock's uptime when the whole request had been read; what lies between is time in the queue.
+  Inference(const base::Clock& clock, absl::Duration arrived)
+      : clock_(clock), arrived_(arrived), begun_(clock.uptime()) {}
+
+  // Errors as ServableTable::find's; then there is no servable().
+  absl::Status choose(const ServableTable& table, const ModelSpec& spec);
+  void choose(std::shared_ptr<const Servable> servable) { servable_ = std::move(servable); }
+  // The version that was chosen, or null. Requests that fail later are counted against it too.
+  const Servable* servable() const { return servable_.get(); }
+
+  // As Servable::predict, of the version chosen. Any number of times.
+  absl::StatusOr<std::vector<NamedTensor>> predict(const model::Signature& signature, std::vector<NamedTensor> inputs,
+                                                   const std::vector<std::string>& wanted);
+
+  absl::Duration queued() const { return begun_ - arrived_; }
+  // The answer is made: writes the statistics. Returns how long it took, the queue not counted. Call once.
+  absl::Duration end(const absl::Status& result);
+
+ private:
+  const base::Clock& clock_;
+  const absl::Duration arrived_;
+  const absl::Duration begun_;
+  std::shared_ptr<const Servable> servable_;
+  absl::Duration input_;  // until the first run
+  absl::Duration infer_;  // all runs
+  uint64_t runs_ = 0;
+};
+
+}  // namespace tidegate::serving

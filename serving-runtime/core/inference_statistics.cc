@@ -1,0 +1,27 @@
+#include "serving-runtime/core/inference_statistics.h"
+
+namespace tidegate::serving {
+
+void InferenceStatistics::succeeded(const InferenceTimes& times, uint64_t executions, absl::Time now) {
+  std::lock_guard lock(mutex_);
+  totals_.success.add(times.total);
+  totals_.queue.add(times.queue);
+  totals_.input.add(times.input);
+  totals_.infer.add(times.infer);
+  totals_.output.add(times.output);
+  totals_.executions += executions;
+  totals_.last_request = now;
+}
+
+void InferenceStatistics::failed(absl::Duration total, absl::Time now) {
+  std::lock_guard lock(mutex_);
+  totals_.fail.add(total);
+  totals_.last_request = now;
+}
+
+InferenceStatistics::Totals InferenceStatistics::read() const {
+  std::lock_guard lock(mutex_);
+  return totals_;
+}
+
+}  // namespace tidegate::serving
