@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/strings.h"
 #include "fake_backend.h"
 #include "serving-runtime/api/oip/infer_json.h"
 #include "serving-runtime/api/oip/raw_tensor.h"
@@ -17,17 +18,18 @@ std::string refused(std::string_view body, std::optional<size_t> json_bytes = {}
   return request.ok() ? "" : std::string(request.status().message());
 }
 
-TEST(ParseInfer, TakesDataBeforeItsShapeNestedOrFlat) {
-  for (const char* data : {"[1,2,3,4]", "[[1,2],[3,4]]"}) {
-    auto request =
-        parse_infer(std::string(R"({"id":"7","inputs":[{"data":)") + data +
-                        R"(,"name":"x","shape":[2,2],"datatype":"FP32"}],"parameters":{"signature_name":"s"}})",
-                    {});
-    ASSERT_TRUE(request.ok()) << request.status();
-    EXPECT_EQ(request->id, "7");
-    EXPECT_EQ(request->signature_name, "s");
-    EXPECT_THAT(request->inputs[0].tensor.shape(), ElementsAre(2, 2));
-    EXPECT_THAT(to_vector(request->inputs[0].tensor), ElementsAre(1, 2, 3, 4));
+TEST(ParseInfer, TakesDataBeforeOrBehindItsShapeNestedOrFlat) {
+  for (const char* data : {R"("data":[1,2,3,4])", R"("data":[[1,2],[3,4]])"}) {
+    std::string rest = R"("name":"x","shape":[2,2],"datatype":"FP32")";
+    for (const std::string& members : {data + ("," + rest), rest + "," + data}) {
+      auto request =
+          parse_infer(R"({"id":"7","inputs":[{)" + members + R"(}],"parameters":{"signature_name":"s"}})", {});
+      ASSERT_TRUE(request.ok()) << request.status();
+      EXPECT_EQ(request->id, "7");
+      EXPECT_EQ(request->parameters.signature_name, "s");
+      EXPECT_THAT(request->inputs[0].tensor.shape(), ElementsAre(2, 2));
+      EXPECT_THAT(to_vector(request->inputs[0].tensor), ElementsAre(1, 2, 3, 4));
+    }
   }
 }
 
@@ -49,16 +51,56 @@ TEST(ParseInfer, RefusesWhatIsNotTheProtocol) {
   EXPECT_THAT(refused(""), HasSubstr("empty"));
   EXPECT_THAT(refused("[]"), HasSubstr("is not an object"));
   EXPECT_THAT(refused(input(R"("name":"x")")), HasSubstr("input 'x' has no shape"));
-  EXPECT_THAT(refused(input(R"("name":"x","shape":[1])")), HasSubstr("neither data nor binary_data_size"));
+  EXPECT_THAT(refused(input(R"("name":"x","shape":[1],"datatype":"FP32")")),
+              HasSubstr("neither data nor binary_data_size"));
   EXPECT_THAT(refused(input(R"("name":"x","shape":[1],"datatype":"FP31","data":[1])")),
               HasSubstr("unknown datatype 'FP31'"));
   EXPECT_THAT(refused(input(R"("name":"x","shape":[-1],"datatype":"FP32","data":[1])")), HasSubstr("negative"));
   EXPECT_THAT(refused(input(R"("name":"x","shape":[3],"datatype":"FP32","data":[1,2])")), HasSubstr("only 2 elements"));
   EXPECT_THAT(refused(input(R"("name":"x","shape":[0],"datatype":"FP32","data":[])")), "");
+  EXPECT_THAT(refused(input(R"("name":"x","shape":[1],"data":[1])")), HasSubstr("input 'x' has no datatype"));
+  EXPECT_THAT(refused(input(R"("name":"x","shape":[1],"datatype":"FP32","data":[1],"datatype":"FP64")")),
+              HasSubstr("an input has datatype twice"));
+  EXPECT_THAT(refused("{}", 0), HasSubstr("a body of raw bytes without JSON is not offered"));
+  EXPECT_THAT(refused(input(R"("name":"x","shape":[1],"shape":[2],"datatype":"FP32","data":[1])")),
+              HasSubstr("an input has shape twice"));
+  EXPECT_THAT(refused(input(R"("name":"x","shape":[1],"datatype":"FP32","data":[1],"data":[1])")),
+              HasSubstr("an input has data twice"));
   EXPECT_THAT(
-      refused(
-          R"({"inputs":[{"name":"x","shape":[0],"datatype":"FP32","data":[]},{"name":"x","shape":[0],"datatype":"FP32","data":[]}]})"),
-      HasSubstr("is there twice"));
+      refused(input(R"("name":"x","shape":[1],"datatype":"FP32","data":[1],"parameters":{"binary_data_size":4})")),
+      HasSubstr("input 'x' has both data and binary_data_size"));
+  EXPECT_THAT(refused(R"({"id":"1"})"), HasSubstr("the request has no inputs"));
+  EXPECT_THAT(refused(R"({"inputs":[],"inputs":[]})"), HasSubstr("the request has inputs twice"));
+}
+
+TEST(ParseInfer, RefusesParametersByNameThatItDoesNotHonour) {
+  auto request = [](const char* parameters) {
+    return refused(base::cat(R"({"inputs":[],"parameters":{)", parameters, "}}"));
+  };
+  EXPECT_THAT(request(R"("temperature":1.5)"), HasSubstr("request parameter 'temperature' is unknown"));
+  EXPECT_THAT(request(R"("priority":3)"), HasSubstr("request parameter 'priority' is not offered"));
+  EXPECT_THAT(request(R"("sequence_id":7)"), HasSubstr("request parameter 'sequence_id' is not offered"));
+  EXPECT_THAT(request(R"("sequence_start":true)"), HasSubstr("'sequence_start' is not offered"));
+  EXPECT_THAT(request(R"("timeout":"soon")"), HasSubstr("'timeout' must be a whole number of microseconds"));
+  EXPECT_THAT(request(R"("timeout":-1)"), HasSubstr("'timeout' must be a whole number of microseconds"));
+  EXPECT_THAT(request(R"("timeout":null)"), HasSubstr("must be a string, a number, true or false"));
+  EXPECT_THAT(request(R"("signature_name":5)"), HasSubstr("'signature_name' must be a string"));
+  EXPECT_THAT(request(R"("binary_data_output":1)"), HasSubstr("binary_data_output must be true or false"));
+  EXPECT_EQ(request(R"("priority":0,"sequence_id":"","sequence_end":false,"timeout":0)"), "") << "ask for nothing";
+  EXPECT_THAT(refused(R"({"inputs":[{"parameters":{"content_type":"np"},"name":"x","shape":[0],"datatype":"FP32",)"
+                      R"("data":[]}]})"),
+              HasSubstr("input 'x' parameter 'content_type' is unknown"));
+  EXPECT_THAT(refused(R"({"inputs":[],"outputs":[{"name":"y","parameters":{"classification":2}}]})"),
+              HasSubstr("output 'y' parameter 'classification' is not offered"));
+  EXPECT_THAT(refused(R"({"inputs":[],"outputs":[{"name":"y","parameters":{"shared_memory_region":"r"}}]})"),
+              HasSubstr("output 'y' parameter 'shared_memory_region' is not offered"));
+}
+
+TEST(ParseInfer, ReadsATimeoutInMicroseconds) {
+  auto request = parse_infer(R"({"inputs":[],"parameters":{"timeout":1500}})", {});
+  EXPECT_EQ(request->parameters.timeout, absl::Microseconds(1500));
+  EXPECT_EQ(parse_infer(R"({"inputs":[],"parameters":{"timeout":18446744073709551615}})", {})->parameters.timeout,
+            absl::Microseconds(int64_t{1} << 53));
 }
 
 TEST(PrintInfer, PutsBinaryOutputsBehindTheJson) {
@@ -78,7 +120,24 @@ TEST(PrintInfer, PutsBinaryOutputsBehindTheJson) {
   EXPECT_EQ(response->body.substr(*response->json_bytes), std::string("\0\0\x80\x3f", 4));
 }
 
+TEST(PrintInfer, RefusesBytesThatJsonCannotCarryUnlessTheyGoBinary) {
+  auto alive = std::make_shared<std::atomic<int>>(0);
+  Servable servable("m", 3, "", "fake", std::make_unique<FakeModel>(absl::OkStatus(), alive));
+  StringList strings;
+  strings.push("\xc3\xa4");
+  strings.push("\xff");
+  std::vector<NamedTensor> outputs;
+  outputs.push_back({"s", Tensor({2}, std::move(strings))});
+  InferRequest request;
+  EXPECT_THAT(print_infer(request, servable, outputs).status().message(),
+              HasSubstr("output 's' holds bytes that are no UTF-8"));
+  request.binary_by_default = true;
+  EXPECT_THAT(print_infer(request, servable, outputs)->body, testing::EndsWith(std::string("\1\0\0\0\xff", 5)));
+}
+
 TEST(RawTensor, RefusesBytesThatDoNotFit) {
+  EXPECT_FALSE(from_raw(DataType::kBool, {2}, std::string_view("\0\2", 2)).ok());
+  EXPECT_TRUE(from_raw(DataType::kBool, {2}, std::string_view("\0\1", 2)).ok());
   EXPECT_FALSE(from_raw(DataType::kFloat, {2}, "1234").ok());
   EXPECT_FALSE(from_raw(DataType::kString, {1}, std::string_view("\xff\xff\xff\xffx", 5)).ok());
   EXPECT_FALSE(from_raw(DataType::kString, {2}, std::string_view("\1\0\0\0x", 5)).ok());

@@ -1,6 +1,10 @@
 #include "serving-runtime/api/oip/grpc_messages.h"
 
+#include <type_traits>
+#include <utility>
+
 #include "base/status.h"
+#include "serving-runtime/api/oip/infer.h"
 #include "serving-runtime/api/oip/model_view.h"
 #include "serving-runtime/api/oip/raw_tensor.h"
 
@@ -11,18 +15,28 @@ using inference::InferTensorContents;
 using model::DataType;
 using InputTensor = inference::ModelInferRequest::InferInputTensor;
 
+constexpr int kMaxRank = 254;
+
+// Field by field into elements of another width. INVALID_ARGUMENT for a number that does not fit.
 template <class To, class Field>
-AlignedBuffer copy(const Field& field) {
+absl::StatusOr<AlignedBuffer> copy(const Field& field) {
   AlignedBuffer data(static_cast<size_t>(field.size()) * sizeof(To));
   auto* out = reinterpret_cast<To*>(data.data());
-  for (auto value : field) *out++ = static_cast<To>(value);
+  for (auto value : field) {
+    if constexpr (std::is_integral_v<To> && sizeof(To) < sizeof(value)) {
+      if (!std::in_range<To>(value)) {
+        return absl::InvalidArgumentError(base::cat("contents hold ", value, ", which the datatype cannot"));
+      }
+    }
+    *out++ = static_cast<To>(value);
+  }
   return data;
 }
 
 absl::StatusOr<AlignedBuffer> typed_numbers(DataType type, const InferTensorContents& contents) {
   switch (type) {
     case DataType::kBool:
-      return copy<uint8_t>(contents.bool_contents());
+      return copy<bool>(contents.bool_contents());
     case DataType::kInt8:
       return copy<int8_t>(contents.int_contents());
     case DataType::kInt16:
@@ -49,22 +63,71 @@ absl::StatusOr<AlignedBuffer> typed_numbers(DataType type, const InferTensorCont
   }
 }
 
+// The elements in all of its fields.
+int64_t size_of(const InferTensorContents& contents) {
+  return int64_t{contents.bool_contents_size()} + contents.int_contents_size() + contents.int64_contents_size() +
+         contents.uint_contents_size() + contents.uint64_contents_size() + contents.fp32_contents_size() +
+         contents.fp64_contents_size() + contents.bytes_contents_size();
+}
+
 absl::StatusOr<Tensor> from_contents(DataType type, Shape shape, const InferTensorContents& contents) {
   TG_ASSIGN_OR_RETURN(int64_t expected, element_count(shape));
-  auto mismatch = [&](int64_t got) {
+  bool text = type == DataType::kString;
+  AlignedBuffer data;
+  if (!text) {
+    TG_ASSIGN_OR_RETURN(data, typed_numbers(type, contents));
+  }
+  auto got = text ? int64_t{contents.bytes_contents_size()} : static_cast<int64_t>(data.size() / model::size_of(type));
+  if (got != size_of(contents)) {
+    return absl::InvalidArgumentError(
+        base::cat("contents are in a field that is not for datatype ", model::oip_name(type)));
+  }
+  if (got != expected) {
     return absl::InvalidArgumentError(
         base::cat("contents have ", got, " elements; shape ", shape_text(shape), " needs ", expected));
-  };
-  if (type == DataType::kString) {
-    if (contents.bytes_contents_size() != expected) return mismatch(contents.bytes_contents_size());
-    StringList strings;
-    for (const std::string& text : contents.bytes_contents()) strings.push(text);
-    return Tensor(std::move(shape), std::move(strings));
   }
-  TG_ASSIGN_OR_RETURN(AlignedBuffer data, typed_numbers(type, contents));
-  auto got = static_cast<int64_t>(data.size() / model::size_of(type));
-  if (got != expected) return mismatch(got);
-  return Tensor(type, std::move(shape), std::move(data));
+  if (!text) return Tensor(type, std::move(shape), std::move(data));
+  StringList strings;
+  for (const std::string& one : contents.bytes_contents()) strings.push(one);
+  return Tensor(std::move(shape), std::move(strings));
+}
+
+using Parameters = google::protobuf::Map<std::string, inference::InferParameter>;
+
+// `kind`: "input" or "output".
+absl::Status check_parameters(std::string_view kind, const std::string& tensor, const Parameters& parameters) {
+  for (const auto& [name, parameter] : parameters) {
+    TG_ASSIGN_OR_RETURN(ParameterValue value, to_parameter(parameter, name));
+    TG_RETURN_IF_ERROR(check_tensor_parameter(base::cat(kind, " '", tensor, "'"), name, value));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RequestParameters> read_parameters(const Parameters& parameters) {
+  RequestParameters read;
+  for (const auto& [name, parameter] : parameters) {
+    TG_ASSIGN_OR_RETURN(ParameterValue value, to_parameter(parameter, name));
+    TG_RETURN_IF_ERROR(take_request_parameter(name, value, read));
+  }
+  return read;
+}
+
+absl::StatusOr<Tensor> decode_input(const inference::ModelInferRequest& request, int index) {
+  const InputTensor& input = request.inputs(index);
+  bool raw = request.raw_input_contents_size() > 0;
+  if (raw && input.has_contents()) {
+    return absl::InvalidArgumentError(
+        base::cat("contents field must not be specified when using raw_input_contents "
+                  "for '",
+                  input.name(), "' for model '", request.model_name(), "'"));
+  }
+  if (input.shape_size() > kMaxRank) {
+    return absl::InvalidArgumentError(base::cat("more than ", kMaxRank, " dimensions"));
+  }
+  TG_ASSIGN_OR_RETURN(DataType type, parse_type(input.datatype(), input.name()));
+  Shape shape(input.shape().begin(), input.shape().end());
+  return raw ? from_raw(type, std::move(shape), request.raw_input_contents(index))
+             : from_contents(type, std::move(shape), input.contents());
 }
 
 absl::StatusOr<std::vector<NamedTensor>> decode_inputs(const inference::ModelInferRequest& request) {
@@ -76,23 +139,31 @@ absl::StatusOr<std::vector<NamedTensor>> decode_inputs(const inference::ModelInf
   std::vector<NamedTensor> inputs;
   for (int i = 0; i < request.inputs_size(); ++i) {
     const InputTensor& input = request.inputs(i);
-    if (input.shape_size() > 254)
-      return absl::InvalidArgumentError(base::cat("input '", input.name(), "' has more than 254 dimensions"));
-    TG_ASSIGN_OR_RETURN(DataType type, parse_type(input.datatype(), input.name()));
-    Shape shape(input.shape().begin(), input.shape().end());
-    auto tensor = raw ? from_raw(type, std::move(shape), request.raw_input_contents(i))
-                      : from_contents(type, std::move(shape), input.contents());
+    TG_RETURN_IF_ERROR(check_parameters("input", input.name(), input.parameters()));
+    auto tensor = decode_input(request, i);
     if (!tensor.ok()) return base::annotate(tensor.status(), base::cat("input '", input.name(), "'"));
     inputs.push_back({input.name(), *std::move(tensor)});
   }
   return inputs;
 }
 
-absl::StatusOr<std::string> signature_name(const inference::ModelInferRequest& request) {
-  auto parameter = request.parameters().find("signature_name");
-  if (parameter == request.parameters().end()) return std::string();
-  if (parameter->second.has_string_param()) return parameter->second.string_param();
-  return absl::InvalidArgumentError("the parameter signature_name must be a string");
+absl::StatusOr<std::vector<std::string>> wanted_outputs(const inference::ModelInferRequest& request) {
+  std::vector<std::string> wanted;
+  for (const auto& output : request.outputs()) {
+    TG_RETURN_IF_ERROR(check_parameters("output", output.name(), output.parameters()));
+    wanted.push_back(output.name());
+  }
+  return wanted;
+}
+
+void encode(const std::vector<NamedTensor>& outputs, inference::ModelInferResponse& response) {
+  for (const NamedTensor& output : outputs) {
+    auto* described = response.add_outputs();
+    described->set_name(output.name);
+    described->set_datatype(std::string(model::oip_name(output.tensor.type())));
+    for (int64_t size : output.tensor.shape()) described->add_shape(size);
+    append_raw(*response.add_raw_output_contents(), output.tensor);
+  }
 }
 
 template <class Metadata>
@@ -111,24 +182,14 @@ absl::Status model_infer(const ServableTable& table, const inference::ModelInfer
                          inference::ModelInferResponse& response, Inference& inference) {
   TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(request.model_name(), request.model_version()));
   TG_RETURN_IF_ERROR(inference.choose(table, spec));
-  const Servable* servable = inference.servable();
-  TG_ASSIGN_OR_RETURN(std::string name, signature_name(request));
-  TG_ASSIGN_OR_RETURN(const model::Signature* signature, choose_signature(*servable, name));
+  TG_ASSIGN_OR_RETURN(RequestParameters parameters, read_parameters(request.parameters()));
+  TG_ASSIGN_OR_RETURN(auto wanted, wanted_outputs(request));
   TG_ASSIGN_OR_RETURN(auto inputs, decode_inputs(request));
-  TG_RETURN_IF_ERROR(check_types(*signature, inputs));
-  std::vector<std::string> wanted;
-  for (const auto& output : request.outputs()) wanted.push_back(output.name());
-  TG_ASSIGN_OR_RETURN(auto outputs, inference.predict(*signature, std::move(inputs), wanted));
-  response.set_model_name(servable->name());
-  response.set_model_version(servable->version_text());
+  TG_ASSIGN_OR_RETURN(auto outputs, infer(inference, parameters, std::move(inputs), wanted));
+  response.set_model_name(inference.servable()->name());
+  response.set_model_version(inference.servable()->version_text());
   response.set_id(request.id());
-  for (const NamedTensor& output : outputs) {
-    auto* described = response.add_outputs();
-    described->set_name(output.name);
-    described->set_datatype(std::string(model::oip_name(output.tensor.type())));
-    for (int64_t size : output.tensor.shape()) described->add_shape(size);
-    append_raw(*response.add_raw_output_contents(), output.tensor);
-  }
+  encode(outputs, response);
   return absl::OkStatus();
 }
 

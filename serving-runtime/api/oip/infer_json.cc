@@ -1,10 +1,11 @@
 #include "serving-runtime/api/oip/infer_json.h"
 
-#include <algorithm>
-#include <set>
+#include <utility>
 
 #include "base/status.h"
+#include "serving-runtime/api/json/json_members.h"
 #include "serving-runtime/api/json/json_tensor.h"
+#include "serving-runtime/api/json/utf8.h"
 #include "serving-runtime/api/oip/raw_tensor.h"
 
 namespace tidegate::serving::oip {
@@ -12,97 +13,20 @@ namespace {
 
 constexpr size_t kMaxRank = 254;
 
-// Calls `member(key)` for each member of the object that comes next; it must step over the value.
-template <class Member>
-absl::Status read_object(JsonReader& reader, Member member) {
-  if (!reader.consume('{'))
-    return absl::InvalidArgumentError(base::cat("JSON Value: ", quote_value(reader), " is not an object"));
-  std::string key;
-  for (bool more = !reader.consume('}'); more;) {
-    if (!reader.read_key(key)) return reader.error();
-    TG_RETURN_IF_ERROR(member(key));
-    if (!reader.read_separator('}', more)) return reader.error();
-  }
-  return absl::OkStatus();
-}
-
-template <class Element>
-absl::Status read_array(JsonReader& reader, Element element) {
-  if (!reader.consume('['))
-    return absl::InvalidArgumentError(base::cat("JSON Value: ", quote_value(reader), " is not an array"));
-  for (bool more = !reader.consume(']'); more;) {
-    TG_RETURN_IF_ERROR(element());
-    if (!reader.read_separator(']', more)) return reader.error();
-  }
-  return absl::OkStatus();
-}
-
-absl::Status skip(JsonReader& reader) { return reader.skip_value() ? absl::OkStatus() : reader.error(); }
-
-absl::Status read_text(JsonReader& reader, std::string_view what, std::string& out) {
-  if (reader.peek() != '"') return absl::InvalidArgumentError(base::cat(what, " must be a string"));
-  return reader.read_string(out) ? absl::OkStatus() : reader.error();
-}
-
-template <class Int>
-absl::Status read_count(JsonReader& reader, std::string_view what, Int& out) {
-  JsonNumber number;
-  char first = reader.peek();
-  bool numeric = first == '-' || (first >= '0' && first <= '9');
-  if (numeric && !reader.read_number(number)) return reader.error();
-  if (!numeric || !number.fits<Int>()) return absl::InvalidArgumentError(base::cat(what, " must be a whole number"));
-  out = static_cast<Int>(number.negative ? uint64_t{0} - number.magnitude : number.magnitude);
-  return absl::OkStatus();
-}
-
-absl::Status read_flag(JsonReader& reader, std::string_view what, bool& out) {
-  char first = reader.peek();
-  if (first != 't' && first != 'f') return absl::InvalidArgumentError(base::cat(what, " must be true or false"));
-  out = first == 't';
-  return reader.read_word(out ? "true" : "false") ? absl::OkStatus() : reader.error();
-}
-
-// An input before its data is decoded: members come in any order, so the data waits for shape and datatype.
+// An input as its members tell it. They come in any order: data that comes before name, datatype and shape is stepped
+// over and waits for them, else it is decoded where it stands.
 struct RawInput {
   std::string name;
   std::string datatype;
   Shape shape;
   bool has_shape = false;
   std::optional<size_t> data_at;
+  std::optional<Tensor> tensor;
   std::optional<uint64_t> binary_bytes;
 };
 
-absl::Status read_input(JsonReader& reader, RawInput& input) {
-  TG_RETURN_IF_ERROR(read_object(reader, [&](const std::string& key) -> absl::Status {
-    if (key == "name") return read_text(reader, "an input's name", input.name);
-    if (key == "datatype") return read_text(reader, "an input's datatype", input.datatype);
-    if (key == "shape") {
-      input.has_shape = true;
-      return read_array(reader, [&] { return read_count(reader, "a shape's dimension", input.shape.emplace_back()); });
-    }
-    if (key == "data") {
-      reader.peek();
-      input.data_at = reader.position();
-    }
-    if (key != "parameters") return skip(reader);
-    return read_object(reader, [&](const std::string& parameter) -> absl::Status {
-      if (parameter != "binary_data_size") return skip(reader);
-      return read_count(reader, "binary_data_size", input.binary_bytes.emplace());
-    });
-  }));
-  if (input.name.empty()) return absl::InvalidArgumentError("an input has no name");
-  if (!input.has_shape) return absl::InvalidArgumentError(base::cat("input '", input.name, "' has no shape"));
-  if (input.shape.size() > kMaxRank) {
-    return absl::InvalidArgumentError(base::cat("input '", input.name, "' has more than ", kMaxRank, " dimensions"));
-  }
-  if (!input.data_at && !input.binary_bytes) {
-    return absl::InvalidArgumentError(base::cat("input '", input.name, "' has neither data nor binary_data_size"));
-  }
-  return absl::OkStatus();
-}
-
 // The protocol lets data be nested or flat; either way the elements come in row-major order.
-absl::StatusOr<Tensor> read_data(JsonReader reader, model::DataType type, Shape shape) {
+absl::StatusOr<Tensor> read_data(JsonReader& reader, model::DataType type, Shape shape) {
   TG_ASSIGN_OR_RETURN(int64_t expected, element_count(shape));
   TensorBuilder builder(type);
   int64_t count = 0, depth = 0;
@@ -133,7 +57,81 @@ absl::StatusOr<Tensor> read_data(JsonReader reader, model::DataType type, Shape 
                                               shape_text(shape), " needs ", expected));
 }
 
-absl::StatusOr<Tensor> decode_input(std::string_view json, std::string_view& binary, const RawInput& input) {
+// `what` of an object may be there once.
+absl::Status once(bool already, std::string_view owner, std::string_view what) {
+  return already ? absl::InvalidArgumentError(base::cat(owner, " has ", what, " twice")) : absl::OkStatus();
+}
+
+// A tensor's parameters, which may come before its name: kept until that is known.
+using TensorParameters = std::vector<std::pair<std::string, ParameterValue>>;
+
+absl::Status read_other_parameter(JsonReader& reader, const std::string& name, TensorParameters& others) {
+  TG_ASSIGN_OR_RETURN(ParameterValue value, read_parameter(reader, name));
+  others.emplace_back(name, std::move(value));
+  return absl::OkStatus();
+}
+
+// `kind`: "input" or "output".
+absl::Status check_parameters(std::string_view kind, const std::string& tensor, const TensorParameters& parameters) {
+  for (const auto& [name, value] : parameters) {
+    TG_RETURN_IF_ERROR(check_tensor_parameter(base::cat(kind, " '", tensor, "'"), name, value));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status check_input(const RawInput& input) {
+  if (input.name.empty()) return absl::InvalidArgumentError("an input has no name");
+  auto fault = [&](const auto&... what) {
+    return absl::InvalidArgumentError(base::cat("input '", input.name, "' has ", what...));
+  };
+  if (!input.has_shape) return fault("no shape");
+  if (input.datatype.empty()) return fault("no datatype");
+  if (input.shape.size() > kMaxRank) return fault("more than ", kMaxRank, " dimensions");
+  if (input.data_at && input.binary_bytes) return fault("both data and binary_data_size");
+  if (!input.data_at && !input.binary_bytes) return fault("neither data nor binary_data_size");
+  return absl::OkStatus();
+}
+
+absl::Status read_or_pass_data(JsonReader& reader, RawInput& input) {
+  TG_RETURN_IF_ERROR(once(input.data_at.has_value(), "an input", "data"));
+  reader.peek();
+  input.data_at = reader.position();
+  model::DataType type = model::from_oip_name(input.datatype);
+  bool described = !input.name.empty() && type != model::DataType::kInvalid && input.has_shape;
+  if (!described || input.shape.size() > kMaxRank) return skip_value(reader);
+  auto tensor = read_data(reader, type, input.shape);
+  if (!tensor.ok()) return base::annotate(tensor.status(), base::cat("input '", input.name, "'"));
+  input.tensor = *std::move(tensor);
+  return absl::OkStatus();
+}
+
+absl::Status read_input(JsonReader& reader, RawInput& input) {
+  TensorParameters others;
+  TG_RETURN_IF_ERROR(read_object(reader, [&](const std::string& key) -> absl::Status {
+    if (key == "name") return read_text(reader, "an input's name", input.name);
+    if (key == "datatype") {
+      TG_RETURN_IF_ERROR(once(!input.datatype.empty(), "an input", key));
+      return read_text(reader, "an input's datatype", input.datatype);
+    }
+    if (key == "shape") {
+      TG_RETURN_IF_ERROR(once(input.has_shape, "an input", key));
+      input.has_shape = true;
+      return read_array(reader,
+                        [&] { return read_whole_number(reader, "a shape's dimension", input.shape.emplace_back()); });
+    }
+    if (key == "data") return read_or_pass_data(reader, input);
+    if (key != "parameters") return skip_value(reader);
+    return read_object(reader, [&](const std::string& name) {
+      if (name == "binary_data_size") return read_whole_number(reader, name, input.binary_bytes.emplace());
+      return read_other_parameter(reader, name, others);
+    });
+  }));
+  TG_RETURN_IF_ERROR(check_input(input));
+  return check_parameters("input", input.name, others);
+}
+
+absl::StatusOr<Tensor> decode_input(std::string_view json, std::string_view& binary, RawInput& input) {
+  if (input.tensor) return *std::move(input.tensor);
   TG_ASSIGN_OR_RETURN(model::DataType type, parse_type(input.datatype, input.name));
   if (!input.binary_bytes) {
     JsonReader reader(json);
@@ -150,33 +148,42 @@ absl::StatusOr<Tensor> decode_input(std::string_view json, std::string_view& bin
 }
 
 absl::Status read_output(JsonReader& reader, RequestedOutput& output) {
+  TensorParameters others;
   TG_RETURN_IF_ERROR(read_object(reader, [&](const std::string& key) -> absl::Status {
     if (key == "name") return read_text(reader, "an output's name", output.name);
-    if (key != "parameters") return skip(reader);
-    return read_object(reader, [&](const std::string& parameter) -> absl::Status {
-      if (parameter == "classification") return absl::UnimplementedError("the classification extension is not offered");
-      return parameter == "binary_data" ? read_flag(reader, "binary_data", output.binary.emplace()) : skip(reader);
+    if (key != "parameters") return skip_value(reader);
+    return read_object(reader, [&](const std::string& name) {
+      if (name == "binary_data") return read_flag(reader, name, output.binary.emplace());
+      return read_other_parameter(reader, name, others);
     });
   }));
-  return output.name.empty() ? absl::InvalidArgumentError("a requested output has no name") : absl::OkStatus();
+  if (output.name.empty()) return absl::InvalidArgumentError("a requested output has no name");
+  return check_parameters("output", output.name, others);
+}
+
+absl::Status read_request_parameter(JsonReader& reader, const std::string& name, InferRequest& request) {
+  if (name == "binary_data_output") return read_flag(reader, name, request.binary_by_default);
+  TG_ASSIGN_OR_RETURN(ParameterValue value, read_parameter(reader, name));
+  return take_request_parameter(name, value, request.parameters);
 }
 
 absl::Status read_request(JsonReader& reader, InferRequest& request, std::vector<RawInput>& inputs) {
-  return read_object(reader, [&](const std::string& key) -> absl::Status {
+  bool has_inputs = false, has_outputs = false;
+  TG_RETURN_IF_ERROR(read_object(reader, [&](const std::string& key) -> absl::Status {
     if (key == "id") return read_text(reader, "id", request.id);
-    if (key == "inputs") return read_array(reader, [&] { return read_input(reader, inputs.emplace_back()); });
-    if (key == "outputs")
+    if (key == "inputs") {
+      TG_RETURN_IF_ERROR(once(std::exchange(has_inputs, true), "the request", key));
+      return read_array(reader, [&] { return read_input(reader, inputs.emplace_back()); });
+    }
+    if (key == "outputs") {
+      TG_RETURN_IF_ERROR(once(std::exchange(has_outputs, true), "the request", key));
       return read_array(reader, [&] { return read_output(reader, request.outputs.emplace_back()); });
-    if (key != "parameters") return skip(reader);
-    return read_object(reader, [&](const std::string& parameter) -> absl::Status {
-      if (parameter == "binary_data_output") return read_flag(reader, parameter, request.binary_by_default);
-      if (parameter == "signature_name") return read_text(reader, parameter, request.signature_name);
-      return skip(reader);
-    });
-  });
+    }
+    if (key != "parameters") return skip_value(reader);
+    return read_object(reader, [&](const std::string& name) { return read_request_parameter(reader, name, request); });
+  }));
+  return has_inputs ? absl::OkStatus() : absl::InvalidArgumentError("the request has no inputs");
 }
-
-void append_shape(std::string& out, const Shape& shape) { out += shape_text(shape); }
 
 // An output's members but for its data.
 void append_head(std::string& out, const NamedTensor& output) {
@@ -185,18 +192,27 @@ void append_head(std::string& out, const NamedTensor& output) {
   out += R"(,"datatype":")";
   out += model::oip_name(output.tensor.type());
   out += R"(","shape":)";
-  append_shape(out, output.tensor.shape());
+  out += shape_text(output.tensor.shape());
 }
 
-bool append_data(std::string& out, const Tensor& tensor) {
+absl::Status append_data(std::string& out, const NamedTensor& output) {
+  const Tensor& tensor = output.tensor;
+  if (tensor.type() == model::DataType::kString) {
+    for (const TidegateString& text : tensor.strings()) {
+      if (is_utf8({text.data, text.size})) continue;
+      return absl::InvalidArgumentError(base::cat("output '", output.name,
+                                                  "' holds bytes that are no UTF-8, which JSON cannot carry; ask for "
+                                                  "it with the parameter binary_data"));
+    }
+  }
   out += R"(,"data":[)";
   auto count = static_cast<size_t>(tensor.elements());
   for (size_t i = 0; i < count; ++i) {
     if (i) out += ',';
-    if (!append_element(out, tensor, i, false)) return false;
+    append_element(out, tensor, i, false);  // infer() has refused the types that this refuses
   }
   out += "]}";
-  return true;
+  return absl::OkStatus();
 }
 
 bool wants_binary(const InferRequest& request, const std::string& name) {
@@ -214,18 +230,19 @@ absl::StatusOr<InferRequest> parse_infer(std::string_view body, std::optional<si
                                                 " but the body has only ", body.size(), " bytes"));
   }
   std::string_view json = body.substr(0, json_bytes.value_or(body.size())), binary = body.substr(json.size());
+  if (json_bytes == 0u) {
+    return absl::InvalidArgumentError(
+        "Inference-Header-Content-Length is 0: a body of raw bytes without JSON is not offered");
+  }
   if (json.empty()) return absl::InvalidArgumentError("JSON Parse error: The document is empty");
   InferRequest request;
   std::vector<RawInput> raw;
   JsonReader reader(json);
   TG_RETURN_IF_ERROR(read_request(reader, request, raw));
   if (!reader.at_end()) return reader.error();
-  std::set<std::string> names;
-  for (const RawInput& input : raw) {
+  for (RawInput& input : raw) {
     auto tensor = decode_input(json, binary, input);
     if (!tensor.ok()) return base::annotate(tensor.status(), base::cat("input '", input.name, "'"));
-    if (!names.insert(input.name).second)
-      return absl::InvalidArgumentError(base::cat("input '", input.name, "' is there twice"));
     request.inputs.push_back({input.name, *std::move(tensor)});
   }
   if (!binary.empty()) {
@@ -253,10 +270,8 @@ absl::StatusOr<InferResponse> print_infer(const InferRequest& request, const Ser
       size_t before = binary.size();
       append_raw(binary, outputs[i].tensor);
       base::append(json, base::cat(R"(,"parameters":{"binary_data_size":)", binary.size() - before, "}}"));
-    } else if (!append_data(json, outputs[i].tensor)) {
-      return absl::InvalidArgumentError(base::cat("output '", outputs[i].name, "' is of type ",
-                                                  model::tensorflow_name(outputs[i].tensor.type()),
-                                                  ", which the protocol does not have"));
+    } else {
+      TG_RETURN_IF_ERROR(append_data(json, outputs[i]));
     }
   }
   json += "]}";

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "serving-runtime/api/oip/parameters.h"
 #include "serving-runtime/core/servable.h"
 #include "serving-runtime/core/tensor.h"
 
@@ -19,7 +20,7 @@ struct RequestedOutput {
 
 struct InferRequest {
   std::string id;
-  std::string signature_name;
+  RequestParameters parameters;
   bool binary_by_default = false;
   std::vector<NamedTensor> inputs;
   std::vector<RequestedOutput> outputs;  // empty: all
@@ -34,6 +35,7 @@ struct InferResponse {
   std::optional<size_t> json_bytes;  // set when raw tensors follow the JSON
 };
 
+// INVALID_ARGUMENT names an output of bytes that JSON cannot carry.
 absl::StatusOr<InferResponse> print_infer(const InferRequest& request, const Servable& servable,
                                           const std::vector<NamedTensor>& outputs);
 

@@ -1,6 +1,5 @@
 #include "serving-runtime/api/oip/model_view.h"
 
-#include <algorithm>
 #include <charconv>
 
 #include "base/status.h"
@@ -47,18 +46,6 @@ std::vector<std::string> serving_versions(const ServableTable& table, const std:
     if (entry.servable) versions.insert(versions.begin(), std::to_string(version));
   }
   return versions;
-}
-
-absl::Status check_types(const model::Signature& signature, const std::vector<NamedTensor>& inputs) {
-  for (const NamedTensor& input : inputs) {
-    auto spec = std::find_if(signature.inputs.begin(), signature.inputs.end(),
-                             [&](const auto& s) { return s.name == input.name; });
-    if (spec == signature.inputs.end() || spec->type == input.tensor.type()) continue;
-    return absl::InvalidArgumentError(base::cat("input '", input.name, "' has datatype ",
-                                                model::oip_name(input.tensor.type()), "; the model takes ",
-                                                model::oip_name(spec->type)));
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace tidegate::serving::oip

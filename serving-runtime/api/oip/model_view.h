@@ -21,7 +21,5 @@ absl::StatusOr<const model::Signature*> choose_signature(const Servable& servabl
 std::string platform(const Servable& servable);
 // The versions of that model that serve, oldest first.
 std::vector<std::string> serving_versions(const ServableTable& table, const std::string& name);
-// Every input must be of the signature's type; names the one that is not.
-absl::Status check_types(const model::Signature& signature, const std::vector<NamedTensor>& inputs);
 
 }  // namespace tidegate::serving::oip

@@ -1,5 +1,6 @@
 #include "serving-runtime/api/oip/raw_tensor.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/status.h"
@@ -34,6 +35,10 @@ absl::StatusOr<Tensor> from_raw(model::DataType type, Shape shape, std::string_v
   if (bytes.size() != expected) {
     return absl::InvalidArgumentError(base::cat(bytes.size(), " raw bytes were sent; datatype ", model::oip_name(type),
                                                 " and shape ", shape_text(shape), " need ", expected));
+  }
+  if (type == model::DataType::kBool &&
+      !std::all_of(bytes.begin(), bytes.end(), [](char c) { return c == 0 || c == 1; })) {
+    return absl::InvalidArgumentError("a raw BOOL is a byte 0 or 1");
   }
   AlignedBuffer data;
   data.append(bytes);

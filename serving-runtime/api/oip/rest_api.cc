@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "serving-runtime/api/http_status.h"
+#include "serving-runtime/api/oip/infer.h"
 #include "serving-runtime/api/oip/infer_json.h"
 #include "serving-runtime/api/oip/model_view.h"
 #include "serving-runtime/api/percent.h"
@@ -95,15 +96,12 @@ absl::StatusOr<std::optional<size_t>> header_length(const net::ServerRequest& re
 absl::StatusOr<InferResponse> run_infer(const ServableTable& table, const ModelSpec& spec,
                                         const net::ServerRequest& request, Inference& inference) {
   TG_RETURN_IF_ERROR(inference.choose(table, spec));
-  const Servable* servable = inference.servable();
   TG_ASSIGN_OR_RETURN(auto json_bytes, header_length(request));
-  TG_ASSIGN_OR_RETURN(InferRequest infer, parse_infer(request.body, json_bytes));
-  TG_ASSIGN_OR_RETURN(const model::Signature* signature, choose_signature(*servable, infer.signature_name));
-  TG_RETURN_IF_ERROR(check_types(*signature, infer.inputs));
+  TG_ASSIGN_OR_RETURN(InferRequest decoded, parse_infer(request.body, json_bytes));
   std::vector<std::string> wanted;
-  for (const RequestedOutput& output : infer.outputs) wanted.push_back(output.name);
-  TG_ASSIGN_OR_RETURN(auto outputs, inference.predict(*signature, std::move(infer.inputs), wanted));
-  return print_infer(infer, *servable, outputs);
+  for (const RequestedOutput& output : decoded.outputs) wanted.push_back(output.name);
+  TG_ASSIGN_OR_RETURN(auto outputs, infer(inference, decoded.parameters, std::move(decoded.inputs), wanted));
+  return print_infer(decoded, *inference.servable(), outputs);
 }
 
 }  // namespace

@@ -1,0 +1,58 @@
+#include "serving-runtime/api/oip/infer.h"
+
+#include <algorithm>
+
+#include "base/status.h"
+#include "serving-runtime/api/oip/model_view.h"
+
+namespace tidegate::serving::oip {
+namespace {
+
+const model::TensorSpec* find(const std::vector<model::TensorSpec>& specs, std::string_view name) {
+  auto found = std::find_if(specs.begin(), specs.end(), [&](const auto& spec) { return spec.name == name; });
+  return found == specs.end() ? nullptr : &*found;
+}
+
+absl::Status check_inputs(const model::Signature& signature, const std::vector<NamedTensor>& inputs) {
+  for (auto input = inputs.begin(); input != inputs.end(); ++input) {
+    bool twice = std::any_of(inputs.begin(), input, [&](const auto& other) { return other.name == input->name; });
+    if (twice) return absl::InvalidArgumentError(base::cat("input '", input->name, "' is there twice"));
+    const model::TensorSpec* spec = find(signature.inputs, input->name);
+    if (!spec || spec->type == input->tensor.type()) continue;
+    return absl::InvalidArgumentError(base::cat("input '", input->name, "' has datatype ",
+                                                model::oip_name(input->tensor.type()), "; the model takes ",
+                                                model::oip_name(spec->type)));
+  }
+  return absl::OkStatus();
+}
+
+// Before the model runs for nothing.
+absl::Status check_outputs(const model::Signature& signature, const std::vector<std::string>& wanted) {
+  for (const model::TensorSpec& spec : signature.outputs) {
+    if (!model::oip_name(spec.type).empty()) continue;
+    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), spec.name) == wanted.end()) continue;
+    return absl::InvalidArgumentError(base::cat("output '", spec.name, "' is of type ",
+                                                model::tensorflow_name(spec.type),
+                                                ", which the protocol does not have; ask for others by name"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<NamedTensor>> infer(Inference& inference, const RequestParameters& parameters,
+                                               std::vector<NamedTensor> inputs,
+                                               const std::vector<std::string>& wanted) {
+  if (inference.queued() > parameters.timeout) {
+    return absl::DeadlineExceededError(base::cat("the request waited ", absl::ToInt64Microseconds(inference.queued()),
+                                                 " us for its turn, longer than its parameter timeout of ",
+                                                 absl::ToInt64Microseconds(parameters.timeout), " us allows"));
+  }
+  TG_ASSIGN_OR_RETURN(const model::Signature* signature,
+                      choose_signature(*inference.servable(), parameters.signature_name));
+  TG_RETURN_IF_ERROR(check_inputs(*signature, inputs));
+  TG_RETURN_IF_ERROR(check_outputs(*signature, wanted));
+  return inference.predict(*signature, std::move(inputs), wanted);
+}
+
+}  // namespace tidegate::serving::oip
