@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "serving-runtime/core/inference_gate.h"
+#include "serving-runtime/core/model_control.h"
 #include "serving-runtime/core/servable_table.h"
 #include "serving-runtime/server/request_metrics.h"
 
@@ -17,6 +18,7 @@ struct FrontEndContext {
   InferenceGate& gate;
   RequestMetrics& metrics;
   const base::Clock& clock;
+  ModelControl* control = nullptr;  // null: nothing is loaded or unloaded on request
 };
 
 }  // namespace tidegate::serving

@@ -7,7 +7,9 @@
 #include "base/status.h"
 #include "net/grpc_credentials.h"
 #include "open_inference.grpc.pb.h"
+#include "serving-runtime/api/oip/descriptions.h"
 #include "serving-runtime/api/oip/grpc_messages.h"
+#include "serving-runtime/api/oip/repository_api.h"
 #include "serving-runtime/api/tfs/example_messages.h"
 #include "serving-runtime/api/tfs/grpc_messages.h"
 #include "serving-runtime/server/grpc_call.h"
@@ -77,7 +79,7 @@ class QueueServer : public GrpcServer {
   // Probes need no token.
   enum class Access { kToken, kOpen };
 
-  // Keeps `method` for as long as the server lives and starts to wait for its requests.
+  // Keeps the method for as long as the server lives and starts to wait for its requests.
   template <class Service, class Base, class Request, class Response>
   void offer(Service& service,
              void (Base::*wait)(grpc::ServerContext*, Request*, grpc::ServerAsyncResponseWriter<Response>*,
@@ -92,13 +94,23 @@ class QueueServer : public GrpcServer {
       handle(call);
     };
     method->listen = [this, &service, wait](auto* context, auto* request, auto* writer, QueueTag* tag) {
-      std::shared_lock lock(listening_mutex_);  // waiting on a queue that is shut down would abort
-      if (!listening_) return false;
-      (service.*wait)(context, request, writer, queue_.get(), queue_.get(), tag);
-      return true;
+      return while_listening([&] { (service.*wait)(context, request, writer, queue_.get(), queue_.get(), tag); });
     };
+    keep_and_listen<Call>(std::move(method));
+  }
+
+  template <class Call>
+  void keep_and_listen(std::shared_ptr<typename Call::Method> method) {
     methods_.push_back(method);
     for (int i = 0; i < kWaitingCalls; ++i) Call::listen(*method);
+  }
+
+  // False, and nothing done, when the server takes no more: waiting on a queue that is shut down would abort.
+  template <class Wait>
+  bool while_listening(Wait wait) {
+    std::shared_lock lock(listening_mutex_);
+    if (listening_) wait();
+    return listening_;
   }
 
   // A prediction: waits for a slot, is counted, names the version and says whose the error is.
@@ -124,6 +136,13 @@ class QueueServer : public GrpcServer {
   Handle<Request, Response> question(absl::Status (*answer)(const ServableTable&, const Request&, Response&)) {
     return [this, answer](UnaryCall<Request, Response>& call) {
       call.finish(answer(*context_.directory.read(), call.request(), call.response()));
+    };
+  }
+
+  template <class Request, class Response>
+  Handle<Request, Response> change(void (*how)(ModelControl*, const Request&, ModelControl::Done)) {
+    return [this, how](UnaryCall<Request, Response>& call) {
+      how(context_.control, call.request(), [&call](absl::Status result) { call.finish(result); });
     };
   }
 
@@ -153,6 +172,18 @@ class QueueServer : public GrpcServer {
     offer(inference_, &Service::RequestModelInfer, prediction(Api::kOipGrpc, oip::model_infer));
     offer(inference_, &Service::RequestModelMetadata, question(oip::model_metadata));
     offer(inference_, &Service::RequestModelReady, question(oip::model_ready));
+    offer(inference_, &Service::RequestModelConfig, question(oip::model_config));
+    offer(inference_, &Service::RequestModelStatistics, question(oip::model_statistics));
+    offer(inference_, &Service::RequestRepositoryIndex, question(oip::repository_index));
+    offer(inference_, &Service::RequestRepositoryModelLoad,
+          change<inference::RepositoryModelLoadRequest, inference::RepositoryModelLoadResponse>(oip::load_model));
+    offer(inference_, &Service::RequestRepositoryModelUnload,
+          change<inference::RepositoryModelUnloadRequest, inference::RepositoryModelUnloadResponse>(oip::unload_model));
+    offer_server_questions();
+  }
+
+  void offer_server_questions() {
+    using Service = inference::GRPCInferenceService::AsyncService;
     offer(inference_, &Service::RequestServerMetadata,
           Handle<inference::ServerMetadataRequest, inference::ServerMetadataResponse>([](auto& call) {
             oip::server_metadata(call.response());

@@ -166,16 +166,6 @@ void encode(const std::vector<NamedTensor>& outputs, inference::ModelInferRespon
   }
 }
 
-template <class Metadata>
-void describe(const std::vector<model::TensorSpec>& specs, Metadata* list) {
-  for (const auto& spec : specs) {
-    auto* metadata = list->Add();
-    metadata->set_name(spec.name);
-    metadata->set_datatype(std::string(model::oip_name(spec.type)));
-    for (int64_t size : spec.shape) metadata->add_shape(size);
-  }
-}
-
 }  // namespace
 
 absl::Status model_infer(const ServableTable& table, const inference::ModelInferRequest& request,
@@ -191,31 +181,6 @@ absl::Status model_infer(const ServableTable& table, const inference::ModelInfer
   response.set_id(request.id());
   encode(outputs, response);
   return absl::OkStatus();
-}
-
-absl::Status model_metadata(const ServableTable& table, const inference::ModelMetadataRequest& request,
-                            inference::ModelMetadataResponse& response) {
-  TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(request.name(), request.version()));
-  TG_ASSIGN_OR_RETURN(auto servable, table.find(spec));
-  TG_ASSIGN_OR_RETURN(const model::Signature* signature, choose_signature(*servable, ""));
-  response.set_name(servable->name());
-  for (const std::string& version : serving_versions(table, servable->name())) response.add_versions(version);
-  response.set_platform(platform(*servable));
-  describe(signature->inputs, response.mutable_inputs());
-  describe(signature->outputs, response.mutable_outputs());
-  return absl::OkStatus();
-}
-
-absl::Status model_ready(const ServableTable& table, const inference::ModelReadyRequest& request,
-                         inference::ModelReadyResponse& response) {
-  TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(request.name(), request.version()));
-  response.set_ready(table.find(spec).ok());
-  return absl::OkStatus();
-}
-
-void server_metadata(inference::ServerMetadataResponse& response) {
-  response.set_name(std::string(kServerName));
-  response.set_version(std::string(kServerVersion));
 }
 
 }  // namespace tidegate::serving::oip

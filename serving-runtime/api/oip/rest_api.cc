@@ -1,15 +1,15 @@
 #include "serving-runtime/api/oip/rest_api.h"
 
 #include <charconv>
-#include <nlohmann/json.hpp>
 
 #include "base/status.h"
 #include "serving-runtime/api/http_status.h"
+#include "serving-runtime/api/oip/descriptions.h"
 #include "serving-runtime/api/oip/infer.h"
 #include "serving-runtime/api/oip/infer_json.h"
+#include "serving-runtime/api/oip/message_json.h"
 #include "serving-runtime/api/oip/model_view.h"
-#include "serving-runtime/api/percent.h"
-#include "serving-runtime/core/inference.h"
+#include "serving-runtime/api/oip/repository_api.h"
 
 namespace tidegate::serving::oip {
 namespace {
@@ -24,63 +24,48 @@ net::ServerResponse json_response(const Json& json) {
   return response;
 }
 
-// What a path below /v2/models asks for.
-struct Path {
-  ModelSpec model;
-  std::string_view verb;  // "", "ready" or "infer"
-};
-
-std::string_view take_segment(std::string_view& rest) {
-  size_t end = std::min(rest.find('/'), rest.size());
-  std::string_view segment = rest.substr(0, end);
-  rest.remove_prefix(std::min(end + 1, rest.size()));
-  return segment;
+net::ServerResponse answer(const absl::StatusOr<Json>& json) {
+  return json.ok() ? json_response(*json) : error_response(json.status());
 }
 
-absl::StatusOr<Path> parse_path(std::string_view path) {
-  absl::Status unknown = absl::NotFoundError(base::cat("There is nothing at ", path));
-  constexpr std::string_view kPrefix = "/v2/models/";
-  if (!path.starts_with(kPrefix)) return unknown;
-  std::string_view rest = path.substr(kPrefix.size()), version;
-  auto name = percent_decode(take_segment(rest));
-  if (!name || name->empty()) return unknown;
-  std::string_view next = take_segment(rest);
-  if (next == "versions") {
-    version = take_segment(rest);
-    if (version.empty()) return unknown;
-    next = take_segment(rest);
-  }
-  if (!rest.empty() || (next != "" && next != "ready" && next != "infer")) return unknown;
-  Path parsed;
-  parsed.verb = next;
-  TG_ASSIGN_OR_RETURN(parsed.model, to_model_spec(*name, version));
-  return parsed;
+// Asks one of the questions of descriptions.h about the path's model.
+template <class Request, class Response>
+absl::StatusOr<Json> ask(const ServableTable& table, const RestPath& path,
+                         absl::Status (*question)(const ServableTable&, const Request&, Response&)) {
+  Request request;
+  request.set_name(path.model);
+  request.set_version(path.version);
+  Response response;
+  TG_RETURN_IF_ERROR(question(table, request, response));
+  return to_json(response);
 }
 
-Json describe(const std::vector<model::TensorSpec>& specs) {
-  Json list = Json::array();
-  for (const auto& spec : specs) {
-    list.push_back({{"name", spec.name}, {"datatype", model::oip_name(spec.type)}, {"shape", spec.shape}});
-  }
-  return list;
-}
-
-absl::StatusOr<Json> model_metadata(const ServableTable& table, const ModelSpec& spec) {
-  TG_ASSIGN_OR_RETURN(auto servable, table.find(spec));
-  TG_ASSIGN_OR_RETURN(const model::Signature* signature, choose_signature(*servable, ""));
-  return Json{{"name", servable->name()},
-              {"versions", serving_versions(table, servable->name())},
-              {"platform", platform(*servable)},
-              {"inputs", describe(signature->inputs)},
-              {"outputs", describe(signature->outputs)}};
-}
-
-net::ServerResponse model_ready(const ServableTable& table, const ModelSpec& spec) {
-  auto servable = table.find(spec);
-  if (!table.models.contains(spec.name)) return error_response(servable.status());
-  net::ServerResponse response = json_response({{"name", spec.name}, {"ready", servable.ok()}});
+net::ServerResponse model_ready(const ServableTable& table, const RestPath& path) {
+  auto spec = to_model_spec(path.model, path.version);
+  if (!spec.ok()) return error_response(spec.status());
+  auto servable = table.find(*spec);
+  if (!table.models.contains(path.model)) return error_response(servable.status());
+  net::ServerResponse response = json_response({{"name", path.model}, {"ready", servable.ok()}});
   if (!servable.ok()) response.status = 503;
   return response;
+}
+
+absl::StatusOr<Json> model_config_json(const ServableTable& table, const RestPath& path) {
+  TG_ASSIGN_OR_RETURN(Json json, ask(table, path, model_config));
+  return Json(json["config"]);
+}
+
+absl::StatusOr<Json> index_json(const ServableTable& table, std::string_view body) {
+  TG_ASSIGN_OR_RETURN(inference::RepositoryIndexRequest request, parse_index_request(body));
+  inference::RepositoryIndexResponse response;
+  TG_RETURN_IF_ERROR(repository_index(table, request, response));
+  return Json(to_json(response)["models"]);
+}
+
+Json server_json() {
+  inference::ServerMetadataResponse response;
+  server_metadata(response);
+  return to_json(response);
 }
 
 absl::StatusOr<std::optional<size_t>> header_length(const net::ServerRequest& request) {
@@ -92,9 +77,10 @@ absl::StatusOr<std::optional<size_t>> header_length(const net::ServerRequest& re
   return absl::InvalidArgumentError(base::cat(kHeaderLength, " '", text, "' is not a length"));
 }
 
-// `inference` gets its version whenever that can be found, so that even a malformed request is counted against it.
-absl::StatusOr<InferResponse> run_infer(const ServableTable& table, const ModelSpec& spec,
-                                        const net::ServerRequest& request, Inference& inference) {
+absl::StatusOr<InferResponse> infer_json(const ServableTable& table, const RestPath& path,
+                                         const net::ServerRequest& request, Inference& inference) {
+  TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(path.model, path.version));
+  // Before the body is read, so that even a malformed one is counted against the version.
   TG_RETURN_IF_ERROR(inference.choose(table, spec));
   TG_ASSIGN_OR_RETURN(auto json_bytes, header_length(request));
   TG_ASSIGN_OR_RETURN(InferRequest decoded, parse_infer(request.body, json_bytes));
@@ -104,55 +90,99 @@ absl::StatusOr<InferResponse> run_infer(const ServableTable& table, const ModelS
   return print_infer(decoded, *inference.servable(), outputs);
 }
 
+net::ServerResponse infer_response(absl::StatusOr<InferResponse> result) {
+  if (!result.ok()) return error_response(result.status());
+  net::ServerResponse response;
+  response.body = std::move(result->body);
+  if (result->json_bytes) {
+    response.content_type = "application/octet-stream";
+    response.headers.emplace_back(kHeaderLength, std::to_string(*result->json_bytes));
+  }
+  return response;
+}
+
+net::ServerResponse wrong_method(const net::ServerRequest& request, std::string_view offered) {
+  net::ServerResponse response =
+      error_response(absl::InvalidArgumentError(base::cat(request.method, " is not offered at ", request.path())));
+  response.status = 405;
+  response.headers.emplace_back("Allow", offered);
+  return response;
+}
+
 }  // namespace
 
 void RestApi::handle(net::ServerRequest request, net::Responder respond) {
-  if (request.path() == "/v2" || request.path() == "/v2/") {
-    return respond(
-        json_response({{"name", kServerName}, {"version", kServerVersion}, {"extensions", {"binary_tensor_data"}}}));
-  }
-  auto path = parse_path(request.path());
+  auto path = parse_rest_path(request.path());
   if (!path.ok()) return respond(error_response(path.status()));
-  bool wants_post = path->verb == "infer";
-  if (request.method != (wants_post ? "POST" : "GET")) {
-    net::ServerResponse response =
-        error_response(absl::InvalidArgumentError(base::cat(request.method, " is not offered at ", request.path())));
-    response.status = 405;
-    response.headers.emplace_back("Allow", wants_post ? "POST" : "GET");
-    return respond(std::move(response));
+  if (request.method != method_of(path->verb)) return respond(wrong_method(request, method_of(path->verb)));
+  switch (path->verb) {
+    case Verb::kInfer:
+      return start_inference(*std::move(path), std::move(request), std::move(respond));
+    case Verb::kLoad:
+    case Verb::kUnload:
+      return change_model(*path, request, std::move(respond));
+    default:
+      return respond(describe(*path, request));
   }
+}
+
+net::ServerResponse RestApi::describe(const RestPath& path, const net::ServerRequest& request) {
   auto table = context_.directory.read();
-  if (path->verb == "ready") return respond(model_ready(*table, path->model));
-  if (!wants_post) {
-    auto metadata = model_metadata(*table, path->model);
-    return respond(metadata.ok() ? json_response(*metadata) : error_response(metadata.status()));
+  switch (path.verb) {
+    case Verb::kMetadata:
+      return answer(ask(*table, path, model_metadata));
+    case Verb::kReady:
+      return model_ready(*table, path);
+    case Verb::kConfig:
+      return answer(model_config_json(*table, path));
+    case Verb::kStatistics:
+      return answer(ask(*table, path, model_statistics));
+    case Verb::kIndex:
+      return answer(index_json(*table, request.body));
+    default:
+      return json_response(server_json());
   }
+}
+
+void RestApi::start_inference(RestPath path, net::ServerRequest request, net::Responder respond) {
   // std::function wants what it holds to be copyable.
   auto pending =
       std::make_shared<std::pair<net::ServerRequest, net::Responder>>(std::move(request), std::move(respond));
-  absl::Status queued = context_.gate.run([this, arrived = context_.clock.uptime(), spec = std::move(path->model),
-                                           pending] { pending->second(infer(spec, pending->first, arrived)); });
+  absl::Status queued = context_.gate.run([this, arrived = context_.clock.uptime(), path = std::move(path), pending] {
+    pending->second(run_inference(path, pending->first, arrived));
+  });
   if (!queued.ok()) pending->second(error_response(queued));
 }
 
-net::ServerResponse RestApi::infer(const ModelSpec& spec, const net::ServerRequest& request, absl::Duration arrived) {
+net::ServerResponse RestApi::run_inference(const RestPath& path, const net::ServerRequest& request,
+                                           absl::Duration arrived) {
   Inference inference(context_.clock, arrived);
-  auto result = run_infer(*context_.directory.read(), spec, request, inference);
-  net::ServerResponse response;
-  if (!result.ok()) {
-    response = error_response(result.status());
-  } else {
-    response.body = std::move(result->body);
-    if (result->json_bytes) {
-      response.content_type = "application/octet-stream";
-      response.headers.emplace_back(kHeaderLength, std::to_string(*result->json_bytes));
-    }
-  }
+  auto result = infer_json(*context_.directory.read(), path, request, inference);
+  absl::Status status = result.status();
+  net::ServerResponse response = infer_response(std::move(result));
   if (const Servable* servable = inference.servable()) {
     response.headers.emplace_back("x-tidegate-model-version", servable->version_text());
   }
-  context_.metrics.count(Api::kOipRest, inference.servable(), result.status(), inference.end(result.status()));
+  context_.metrics.count(Api::kOipRest, inference.servable(), status, inference.end(status));
   return response;
+}
+
+void RestApi::change_model(const RestPath& path, const net::ServerRequest& request, net::Responder respond) {
+  auto waiting = std::make_shared<net::Responder>(std::move(respond));
+  auto done = [waiting](absl::Status result) {
+    net::ServerResponse changed;
+    (*waiting)(result.ok() ? std::move(changed) : error_response(result));
+  };
+  auto change = [&](auto parsed, auto how) {
+    if (!parsed.ok()) return done(parsed.status());
+    parsed->set_model_name(path.model);
+    how(context_.control, *parsed, done);
+  };
+  if (path.verb == Verb::kLoad) {
+    change(parse_load_request(request.body), load_model);
+  } else {
+    change(parse_unload_request(request.body), unload_model);
+  }
 }
 
 }  // namespace tidegate::serving::oip

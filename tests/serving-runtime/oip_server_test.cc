@@ -1,0 +1,189 @@
+// The Open Inference Protocol over the two doors: REST answers as a client sees them, and a real gRPC server.
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/strings.h"
+#include "fake_backend.h"
+#include "open_inference.grpc.pb.h"
+#include "serving-runtime/api/oip/rest_api.h"
+#include "serving-runtime/server/grpc_server.h"
+
+namespace tidegate::serving {
+namespace {
+
+using nlohmann::json;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// Keeps what it is asked until the test answers.
+class HeldControl : public ModelControl {
+ public:
+  void load(const std::string& name, Done done) override { hold("load " + name, std::move(done)); }
+  void unload(const std::string& name, Done done) override { hold("unload " + name, std::move(done)); }
+
+  // Waits for the next call and answers it.
+  std::string answer(absl::Status result) {
+    std::unique_lock lock(mutex_);
+    called_.wait(lock, [&] { return done_ != nullptr; });
+    std::exchange(done_, nullptr)(std::move(result));
+    return call_;
+  }
+
+ private:
+  void hold(std::string call, Done done) {
+    std::lock_guard lock(mutex_);
+    call_ = std::move(call);
+    done_ = std::move(done);
+    called_.notify_all();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable called_;
+  std::string call_;
+  Done done_;
+};
+
+class Doors : public testing::Test {
+ protected:
+  Doors() {
+    auto alive = std::make_shared<std::atomic<int>>(0);
+    auto model =
+        std::make_shared<const Servable>("half", 3, "", "fake", std::make_unique<FakeModel>(absl::OkStatus(), alive));
+    directory_.update([&](ServableTable& table) {
+      table.models["half"].versions[3] = {VersionState::kAvailable, {}, std::move(model)};
+    });
+  }
+
+  net::ServerResponse ask(std::string method, std::string target, std::string body = "", net::Headers headers = {}) {
+    net::ServerRequest request{std::move(method), std::move(target), std::move(headers), std::move(body), ""};
+    net::ServerResponse answer;
+    oip::RestApi(context_).handle(std::move(request),
+                                  net::Responder([&](net::ServerResponse sent) { answer = std::move(sent); }));
+    return answer;
+  }
+  json get(const std::string& target) { return json::parse(ask("GET", target).body); }
+
+  ServableDirectory directory_;
+  InferenceGate gate_{1, 0, [](InferenceGate::Work) {}};
+  RequestMetrics metrics_;
+  base::ManualClock clock_;
+  FrontEndContext context_{directory_, gate_, metrics_, clock_};
+};
+
+constexpr const char* kBody =
+    R"({"id":"1","inputs":[{"name":"x","shape":[2],"datatype":"FP32","data":[2,4]}],"outputs":[{"name":"z"},{"name":"y"}]})";
+
+TEST_F(Doors, RestTellsWhatItOffersAndWhatItServes) {
+  EXPECT_EQ(get("/v2")["extensions"], json::array({"binary_tensor_data", "model_configuration", "model_repository",
+                                                   "model_repository(unload_dependents)", "statistics"}));
+  EXPECT_EQ(get("/v2/models/half")["versions"], json::array({"3"}));
+  EXPECT_EQ(get("/v2/models/half/versions/3/config")["backend"], "fake");
+  EXPECT_EQ(get("/v2/models/half/ready"), json({{"name", "half"}, {"ready", true}}));
+  EXPECT_EQ(json::parse(ask("POST", "/v2/repository/index").body),
+            json::parse(R"([{"name":"half","version":"3","state":"READY","reason":""}])"));
+  for (const char* path : {"/v2/models/nope", "/v2/models/nope/config", "/v2/models/nope/stats",
+                           "/v2/models/nope/ready", "/v2/models/half/versions/4"}) {
+    EXPECT_EQ(ask("GET", path).status, 404) << path;
+  }
+  EXPECT_EQ(ask("GET", "/v2/models/half/versions/x/ready").status, 400);
+}
+
+TEST_F(Doors, RestAnswersTheOutputsInTheOrderAskedAndCountsThem) {
+  EXPECT_EQ(ask("POST", "/v2/models/half/infer", kBody).body,
+            R"({"model_name":"half","model_version":"3","id":"1","outputs":[)"
+            R"({"name":"z","datatype":"FP32","shape":[2],"data":[-2.0,-4.0]},)"
+            R"({"name":"y","datatype":"FP32","shape":[2],"data":[3.0,4.0]}]})");
+  EXPECT_EQ(ask("POST", "/v2/models/half/infer", "{").status, 400);
+  json stats = get("/v2/models/stats")["model_stats"][0]["inference_stats"];
+  EXPECT_EQ(stats["success"]["count"], 1);
+  EXPECT_EQ(stats["fail"]["count"], 1);
+}
+
+TEST_F(Doors, RestRefusesAMethodThatAPathDoesNotHave) {
+  net::ServerResponse answer = ask("GET", "/v2/models/half/infer");
+  EXPECT_EQ(answer.status, 405);
+  EXPECT_THAT(answer.headers, ElementsAre(std::pair<std::string, std::string>("Allow", "POST")));
+  EXPECT_EQ(ask("POST", "/v2").status, 405);
+  EXPECT_EQ(ask("GET", "/v2/repository/index").status, 405);
+}
+
+TEST_F(Doors, RestTakesAndGivesNotANumber) {
+  std::string body = R"({"inputs":[{"name":"x","shape":[2],"datatype":"FP32","data":[NaN,-Infinity]}]})";
+  EXPECT_THAT(ask("POST", "/v2/models/half/infer", body).body, HasSubstr(R"("data":[NaN,-Infinity])"));
+}
+
+TEST_F(Doors, RestLoadsAndUnloadsWhenControlIsOn) {
+  EXPECT_EQ(ask("POST", "/v2/repository/models/half/load").status, 503);
+  HeldControl control;
+  context_.control = &control;
+  net::ServerResponse answer;
+  net::ServerRequest request{"POST", "/v2/repository/models/half/unload", {}, "", ""};
+  oip::RestApi(context_).handle(std::move(request),
+                                net::Responder([&](net::ServerResponse sent) { answer = std::move(sent); }));
+  EXPECT_EQ(control.answer(absl::NotFoundError("no model half")), "unload half");
+  EXPECT_EQ(answer.status, 404);
+  EXPECT_EQ(answer.body, R"({"error":"no model half"})");
+  EXPECT_EQ(ask("POST", "/v2/repository/models/half/load", "[]").status, 400);
+}
+
+class GrpcDoor : public Doors {
+ protected:
+  GrpcDoor() {
+    GrpcServerOptions options;
+    options.address = "127.0.0.1";
+    context_.control = &control_;
+    auto started = start_grpc_server(options, context_, {tokens_, [] { return true; }, {}});
+    EXPECT_TRUE(started.ok()) << started.status();
+    server_ = *std::move(started);
+    channel_ = grpc::CreateChannel(base::cat("127.0.0.1:", server_->port()), grpc::InsecureChannelCredentials());
+    stub_ = inference::GRPCInferenceService::NewStub(channel_);
+  }
+  ~GrpcDoor() override { server_->drain(absl::InfinitePast()); }
+
+  static inference::ModelInferRequest request(const std::string& id) {
+    inference::ModelInferRequest request;
+    request.set_model_name("half");
+    request.set_id(id);
+    auto* input = request.add_inputs();
+    input->set_name("x");
+    input->set_datatype("FP32");
+    input->add_shape(1);
+    input->mutable_contents()->add_fp32_contents(2);
+    return request;
+  }
+
+  HeldControl control_;
+  AccessTokens tokens_;
+  std::unique_ptr<GrpcServer> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<inference::GRPCInferenceService::Stub> stub_;
+  grpc::ClientContext call_;
+};
+
+TEST_F(GrpcDoor, LoadingAnswersWhenTheModelIsThere) {
+  inference::RepositoryModelLoadRequest asked;
+  inference::RepositoryModelLoadResponse answer;
+  asked.set_model_name("new");
+  std::thread loader([&] { EXPECT_EQ(control_.answer(absl::OkStatus()), "load new"); });
+  EXPECT_TRUE(stub_->RepositoryModelLoad(&call_, asked, &answer).ok());
+  loader.join();
+}
+
+TEST_F(GrpcDoor, UnloadingWithAnUnknownParameterIsRefused) {
+  inference::RepositoryModelUnloadRequest asked;
+  inference::RepositoryModelUnloadResponse answer;
+  asked.set_model_name("half");
+  (*asked.mutable_parameters())["force"].set_bool_param(true);
+  grpc::Status refused = stub_->RepositoryModelUnload(&call_, asked, &answer);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(refused.error_message(), "unload parameter 'force' is unknown");
+}
+
+}  // namespace
+}  // namespace tidegate::serving
