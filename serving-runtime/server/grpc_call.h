@@ -24,6 +24,13 @@ inline grpc::Status to_grpc(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
 }
 
+// The first of the client's headers of that name (lower case), or empty.
+inline std::string_view first_header(const grpc::ServerContext& context, const char* name) {
+  const auto found = context.client_metadata().find(name);
+  if (found == context.client_metadata().end()) return "";
+  return {found->second.data(), found->second.size()};
+}
+
 template <class Request, class Response>
 class UnaryCall : public QueueTag {
  public:
@@ -44,11 +51,7 @@ class UnaryCall : public QueueTag {
 
   const Request& request() const { return request_; }
   // The first of the client's headers of that name (lower case), or empty.
-  std::string_view header(const char* name) const {
-    const auto found = context_.client_metadata().find(name);
-    if (found == context_.client_metadata().end()) return "";
-    return {found->second.data(), found->second.size()};
-  }
+  std::string_view header(const char* name) const { return first_header(context_, name); }
   Response& response() { return response_; }
   void add_header(const std::string& name, const std::string& value) { context_.AddInitialMetadata(name, value); }
   void add_trailer(const std::string& name, const std::string& value) { context_.AddTrailingMetadata(name, value); }

@@ -2,6 +2,7 @@
 
 #include <shared_mutex>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 #include "base/status.h"
@@ -13,6 +14,7 @@
 #include "serving-runtime/api/tfs/example_messages.h"
 #include "serving-runtime/api/tfs/grpc_messages.h"
 #include "serving-runtime/server/grpc_call.h"
+#include "serving-runtime/server/grpc_stream.h"
 #include "tensorflow_serving.grpc.pb.h"
 
 namespace tidegate::serving {
@@ -57,6 +59,7 @@ class QueueServer : public GrpcServer {
 
   void drain(absl::Time deadline) override {
     if (!server_) return;
+    open_streams_.close();
     server_->Shutdown(absl::ToChronoTime(deadline));
     {
       std::unique_lock lock(listening_mutex_);
@@ -99,6 +102,23 @@ class QueueServer : public GrpcServer {
     keep_and_listen<Call>(std::move(method));
   }
 
+  // The same for a method of streams.
+  template <class Service, class Base, class Request, class Response>
+  void offer_stream(Service& service,
+                    void (Base::*wait)(grpc::ServerContext*, grpc::ServerAsyncReaderWriter<Response, Request>*,
+                                       grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
+                    std::type_identity_t<std::function<void(StreamCall<Request, Response>&)>> handle) {
+    using Call = StreamCall<Request, Response>;
+    auto method = std::make_shared<typename Call::Method>();
+    method->handle = std::move(handle);
+    method->admit = [this](const Call& call) { return questions_.tokens.check(call.header("authorization")); };
+    method->open = &open_streams_;
+    method->listen = [this, &service, wait](auto* context, auto* stream, QueueTag* tag) {
+      return while_listening([&] { (service.*wait)(context, stream, queue_.get(), queue_.get(), tag); });
+    };
+    keep_and_listen<Call>(std::move(method));
+  }
+
   template <class Call>
   void keep_and_listen(std::shared_ptr<typename Call::Method> method) {
     methods_.push_back(method);
@@ -130,6 +150,19 @@ class QueueServer : public GrpcServer {
       });
       if (!queued.ok()) call.finish(queued);
     };
+  }
+
+  // A prediction of a stream: the same, but the version and the error are in the answer.
+  void predict(StreamCall<inference::ModelInferRequest, inference::ModelStreamInferResponse>& call) {
+    absl::Status queued = context_.gate.run([this, arrived = context_.clock.uptime(), &call] {
+      Inference inference(context_.clock, arrived);
+      absl::Status result = oip::stream_infer(*context_.directory.read(), call.request(), call.response(), inference);
+      context_.metrics.count(Api::kOipGrpc, inference.servable(), result, inference.end(result));
+      call.answer();
+    });
+    if (queued.ok()) return;
+    oip::refuse(call.request(), queued, call.response());
+    call.answer();
   }
 
   template <class Request, class Response>
@@ -170,6 +203,7 @@ class QueueServer : public GrpcServer {
   void offer_open_inference() {
     using Service = inference::GRPCInferenceService::AsyncService;
     offer(inference_, &Service::RequestModelInfer, prediction(Api::kOipGrpc, oip::model_infer));
+    offer_stream(inference_, &Service::RequestModelStreamInfer, [this](auto& call) { predict(call); });
     offer(inference_, &Service::RequestModelMetadata, question(oip::model_metadata));
     offer(inference_, &Service::RequestModelReady, question(oip::model_ready));
     offer(inference_, &Service::RequestModelConfig, question(oip::model_config));
@@ -222,6 +256,7 @@ class QueueServer : public GrpcServer {
   tfs_pb::ModelService::AsyncService models_;
   inference::GRPCInferenceService::AsyncService inference_;
   std::vector<std::shared_ptr<void>> methods_;
+  OpenStreams open_streams_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<grpc::Server> server_;
   std::shared_mutex listening_mutex_;

@@ -31,8 +31,9 @@ class GrpcServer {
  public:
   virtual ~GrpcServer() = default;
   virtual uint16_t port() const = 0;
-  // Sends GOAWAY, takes no more requests, waits for those in flight at most until `deadline`, then cancels them and
-  // ends the threads. Blocks; call once, not on a thread of the server.
+  // Sends GOAWAY, takes no more requests, ends streams as soon as none is in flight on them (UNAVAILABLE), waits for
+  // those in flight at most until `deadline`, then cancels them and ends the threads. Blocks; call once, not on a
+  // thread of the server.
   virtual void drain(absl::Time deadline) = 0;
 };
 

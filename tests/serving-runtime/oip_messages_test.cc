@@ -196,6 +196,22 @@ TEST_F(Messages, ARequestThatWaitedLongerThanItsTimeoutIsNotRun) {
   EXPECT_THAT(late.message(), HasSubstr("waited 2000 us"));
 }
 
+TEST_F(Messages, AnErrorInAStreamNamesItsRequest) {
+  serve_echo(DataType::kFloat);
+  auto asked = request("FP32", {1});
+  asked.set_id("9");
+  asked.add_raw_input_contents("1234");
+  Inference inference(clock_, clock_.uptime());
+  inference::ModelStreamInferResponse response;
+  ASSERT_TRUE(stream_infer(table_, asked, response, inference).ok());
+  EXPECT_TRUE(response.infer_response().parameters().at("triton_final_response").bool_param());
+  asked.set_raw_input_contents(0, "123");
+  EXPECT_FALSE(stream_infer(table_, asked, response, inference).ok());
+  EXPECT_THAT(response.error_message(), HasSubstr("3 raw bytes were sent"));
+  EXPECT_EQ(response.infer_response().id(), "9");
+  EXPECT_EQ(response.infer_response().outputs_size(), 0);
+}
+
 TEST_F(Messages, StatisticsTellWhatWasAskedAndWhereTheTimeWent) {
   TickingClock clock;
   serve_echo(DataType::kFloat);

@@ -70,7 +70,8 @@ class Doors : public testing::Test {
   json get(const std::string& target) { return json::parse(ask("GET", target).body); }
 
   ServableDirectory directory_;
-  InferenceGate gate_{1, 0, [](InferenceGate::Work) {}};
+  // More slots than the server has threads: an answer may be read before its slot is free again.
+  InferenceGate gate_{4, 0, [](InferenceGate::Work) {}};
   RequestMetrics metrics_;
   base::ManualClock clock_;
   FrontEndContext context_{directory_, gate_, metrics_, clock_};
@@ -111,6 +112,20 @@ TEST_F(Doors, RestRefusesAMethodThatAPathDoesNotHave) {
   EXPECT_THAT(answer.headers, ElementsAre(std::pair<std::string, std::string>("Allow", "POST")));
   EXPECT_EQ(ask("POST", "/v2").status, 405);
   EXPECT_EQ(ask("GET", "/v2/repository/index").status, 405);
+}
+
+TEST_F(Doors, RestRefusesTensorsThatAreThereTwice) {
+  constexpr const char* kInput = R"({"name":"x","shape":[1],"datatype":"FP32","data":[2]})";
+  auto refused = [&](std::string body) {
+    net::ServerResponse answer = ask("POST", "/v2/models/half/infer", std::move(body));
+    EXPECT_EQ(answer.status, 400);
+    return answer.body;
+  };
+  EXPECT_EQ(refused(base::cat(R"({"inputs":[)", kInput, ",", kInput, "]}")), R"({"error":"input 'x' is there twice"})");
+  EXPECT_EQ(refused(base::cat(R"({"inputs":[)", kInput, R"(],"outputs":[{"name":"y"},{"name":"y"}]})")),
+            R"({"error":"duplicate output tensor alias: y"})");
+  EXPECT_THAT(refused(base::cat(R"({"inputs":[)", kInput, R"(],"outputs":[{"name":"q"}]})")),
+              HasSubstr("signature: q"));
 }
 
 TEST_F(Doors, RestTakesAndGivesNotANumber) {
@@ -165,6 +180,51 @@ class GrpcDoor : public Doors {
   std::unique_ptr<inference::GRPCInferenceService::Stub> stub_;
   grpc::ClientContext call_;
 };
+
+TEST_F(GrpcDoor, AStreamAnswersEachRequestAndGoesOnAfterAnError) {
+  auto stream = stub_->ModelStreamInfer(&call_);
+  inference::ModelStreamInferResponse answer;
+  for (const char* id : {"a", "b", "c"}) {
+    inference::ModelInferRequest asked = request(id);
+    if (*id == 'b') asked.set_model_name("nope");
+    ASSERT_TRUE(stream->Write(asked));
+    ASSERT_TRUE(stream->Read(&answer));
+    EXPECT_EQ(answer.infer_response().id(), id);
+    ASSERT_EQ(answer.error_message().empty(), *id != 'b') << answer.error_message();
+  }
+  EXPECT_EQ(answer.infer_response().raw_output_contents(0), std::string("\0\0\x40\x40", 4));
+  stream->WritesDone();
+  EXPECT_FALSE(stream->Read(&answer));
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(GrpcDoor, AStreamNeedsATokenWhereThereAreSome) {
+  tokens_.replace({"secret"});
+  auto refused = stub_->ModelStreamInfer(&call_);
+  inference::ModelStreamInferResponse answer;
+  EXPECT_FALSE(refused->Read(&answer));
+  EXPECT_EQ(refused->Finish().error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  grpc::ClientContext with_token;
+  with_token.AddMetadata("authorization", "Bearer secret");
+  auto stream = stub_->ModelStreamInfer(&with_token);
+  ASSERT_TRUE(stream->Write(request("a")));
+  ASSERT_TRUE(stream->Read(&answer));
+  EXPECT_EQ(answer.infer_response().id(), "a");
+  tokens_.replace({"another"});
+  stream->Write(request("b"));
+  EXPECT_FALSE(stream->Read(&answer)) << "a token that is no longer good ends the stream too";
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAUTHENTICATED);
+}
+
+TEST_F(GrpcDoor, AnIdleStreamEndsWithTheServer) {
+  auto stream = stub_->ModelStreamInfer(&call_);
+  inference::ModelStreamInferResponse answer;
+  ASSERT_TRUE(stream->Write(request("a")));
+  ASSERT_TRUE(stream->Read(&answer));
+  server_->drain(absl::InfiniteFuture());
+  EXPECT_FALSE(stream->Read(&answer));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
 
 TEST_F(GrpcDoor, LoadingAnswersWhenTheModelIsThere) {
   inference::RepositoryModelLoadRequest asked;

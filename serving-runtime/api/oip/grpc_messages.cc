@@ -183,4 +183,23 @@ absl::Status model_infer(const ServableTable& table, const inference::ModelInfer
   return absl::OkStatus();
 }
 
+absl::Status stream_infer(const ServableTable& table, const inference::ModelInferRequest& request,
+                          inference::ModelStreamInferResponse& response, Inference& inference) {
+  absl::Status result = model_infer(table, request, *response.mutable_infer_response(), inference);
+  if (result.ok()) {
+    // Of a request, of which a stream may give several answers elsewhere, this is the last one.
+    (*response.mutable_infer_response()->mutable_parameters())["triton_final_response"].set_bool_param(true);
+  } else {
+    refuse(request, result, response);
+  }
+  return result;
+}
+
+void refuse(const inference::ModelInferRequest& request, const absl::Status& error,
+            inference::ModelStreamInferResponse& response) {
+  response.Clear();
+  response.set_error_message(std::string(base::view(error.message())));
+  response.mutable_infer_response()->set_id(request.id());
+}
+
 }  // namespace tidegate::serving::oip
