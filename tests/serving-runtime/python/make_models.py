@@ -95,6 +95,21 @@ class Many(tf.Module):
         }
 
 
+class Types(tf.Module):
+    """Gives back every input, one of each type that the Open Inference Protocol has."""
+
+    TYPES = [tf.bool, tf.int8, tf.int16, tf.int32, tf.int64, tf.uint8, tf.uint16, tf.uint32, tf.uint64, tf.float16,
+             tf.bfloat16, tf.float32, tf.float64, tf.string]
+
+    def __init__(self):
+        super().__init__()
+        inputs = {dtype.name: spec([None], dtype, dtype.name) for dtype in self.TYPES}
+        self.serve = tf.function(self.echo).get_concrete_function(**inputs)
+
+    def echo(self, **inputs):
+        return {f"{name}_out": tf.identity(tensor) for name, tensor in inputs.items()}
+
+
 class Slow(tf.Module):
     """Works for a while, so that a request can be in flight; the time grows with x."""
 
@@ -162,6 +177,7 @@ def main():
     save(Unfit(), root / "unfit" / "1")
     save(Strings(), root / "strings" / "1")
     save(Many(), root / "many" / "1")
+    save(Types(), root / "types" / "1")
     save(Slow(), root / "slow" / "1")
     save_untagged(root / "untagged" / "1")
 

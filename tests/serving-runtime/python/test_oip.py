@@ -5,25 +5,9 @@ import struct
 
 import numpy as np
 import pytest
-import tritonclient.grpc as triton_grpc
-import tritonclient.http as triton_http
 from tritonclient.utils import InferenceServerException
 
-CLIENTS = {
-    "rest": (triton_http, lambda runtime: triton_http.InferenceServerClient(runtime.rest)),
-    "grpc": (triton_grpc, lambda runtime: triton_grpc.InferenceServerClient(runtime.grpc)),
-}
-
-
-@pytest.fixture(params=CLIENTS)
-def triton(request):
-    return CLIENTS[request.param]
-
-
-def tensor(module, name, array, datatype):
-    one = module.InferInput(name, list(array.shape), datatype)
-    one.set_data_from_numpy(array)
-    return one
+from triton_clients import tensor, triton  # noqa: F401 (triton is a fixture)
 
 
 def test_the_server_and_the_model_introduce_themselves(running, triton):
