@@ -2,6 +2,7 @@
 // One unary call on a completion queue: waits for a request, has it handled, sends the answer, ends. The thread that
 // takes the request from the queue first puts a fresh call in its place. Only grpc_server.cc includes this.
 #include <absl/status/status.h>
+#include <absl/time/time.h>
 #include <grpcpp/grpcpp.h>
 
 #include <functional>
@@ -52,6 +53,8 @@ class UnaryCall : public QueueTag {
   const Request& request() const { return request_; }
   // The first of the client's headers of that name (lower case), or empty.
   std::string_view header(const char* name) const { return first_header(context_, name); }
+  // When the client stops waiting; far in the future when it set none.
+  absl::Time deadline() const { return absl::FromChrono(context_.deadline()); }
   Response& response() { return response_; }
   void add_header(const std::string& name, const std::string& value) { context_.AddInitialMetadata(name, value); }
   void add_trailer(const std::string& name, const std::string& value) { context_.AddTrailingMetadata(name, value); }

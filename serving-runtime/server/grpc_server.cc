@@ -140,7 +140,8 @@ class QueueServer : public GrpcServer {
     return [this, api, run](UnaryCall<Request, Response>& call) {
       absl::Status queued = context_.gate.run([this, api, run, arrived = context_.clock.uptime(), &call] {
         Inference inference(context_.clock, arrived);
-        absl::Status result = run(*context_.directory.read(), call.request(), call.response(), inference);
+        absl::Status result = check_deadline(call.deadline());
+        if (result.ok()) result = run(*context_.directory.read(), call.request(), call.response(), inference);
         if (const Servable* servable = inference.servable()) {
           call.add_header("x-tidegate-model-version", servable->version_text());
         }
@@ -150,6 +151,12 @@ class QueueServer : public GrpcServer {
       });
       if (!queued.ok()) call.finish(queued);
     };
+  }
+
+  // No one waits any longer for the answer to a request whose turn came too late.
+  absl::Status check_deadline(absl::Time deadline) const {
+    if (context_.clock.now() <= deadline) return absl::OkStatus();
+    return absl::DeadlineExceededError("The deadline passed before the request's turn came");
   }
 
   // A prediction of a stream: the same, but the version and the error are in the answer.

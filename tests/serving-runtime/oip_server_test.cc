@@ -226,6 +226,15 @@ TEST_F(GrpcDoor, AnIdleStreamEndsWithTheServer) {
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
+TEST_F(GrpcDoor, ARequestWhoseDeadlineHasPassedIsNotRun) {
+  call_.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(1));
+  clock_.advance(absl::Hours(24 * 365 * 100));  // the server's time, not ours
+  inference::ModelInferResponse answer;
+  grpc::Status late = stub_->ModelInfer(&call_, request("a"), &answer);
+  EXPECT_EQ(late.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_THAT(late.error_message(), HasSubstr("before the request's turn came"));
+}
+
 TEST_F(GrpcDoor, LoadingAnswersWhenTheModelIsThere) {
   inference::RepositoryModelLoadRequest asked;
   inference::RepositoryModelLoadResponse answer;
