@@ -96,6 +96,7 @@ class Server {
         repository_([this](const std::string& folder) { return backends_.for_folder(folder); }, directory_, clock_,
                     repository_options(options, load_options(std::move(batching)))),
         config_file_(options, [this](std::vector<ModelConfig> changed) { reload(std::move(changed)); }) {
+    if (options.model_control) context_.control = &repository_;
     // In the table from now on, so that the server is not ready before they serve.
     repository_.reload(std::move(models),
                        [this](const auto& outcome) { control_.post([this, outcome] { on_first_load(outcome); }); });

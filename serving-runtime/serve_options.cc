@@ -56,6 +56,9 @@ void add_model_options(CLI::App& app, ServeOptions& o) {
   app.add_flag("--enable-batching,--enable_batching", o.batching, "Run requests together that arrive at the same time")
       ->capture_default_str()
       ->group("Model");
+  app.add_flag("--allow-model-control", o.model_control,
+               "Let clients load and unload the configured models (Open Inference Protocol's repository API)")
+      ->group("Model");
   app.add_option("--response-cache-bytes", o.response_cache_bytes,
                  "Keep so many bytes of answers for questions that come again; for models that always answer alike")
       ->transform(CLI::AsSizeValue(false))

@@ -38,6 +38,7 @@ struct ServeOptions {
   int32_t load_retries = 5;
   int64_t load_retry_microseconds = 60'000'000;
   bool warm_up = true;
+  bool model_control = false;
   bool batching = false;
   std::string batching_parameters_file;
   uint64_t response_cache_bytes = 0;  // 0: none

@@ -31,7 +31,7 @@ absl::Status not_available(const std::map<std::string, absl::Status>& failed) {
 
 // ---------------------------------------------------------------- what is wanted
 
-void ModelRepository::reload(std::vector<ModelConfig> models, Done done) {
+void ModelRepository::reload(std::vector<ModelConfig> models, ReloadDone done) {
   std::unique_lock lock(mutex_);
   const absl::Status refused = stopped_ ? absl::CancelledError("the server is shutting down") : check_change(models);
   if (refused.ok()) {
@@ -83,20 +83,18 @@ std::set<std::string> ModelRepository::take_over(std::vector<ModelConfig> models
   std::map<std::string, ModelConfig> configs;
   std::set<std::string> fresh;
   for (ModelConfig& model : models) {
-    if (!configs_.contains(model.name)) fresh.insert(model.name);
+    if (!configs_.contains(model.name) || unloaded_.contains(model.name)) fresh.insert(model.name);
     configs[model.name] = std::move(model);
   }
   for (auto& [name, slot] : slots_) {
-    if (configs.contains(name)) continue;
-    slot.leaving = true;
-    slot.next.reset();
-    slot.due = -absl::InfiniteDuration();
+    if (!configs.contains(name)) begin_to_leave(slot);
   }
   for (const auto& [name, config] : configs) {
     const auto before = configs_.find(name);
-    if (before == configs_.end() || before->second != config) add(config);
+    if (fresh.contains(name) || before->second != config) add(config);
   }
   configs_ = std::move(configs);
+  unloaded_.clear();
   configured_ = true;
   return fresh;
 }
@@ -111,6 +109,41 @@ void ModelRepository::add(ModelConfig config) {
   }
   slot->second.next = std::move(config);
   slot->second.due = -absl::InfiniteDuration();
+}
+
+void ModelRepository::begin_to_leave(Slot& slot) {
+  slot.leaving = true;
+  slot.next.reset();
+  slot.due = -absl::InfiniteDuration();
+}
+
+void ModelRepository::load(const std::string& name, Done done) {
+  std::unique_lock lock(mutex_);
+  const auto config = configs_.find(name);
+  if (stopped_ || config == configs_.end()) {
+    lock.unlock();
+    return done(absl::NotFoundError(base::cat("There is no model ", name, " in the server's configuration")));
+  }
+  unloaded_.erase(name);
+  add(config->second);
+  waiters_.push_back({{name}, {}, [name, done = std::move(done)](const Outcome& outcome) {
+                        const auto why = outcome.failed.find(name);
+                        done(why == outcome.failed.end() ? outcome.status : why->second);
+                      }});
+  changed_.notify_all();
+}
+
+void ModelRepository::unload(const std::string& name, Done done) {
+  std::unique_lock lock(mutex_);
+  const auto slot = slots_.find(name);
+  if (stopped_ || !configs_.contains(name) || slot == slots_.end()) {
+    lock.unlock();
+    return done(absl::NotFoundError(base::cat("The server has no model ", name, " that it could unload")));
+  }
+  unloaded_.insert(name);
+  begin_to_leave(slot->second);
+  waiters_.push_back({{name}, {}, [done = std::move(done)](const Outcome& outcome) { done(outcome.status); }, true});
+  changed_.notify_all();
 }
 
 std::vector<ModelConfig> ModelRepository::models() const {
@@ -139,6 +172,7 @@ std::optional<absl::Duration> ModelRepository::run_one() {
   Finished finished;
   // What was done by an older config says nothing of this one.
   if (slot.leaving == leaving && !slot.next) settle(at->first, result, finished);
+  if (ended) settle_gone(at->first, finished);
   give_back(at, ended);
   changed_.notify_all();
   lock.unlock();
@@ -192,7 +226,7 @@ void ModelRepository::give_back(Slots::iterator at, bool ended) {
 
 void ModelRepository::settle(const std::string& name, const absl::Status& result, Finished& finished) {
   for (auto waiter = waiters_.begin(); waiter != waiters_.end();) {
-    if (waiter->names.contains(name)) {
+    if (!waiter->until_gone && waiter->names.contains(name)) {
       const bool there = serves(*directory_.read(), name, std::nullopt);
       if (there || !result.ok()) waiter->names.erase(name);
       if (!there && !result.ok()) waiter->failed[name] = result;
@@ -203,6 +237,17 @@ void ModelRepository::settle(const std::string& name, const absl::Status& result
     }
     const absl::Status status = not_available(waiter->failed);
     finished.emplace_back(std::move(waiter->done), Outcome{status, std::move(waiter->failed)});
+    waiter = waiters_.erase(waiter);
+  }
+}
+
+void ModelRepository::settle_gone(const std::string& name, Finished& finished) {
+  for (auto waiter = waiters_.begin(); waiter != waiters_.end();) {
+    if (!waiter->until_gone || !waiter->names.contains(name)) {
+      ++waiter;
+      continue;
+    }
+    finished.emplace_back(std::move(waiter->done), Outcome{});
     waiter = waiters_.erase(waiter);
   }
 }

@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "serving-runtime/core/model_control.h"
 #include "serving-runtime/repository/model_versions.h"
 
 namespace tidegate::serving {
@@ -31,14 +32,14 @@ struct RepositoryOptions {
   bool labels_for_unavailable = false;
 };
 
-class ModelRepository {
+class ModelRepository : public ModelControl {
  public:
   // What became of a reload. Called once, from reload(), run_one() or stop().
   struct Outcome {
     absl::Status status;                         // OK: each model that it brought serves
     std::map<std::string, absl::Status> failed;  // the models that it brought and that do not, and why
   };
-  using Done = std::function<void(const Outcome&)>;
+  using ReloadDone = std::function<void(const Outcome&)>;
 
   ModelRepository(BackendSource backends, ServableDirectory& directory, const base::Clock& clock,
                   RepositoryOptions options)
@@ -49,7 +50,12 @@ class ModelRepository {
   // change; FAILED_PRECONDITION when a label names a version that does not serve. The first call takes any label.
   // Else `done` gets UNKNOWN, in TensorFlow Serving's words, with the names and reasons when a new model could not be
   // loaded; the models are the new ones all the same, and loading is tried again. CANCELLED: stop() came first.
-  void reload(std::vector<ModelConfig> models, Done done);
+  void reload(std::vector<ModelConfig> models, ReloadDone done);
+
+  // ModelControl, for the models that are configured. One that was unloaded stays away until it is loaded, or a
+  // reload() names it.
+  void load(const std::string& name, Done done) override;
+  void unload(const std::string& name, Done done) override;
 
   // The names and configs as the last reload() set them.
   std::vector<ModelConfig> models() const;
@@ -72,24 +78,27 @@ class ModelRepository {
     bool busy = false;
     absl::Duration due = -absl::InfiniteDuration();  // uptime
   };
-  // A reload whose new models are being loaded.
+  // Somebody who waits until models serve, or have gone.
   struct Waiter {
     std::set<std::string> names;
     std::map<std::string, absl::Status> failed;
-    Done done;
+    ReloadDone done;
+    bool until_gone = false;
   };
   using Slots = std::map<std::string, Slot>;
-  using Finished = std::vector<std::pair<Done, Outcome>>;
+  using Finished = std::vector<std::pair<ReloadDone, Outcome>>;
 
   // With the lock held.
   absl::Status check_change(const std::vector<ModelConfig>& models) const;
   absl::Status check_labels(const ModelConfig& model) const;
   std::set<std::string> take_over(std::vector<ModelConfig> models);
   void add(ModelConfig config);
+  void begin_to_leave(Slot& slot);
   Slots::iterator next_due();
   absl::Duration time_to_next() const;
   void give_back(Slots::iterator at, bool ended);
   void settle(const std::string& name, const absl::Status& result, Finished& finished);
+  void settle_gone(const std::string& name, Finished& finished);
 
   // Without it, by the thread that made the slot busy.
   absl::Status work_on(ModelVersions& versions, std::optional<ModelConfig> next, bool leaving, bool& ended);
@@ -102,7 +111,8 @@ class ModelRepository {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::string, ModelConfig> configs_;
-  bool configured_ = false;  // reload() was called
+  std::set<std::string> unloaded_;  // of them
+  bool configured_ = false;         // reload() was called
   bool stopped_ = false;
   Slots slots_;
   std::list<Waiter> waiters_;

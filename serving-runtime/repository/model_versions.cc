@@ -19,12 +19,9 @@ ModelVersions::ModelVersions(ModelConfig config, const BackendSource& backends, 
 }
 
 void ModelVersions::set_config(ModelConfig config) {
-  const bool other_files = config.base_path != config_.base_path;
   config_ = std::move(config);
-  // What failed with the old ones may do now.
-  for (auto& [version, progress] : progress_) {
-    if (other_files) progress.failures = 0, progress.retry_at = absl::InfinitePast();
-  }
+  // What failed may do now: somebody has just asked for it.
+  for (auto& [version, progress] : progress_) progress = {progress.state};
   entry_.labels = config_.labels;
   publish();
 }

@@ -346,6 +346,57 @@ TEST_F(ManyModelsTest, TellsWhoWaitsThatTheServerEnds) {
   EXPECT_EQ(backend_.loads, 0);
 }
 
+TEST_F(ManyModelsTest, UnloadsAndLoadsWhatIsConfiguredOnRequest) {
+  EXPECT_TRUE(reload({in("a"), in("b")}).ok());
+  std::optional<absl::Status> result;
+  const auto done = [&result](absl::Status status) { result = status; };
+  auto in_flight = *directory_.read()->find({"a", {}, {}});
+  repository_.unload("a", done);
+  step_all();
+  EXPECT_FALSE(result.has_value()) << "a request uses it";
+  EXPECT_THAT(names(), ElementsAre("b"));
+  in_flight.reset();
+  clock_.advance(absl::Seconds(1));
+  step_all();
+  EXPECT_TRUE(result && result->ok());
+  EXPECT_EQ(*backend_.alive, 1);
+  clock_.advance(absl::Minutes(5));
+  step_all();
+  EXPECT_THAT(names(), ElementsAre("b")) << "it stays away";
+  result.reset();
+  repository_.load("a", done);
+  step_all();
+  EXPECT_TRUE(result && result->ok());
+  EXPECT_THAT(names(), ElementsAre("a", "b"));
+  repository_.load("c", done);
+  EXPECT_EQ(result->code(), absl::StatusCode::kNotFound);
+  repository_.unload("c", done);
+  EXPECT_EQ(result->code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(ManyModelsTest, TriesALoadThatFailedAgainWhenAskedTo) {
+  backend_.on_load = [](const std::string&) { return absl::DataLossError("torn"); };
+  EXPECT_FALSE(reload({in("a")}).ok());
+  std::optional<absl::Status> result;
+  const auto done = [&result](absl::Status status) { result = status; };
+  repository_.load("a", done);
+  step_all();
+  EXPECT_EQ(result->code(), absl::StatusCode::kDataLoss);
+  backend_.on_load = [](const std::string&) { return absl::OkStatus(); };
+  repository_.load("a", done);
+  step_all();
+  EXPECT_TRUE(result->ok());
+}
+
+TEST_F(ManyModelsTest, ServesAnUnloadedModelThatAReloadNames) {
+  EXPECT_TRUE(reload({in("a")}).ok());
+  repository_.unload("a", [](absl::Status) {});
+  step_all();
+  EXPECT_THAT(names(), ElementsAre());
+  EXPECT_TRUE(reload({in("a")}).ok());
+  EXPECT_THAT(names(), ElementsAre("a"));
+}
+
 class ServerConfigTest : public testing::Test {
  protected:
   absl::StatusOr<std::vector<ModelConfig>> read(const std::string& text) {

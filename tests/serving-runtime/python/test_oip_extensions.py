@@ -42,6 +42,20 @@ def same(got, expected):
     return np.array_equal(got.astype(np.float64), expected.astype(np.float64), equal_nan=True)
 
 
+def test_configured_models_are_unloaded_and_loaded_on_request(start, triton):
+    _, connect = triton
+    runtime = start("half_plus_two", "--allow-model-control")
+    client = connect(runtime)
+    client.unload_model("half_plus_two")
+    assert not client.is_model_ready("half_plus_two")
+    assert runtime.predict({"instances": [2.0]}).status_code == 404
+    client.load_model("half_plus_two")
+    assert client.is_model_ready("half_plus_two")
+    assert runtime.predict({"instances": [2.0]}).json() == {"predictions": [3.0]}
+    with pytest.raises(InferenceServerException, match="There is no model none"):
+        client.load_model("none")
+
+
 def test_every_type_goes_and_comes_back(running, triton):
     module, connect = triton
     inputs = [tensor(module, name, array, datatype) for name, (datatype, array) in TYPES.items()]
