@@ -1,14 +1,9 @@
 // The tensorflow backend's face to the host: backend_abi.h over TensorflowModel. Built as a shared object of its own
 // with one exported symbol.
-#include <dlfcn.h>
-
-#include <algorithm>
 #include <cstdlib>
-#include <cstring>
-#include <exception>
 #include <stdexcept>
 
-#include "serving-runtime/backends/backend_abi.h"
+#include "serving-runtime/backends/backend_support.h"
 #include "serving-runtime/backends/tensorflow/session_config.h"
 #include "serving-runtime/backends/tensorflow/tensorflow_model.h"
 
@@ -29,46 +24,7 @@ struct TidegateModel {
 namespace tidegate::serving {
 namespace {
 
-constexpr TidegateCode kInvalidArgument = 3;
-constexpr TidegateCode kNotFound = 5;
-constexpr TidegateCode kInternal = 13;
-
-TidegateCode report(const Failure& failure, TidegateError* error) {
-  if (failure.ok() || !error || error->capacity == 0) return failure.code;
-  size_t size = std::min<size_t>(failure.message.size(), error->capacity - 1);
-  std::memcpy(error->message, failure.message.data(), size);
-  error->message[size] = 0;
-  return failure.code;
-}
-
-// No exception may cross the interface.
-template <class Function>
-TidegateCode guarded(TidegateError* error, Function function) noexcept {
-  try {
-    return report(function(), error);
-  } catch (const std::exception& caught) {
-    return report({kInternal, std::string("tensorflow backend: ") + caught.what()}, error);
-  } catch (...) {
-    return report({kInternal, "tensorflow backend: unknown exception"}, error);
-  }
-}
-
-// The folder that this shared object was loaded from.
-std::string own_folder() {
-  Dl_info info{};
-  if (!dladdr(reinterpret_cast<void*>(&own_folder), &info) || !info.dli_fname) return ".";
-  std::string path = info.dli_fname;
-  size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash);
-}
-
-std::vector<std::string> library_folders(const std::string& chosen) {
-  if (!chosen.empty()) return {chosen};
-  std::string own = own_folder();
-  std::vector<std::string> folders = {own, own + "/../tensorflow"};
-  if (*TIDEGATE_TENSORFLOW_DIR) folders.push_back(TIDEGATE_TENSORFLOW_DIR);
-  return folders;
-}
+constexpr const char* kName = "tensorflow";
 
 Failure apply_option(const std::string& key, const std::string& value, SessionConfig& config, std::string& folder) {
   try {
@@ -94,7 +50,7 @@ Failure apply_option(const std::string& key, const std::string& value, SessionCo
 
 TidegateCode open_backend(const TidegateOption* options, uint64_t num_options, TidegateBackend** backend,
                           TidegateError* error) noexcept {
-  return guarded(error, [&]() -> Failure {
+  return guarded(kName, error, [&]() -> Failure {
     SessionConfig config;
     std::string folder;
     for (uint64_t i = 0; i < num_options; ++i) {
@@ -104,7 +60,8 @@ TidegateCode open_backend(const TidegateOption* options, uint64_t num_options, T
     setenv("TF_CPP_MIN_LOG_LEVEL", "1", 0);
     auto opened = std::make_unique<TidegateBackend>();
     Failure failure{kNotFound, {}};
-    opened->library = TensorflowLibrary::open(library_folders(folder), failure.message);
+    opened->library =
+        TensorflowLibrary::open(library_folders(folder, "tensorflow", TIDEGATE_TENSORFLOW_DIR), failure.message);
     if (!opened->library) return failure;
     opened->config = serialize(config);
     *backend = opened.release();
@@ -115,7 +72,7 @@ TidegateCode open_backend(const TidegateOption* options, uint64_t num_options, T
 const char* library_version(TidegateBackend* backend) noexcept { return backend->library->TF_Version(); }
 
 TidegateCode load(TidegateBackend* backend, const char* folder, TidegateModel** model, TidegateError* error) noexcept {
-  return guarded(error, [&]() -> Failure {
+  return guarded(kName, error, [&]() -> Failure {
     auto loaded = std::make_unique<TidegateModel>();
     Failure failure = TensorflowModel::load(*backend->library, folder, backend->config, loaded->model);
     if (failure.ok()) *model = loaded.release();
@@ -133,13 +90,14 @@ void signatures(TidegateModel* model, const TidegateSignature** signatures, uint
 TidegateCode run(TidegateModel* model, uint64_t signature, const TidegateTensor* inputs, uint64_t num_inputs,
                  const uint64_t* output_indices, uint64_t num_outputs, TidegateTensor* outputs,
                  TidegateError* error) noexcept {
-  return guarded(
-      error, [&] { return model->model->run(signature, inputs, num_inputs, output_indices, num_outputs, outputs); });
+  return guarded(kName, error, [&] {
+    return model->model->run(signature, inputs, num_inputs, output_indices, num_outputs, outputs);
+  });
 }
 
 constexpr TidegateBackendApi kApi = {sizeof(TidegateBackendApi),
                                      TIDEGATE_BACKEND_ABI_VERSION,
-                                     "tensorflow",
+                                     kName,
                                      open_backend,
                                      library_version,
                                      load,

@@ -10,10 +10,6 @@
 namespace tidegate::serving {
 namespace {
 
-constexpr TidegateCode kInvalidArgument = 3;
-constexpr TidegateCode kNotFound = 5;
-constexpr TidegateCode kInternal = 13;
-constexpr TidegateCode kDataLoss = 15;
 constexpr const char* kServeTag = "serve";
 
 class ScopedStatus {
@@ -30,12 +26,6 @@ class ScopedStatus {
   const TensorflowLibrary& library_;
   TF_Status* status_;
 };
-
-std::string join(const std::vector<std::string>& words) {
-  std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
-  return out;
-}
 
 // Reads the file once more than TensorFlow does, so that what is wrong with it can be said in its owner's words.
 Failure check_tags(const std::string& folder) {

@@ -1,21 +1,15 @@
 #pragma once
 // One SavedModel in a TensorFlow session: load, signatures, run. Only the tensorflow backend includes this.
 #include <deque>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "model/saved_model_proto.h"
-#include "serving-runtime/backends/backend_abi.h"
+#include "serving-runtime/backends/backend_support.h"
 #include "serving-runtime/backends/tensorflow/tensorflow_library.h"
 
 namespace tidegate::serving {
-
-// A code of TidegateCode and its text.
-struct Failure {
-  TidegateCode code = 0;
-  std::string message;
-  bool ok() const { return code == 0; }
-};
 
 class TensorflowModel {
  public:
