@@ -1,54 +1,22 @@
 #include "model/model_format.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 
 #include "base/status.h"
+#include "model/mapped_file.h"
 
 namespace tidegate::model {
 namespace {
 
 namespace fs = std::filesystem;
 
-// A file's bytes, mapped: only the pages that are looked at are read.
-class MappedFile {
- public:
-  static absl::StatusOr<MappedFile> open(const std::string& path) {
-    int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) return absl::ErrnoToStatus(errno, base::absl_view(path));
-    struct stat info{};
-    if (::fstat(descriptor, &info) != 0) {
-      absl::Status failed = absl::ErrnoToStatus(errno, base::absl_view(path));
-      ::close(descriptor);
-      return failed;
-    }
-    auto size = static_cast<size_t>(info.st_size);
-    void* data = size == 0 ? nullptr : ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-    int mapping_error = errno;
-    ::close(descriptor);
-    if (data == MAP_FAILED) return absl::ErrnoToStatus(mapping_error, base::absl_view(path));
-    return MappedFile(data, size);
-  }
-  MappedFile(MappedFile&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-  MappedFile& operator=(MappedFile&&) = delete;
-  ~MappedFile() {
-    if (data_) ::munmap(data_, size_);
-  }
-  std::string_view bytes() const { return {static_cast<const char*>(data_), size_}; }
-
- private:
-  MappedFile(void* data, size_t size) : data_(data), size_(size) {}
-  void* data_;
-  size_t size_;
-};
+absl::StatusOr<MappedFile> open_file(const std::string& path) {
+  auto file = MappedFile::open(path);
+  if (!file) return absl::ErrnoToStatus(errno, base::absl_view(path));
+  return *std::move(file);
+}
 
 std::vector<std::string> list(const std::string& folder) {
   std::vector<std::string> names;
@@ -98,11 +66,24 @@ absl::StatusOr<Format> detect_format(const std::string& folder) {
 
 absl::StatusOr<std::vector<MetaGraph>> read_saved_model(const std::string& folder) {
   std::string path = base::cat(folder, "/saved_model.pb");
-  TG_ASSIGN_OR_RETURN(MappedFile file, MappedFile::open(path));
+  TG_ASSIGN_OR_RETURN(MappedFile file, open_file(path));
   auto graphs = parse_saved_model(file.bytes());
   if (graphs && !graphs->empty()) return *std::move(graphs);
   return absl::DataLossError(
       base::cat(path, " (", file.bytes().size(), " bytes) is not a SavedModel; it may be cut short or corrupt"));
+}
+
+absl::StatusOr<OnnxFile> read_onnx(const std::string& folder) {
+  OnnxFile found;
+  for (const std::string& name : list(folder)) {
+    if (name.ends_with(".onnx")) found.path = base::cat(folder, "/", name);
+  }
+  TG_ASSIGN_OR_RETURN(MappedFile file, open_file(found.path));
+  OnnxError error;
+  auto model = parse_onnx(file.bytes(), error);
+  if (!model) return absl::DataLossError(explain(found.path, file.bytes().size(), error));
+  found.model = *std::move(model);
+  return found;
 }
 
 }  // namespace tidegate::model

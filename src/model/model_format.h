@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/onnx_proto.h"
 #include "model/saved_model_proto.h"
 
 namespace tidegate::model {
@@ -22,5 +23,14 @@ absl::StatusOr<Format> detect_format(const std::string& folder);
 
 // Reads `folder`/saved_model.pb. DATA_LOSS when it is not a SavedModel's protobuf (the file's size is in the message).
 absl::StatusOr<std::vector<MetaGraph>> read_saved_model(const std::string& folder);
+
+struct OnnxFile {
+  std::string path;
+  OnnxModel model;
+};
+
+// Reads the one *.onnx of a folder that detect_format() calls kOnnx. DATA_LOSS when it is not ONNX's protobuf; the
+// message says where in the file that shows.
+absl::StatusOr<OnnxFile> read_onnx(const std::string& folder);
 
 }  // namespace tidegate::model

@@ -15,6 +15,7 @@ class ProtoReader {
   // Moves to the next field; false at the end or when the bytes are malformed (then ok() is false).
   bool next() {
     if (rest_.empty() || !ok_) return false;
+    begin_ = rest_.data();
     uint64_t tag = varint();
     field_ = static_cast<uint32_t>(tag >> 3);
     bytes_ = {};
@@ -35,10 +36,13 @@ class ProtoReader {
       default:
         ok_ = false;
     }
-    return ok_ && field_ != 0;
+    if (field_ == 0) ok_ = false;  // no field has it; zeros are what a file system puts where data was lost
+    return ok_;
   }
 
   bool ok() const { return ok_; }
+  // Where the field that was read last begins, with its tag; of one that was malformed too.
+  const char* begin() const { return begin_; }
   uint32_t field() const { return field_; }
   // Varint and fixed-width fields; 0 for others.
   uint64_t number() const { return number_; }
@@ -76,6 +80,7 @@ class ProtoReader {
   }
 
   std::string_view rest_;
+  const char* begin_ = rest_.data();
   std::string_view bytes_;
   uint64_t number_ = 0;
   uint32_t field_ = 0;

@@ -1,28 +1,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
-
+#include "model/format_folder.h"
 #include "model/model_format.h"
 #include "model/proto_reader.h"
+#include "model/proto_writer.h"
 
 namespace tidegate::model {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-std::string varint(uint64_t value) {
-  std::string out;
-  for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
-  return out + static_cast<char>(value);
-}
-std::string number(uint32_t field, uint64_t value) { return varint(field << 3) + varint(value); }
-std::string bytes(uint32_t field, const std::string& value) {
-  return varint(field << 3 | 2) + varint(value.size()) + value;
-}
 
 std::string tensor_info(const std::string& name, int dtype, std::vector<int64_t> dims) {
   std::string shape;
@@ -61,6 +49,10 @@ TEST(SavedModel, RefusesEveryPrefixThatCutsAMessage) {
   EXPECT_EQ(accepted, 0u);
 }
 
+TEST(ProtoReader, RefusesZerosWhichAFileSystemPutsWhereDataWasLost) {
+  EXPECT_FALSE(parse_saved_model(saved_model("serve") + std::string(100, '\0')).has_value());
+}
+
 TEST(ProtoReader, RefusesEndlessVarintsAndGroups) {
   ProtoReader endless(std::string_view("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 12));
   EXPECT_FALSE(endless.next());
@@ -70,18 +62,7 @@ TEST(ProtoReader, RefusesEndlessVarintsAndGroups) {
   EXPECT_FALSE(group.ok());
 }
 
-class FormatTest : public testing::Test {
- protected:
-  FormatTest() : folder_(fs::path(testing::TempDir()) / testing::UnitTest::GetInstance()->current_test_info()->name()) {
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  ~FormatTest() override { fs::remove_all(folder_); }
-  void write(const std::string& name, const std::string& content) {
-    std::ofstream(folder_ / name, std::ios::binary) << content;
-  }
-  fs::path folder_;
-};
+using FormatTest = FormatFolder;
 
 TEST_F(FormatTest, TellsTheFormatsApartAndSaysWhatItFoundInstead) {
   EXPECT_THAT(detect_format(folder_).status().message(),
