@@ -22,7 +22,7 @@ class BackendSet {
   absl::StatusOr<const Backend*> for_folder(const std::string& folder);
 
  private:
-  BackendOptions options_;
+  const BackendFlags flags_;
   std::vector<std::string> folders_;
   std::mutex mutex_;
   std::map<model::Format, std::unique_ptr<Backend>> open_;

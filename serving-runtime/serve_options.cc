@@ -128,23 +128,36 @@ void add_backend_options(CLI::App& app, BackendFlags& o) {
   app.add_option("--tensorflow-dir", o.tensorflow_dir, "Folder of libtensorflow_cc.so.2 (default: near the backend)")
       ->group("Backend");
   app.add_option("--intra-op-threads,--tensorflow_intra_op_parallelism", o.intra_op_threads,
-                 "TensorFlow threads inside one operation; 0: one a core")
+                 "Threads inside one operation, for all models together; 0: one a core")
       ->capture_default_str()
       ->group("Backend");
   app.add_option("--inter-op-threads,--tensorflow_inter_op_parallelism", o.inter_op_threads,
-                 "TensorFlow operations at once; -1: the request's own thread runs the graph")
+                 "Operations at once; -1: the request's own thread runs the graph; 0: one a core")
       ->capture_default_str()
       ->group("Backend");
   app.add_flag("--gpu-allow-growth", o.gpu_allow_growth,
-               "Take GPU memory as needed, not all at the start (default: true)")
+               "Take GPU memory as needed, not all at the start (TensorFlow; default: true)")
       ->capture_default_str()
       ->group("Backend");
   app.add_option("--gpu-memory-fraction,--per_process_gpu_memory_fraction", o.gpu_memory_fraction,
-                 "Share of each GPU's memory that may be used; 0: no limit")
+                 "Share of each GPU's memory that may be used (TensorFlow); 0: no limit")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str()
       ->group("Backend");
-  app.add_option("--visible-gpus", o.visible_gpus, "GPUs to use, e.g. 0,1; empty: all")->group("Backend");
+  app.add_option("--visible-gpus", o.visible_gpus,
+                 "GPUs to use, e.g. 0,1; empty: all for TensorFlow, none for ONNX, which takes one")
+      ->group("Backend");
+  app.add_option("--onnxruntime-dir", o.onnxruntime_dir, "Folder of libonnxruntime.so (default: near the backend)")
+      ->group("Backend");
+  app.add_option("--onnx-graph-optimization", o.onnx_graph_optimization,
+                 "How far ONNX Runtime rewrites a graph when it loads it: none, basic, extended or all")
+      ->check(CLI::IsMember({"none", "basic", "extended", "all"}))
+      ->capture_default_str()
+      ->group("Backend");
+  app.add_option("--onnx-gpu-memory-limit", o.onnx_gpu_memory_limit,
+                 "Bytes of GPU memory that one ONNX model may take; 0: no limit")
+      ->capture_default_str()
+      ->group("Backend");
 }
 
 void add_serve_options(CLI::App& app, ServeOptions& o) {

@@ -23,6 +23,9 @@ struct BackendFlags {
   bool gpu_allow_growth = true;
   double gpu_memory_fraction = 0;
   std::string visible_gpus;
+  std::string onnxruntime_dir;
+  std::string onnx_graph_optimization = "all";
+  uint64_t onnx_gpu_memory_limit = 0;  // bytes
 };
 
 struct ServeOptions {
