@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "model/model_format.h"
+#include "serving-runtime/inspect_onnx.h"
 
 namespace tidegate::serving {
 namespace {
@@ -68,9 +69,13 @@ std::string as_json(const std::vector<model::MetaGraph>& graphs) {
 
 absl::StatusOr<std::string> inspect(const std::string& folder, bool json) {
   TG_ASSIGN_OR_RETURN(model::Format format, model::detect_format(folder));
+  if (format == model::Format::kOnnx) {
+    TG_ASSIGN_OR_RETURN(model::OnnxFile file, model::read_onnx(folder));
+    return json ? onnx_as_json(file) : onnx_as_text(file);
+  }
   if (format != model::Format::kSavedModel) {
     return absl::UnimplementedError(
-        base::cat(folder, " holds a ", model::name_of(format), " model; this build reads SavedModels"));
+        base::cat(folder, " holds a ", model::name_of(format), " model; this build reads SavedModels and ONNX"));
   }
   TG_ASSIGN_OR_RETURN(auto graphs, model::read_saved_model(folder));
   return json ? as_json(graphs) : as_text(folder, graphs);

@@ -4,6 +4,7 @@ import concurrent.futures
 import json
 import shutil
 import struct
+import subprocess
 
 import grpc
 import ml_dtypes
@@ -13,6 +14,7 @@ import requests
 import tensorflow as tf
 import tritonclient.grpc as triton_grpc
 import tritonclient.http as triton_http
+from conftest import RUNTIME
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 from tritonclient.utils import InferenceServerException
 
@@ -50,6 +52,10 @@ def predict(runtime, **inputs):
         message.inputs[name].CopyFrom(tf.make_tensor_proto(value))
     return prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(runtime.grpc)).Predict.with_call(
         message, timeout=10)
+
+
+def run(*arguments):
+    return subprocess.run([RUNTIME, *map(str, arguments)], capture_output=True, text=True, timeout=60)
 
 
 def failed_start(start, model, *flags, base_path=None):
@@ -194,6 +200,8 @@ def test_a_damaged_file_is_named_with_the_byte_that_shows_it(start, models, tmp_
     file.write_bytes(file.read_bytes()[:-40])
     code, message = failed_start(start, "cut", base_path=tmp_path / "cut")
     assert code == 1 and f"{file} (" in message and "is not an ONNX model: byte " in message
+    inspected = run("inspect", file.parent)
+    assert inspected.returncode == 1 and "is not an ONNX model: byte " in inspected.stderr
 
 
 @pytest.mark.parametrize("model,part", [
@@ -289,3 +297,23 @@ def test_many_clients_at_once_get_each_their_own_answer(running):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         for done in [pool.submit(client, number) for number in range(8)]:
             done.result()
+
+
+# ---- inspect
+
+def test_inspect_tells_what_an_onnx_model_takes_and_where_it_comes_from(models):
+    text = run("inspect", models / "onnx_many/1").stdout
+    assert "model.onnx: ONNX, IR version 10, written by tidegate-tests\n" in text
+    assert "operators ai.onnx 20\n" in text and "domain dev.tidegate.tests\n" in text and "model version 3\n" in text
+    assert "input  a: int64 (batch, 3)\n" in text and "output mean: double (batch)\n" in text
+    assert "output list: seq(tensor(float)), which cannot be served\n" in run("inspect", models / "onnx_sequence/1").stdout
+    report = json.loads(run("inspect", models / "onnx_many/1", "--json").stdout)
+    assert report["format"] == "ONNX" and report["operators"] == {"ai.onnx": 20}
+    (name, signature), = report["signatures"].items()
+    assert (name, [one["name"] for one in signature["inputs"]]) == ("serving_default", ["a", "flip"])
+    assert signature["inputs"][0] == {"name": "a", "type": "tensor(int64)", "dtype": "int64", "shape": [-1, 3],
+                                      "dimensions": ["batch", ""]}
+    outside = json.loads(run("inspect", models / "onnx_weights_outside/1", "--json").stdout)
+    assert outside["externalData"] == ["weights.bin"] and outside["metadata"] == {"author": "the tests"}
+    assert json.loads(run("inspect", models / "onnx_ranks/1", "--json").stdout)[
+        "signatures"]["serving_default"]["inputs"][0]["shape"] is None
