@@ -63,11 +63,19 @@ rollout::ResolveError resolve_error(const absl::Status& status, const std::strin
   return {std::move(reason), std::move(message)};
 }
 
-std::optional<api::ModelFormat> format_of(const storage::Manifest& manifest) {
+absl::StatusOr<api::ModelFormat> format_of(const storage::Manifest& manifest) {
+  std::vector<api::ModelFormat> found;
+  bool saved_model = false;
   for (const storage::ManifestFile& file : manifest.files) {
-    if (file.path == "saved_model.pb" || file.path == "saved_model.pbtxt") return api::ModelFormat::kSavedModel;
+    if (file.path.find('/') != std::string::npos) continue;
+    saved_model = saved_model || file.path == "saved_model.pb" || file.path == "saved_model.pbtxt";
+    if (file.path.ends_with(".onnx")) found.push_back(api::ModelFormat::kOnnx);
   }
-  return std::nullopt;
+  if (saved_model) found.push_back(api::ModelFormat::kSavedModel);
+  if (found.size() == 1) return found.front();
+  return absl::InvalidArgumentError(
+      base::cat("has ", found.empty() ? "no model" : "more than one model",
+                " at its top; a SavedModel has one saved_model.pb there, an ONNX model one *.onnx"));
 }
 
 ModelResolver::ModelResolver(const kube::Store<api::ModelDeployment>& models, kube::Client& client,
@@ -143,10 +151,9 @@ base::Task<absl::StatusOr<FoundModel>> ModelResolver::look_up(base::ObjectKey ke
   absl::StatusOr<storage::ResolvedVersion> version =
       co_await storage::resolve_version(**store, uri->prefix, spec.version, scope);
   if (!version.ok()) co_return version.status();
-  const std::optional<api::ModelFormat> format = format_of(version->manifest);
-  if (!format) {
-    co_return absl::InvalidArgumentError(
-        base::cat("version ", version->version, " has no saved_model.pb at its top, so it is no SavedModel"));
+  absl::StatusOr<api::ModelFormat> format = format_of(version->manifest);
+  if (!format.ok()) {
+    co_return absl::InvalidArgumentError(base::cat("version ", version->version, " ", format.status().message()));
   }
   co_return FoundModel{{spec.uri, version->version, version->digest}, *format};
 }

@@ -53,8 +53,9 @@ struct Resolution {
 // The error's reason and message for status; `what` names the model.
 rollout::ResolveError resolve_error(const absl::Status& status, const std::string& what);
 
-// The format that the files of a version make it; nullopt when it is none we know.
-std::optional<api::ModelFormat> format_of(const storage::Manifest& manifest);
+// The format that the files at the top of a version's folder make it. INVALID_ARGUMENT when it is none we know or more
+// than one; the message names those that we know.
+absl::StatusOr<api::ModelFormat> format_of(const storage::Manifest& manifest);
 
 class ModelResolver {
  public:

@@ -12,7 +12,10 @@ namespace tidegate::api {
 inline constexpr char kServingRuntimeKind[] = "ServingRuntime";
 inline constexpr char kClusterServingRuntimeKind[] = "ClusterServingRuntime";
 
-enum class ModelFormat { kSavedModel };
+enum class ModelFormat {
+  kSavedModel,
+  kOnnx,
+};
 
 struct SupportedFormat {
   ModelFormat name = ModelFormat::kSavedModel;
