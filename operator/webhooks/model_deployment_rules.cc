@@ -80,17 +80,9 @@ void check_hosts(const ModelDeployment& object, const References& references, Fi
 
 // ---- runtime
 
-void check_runtime(const ModelDeployment& object, const References& references, Findings& findings) {
-  const api::RuntimeSpec& wanted = object.spec.runtime;
-  check_resources(wanted.resources, "spec.runtime.resources", findings);
-  check_placeholders(wanted.args, "spec.runtime.args", findings);
-  check_placeholders(wanted.env, "spec.runtime.env", findings);
-  // Whoever applies a folder of objects may bring the runtime a moment later.
-  if (!references.runtime) {
-    return warn(findings, wanted.name.empty() ? "W2" : "W1", "spec.runtime.name", references.no_runtime_because);
-  }
-  const api::ServingRuntime& runtime = *references.runtime;
-  check_merged_resources(wanted.resources, runtime.spec.container.resources, "spec.runtime.resources",
+Findings check_against(const ModelDeployment& object, const api::ServingRuntime& runtime) {
+  Findings findings;
+  check_merged_resources(object.spec.runtime.resources, runtime.spec.container.resources, "spec.runtime.resources",
                          runtime.metadata.name, findings);
   const absl::Duration left = runtime.spec.termination_grace_period - kEndpointRemoval;
   if (object.spec.traffic.timeout > left) {
@@ -98,6 +90,35 @@ void check_runtime(const ModelDeployment& object, const References& references, 
          cat("pods of runtime ", runtime.metadata.name, " end within ", api::format_duration(left),
              ", so longer requests are cut when a pod ends; raise its terminationGracePeriod"));
   }
+  return findings;
+}
+
+bool has(const Findings& findings, const Finding& sought) {
+  return std::any_of(findings.begin(), findings.end(), [&](const Finding& finding) {
+    return std::string_view(finding.rule) == sought.rule && finding.path == sought.path;
+  });
+}
+
+// What holds for all of the runtimes that may serve the object; the text is about the first.
+void check_against_all(const ModelDeployment& object, const References& references, Findings& findings) {
+  Findings common = check_against(object, *references.runtimes.front());
+  for (const auto& runtime : references.runtimes) {
+    const Findings own = check_against(object, *runtime);
+    std::erase_if(common, [&](const Finding& finding) { return !has(own, finding); });
+  }
+  findings.insert(findings.end(), common.begin(), common.end());
+}
+
+void check_runtime(const ModelDeployment& object, const References& references, Findings& findings) {
+  const api::RuntimeSpec& wanted = object.spec.runtime;
+  check_resources(wanted.resources, "spec.runtime.resources", findings);
+  check_placeholders(wanted.args, "spec.runtime.args", findings);
+  check_placeholders(wanted.env, "spec.runtime.env", findings);
+  // Whoever applies a folder of objects may bring the runtime a moment later.
+  if (references.runtimes.empty()) {
+    return warn(findings, wanted.name.empty() ? "W2" : "W1", "spec.runtime.name", references.no_runtime_because);
+  }
+  check_against_all(object, references, findings);
 }
 
 // ---- accelerator and replicas

@@ -1,7 +1,9 @@
 #include "operator/webhooks/references.h"
 
+#include <algorithm>
 #include <variant>
 
+#include "api/fields.h"
 #include "base/strings.h"
 #include "operator/controllers/modeldeployment/runtime_choice.h"
 
@@ -25,6 +27,23 @@ std::string name_of(const std::string& host, const base::ObjectKey& self, const 
   return key == self || stores.models.get(key) ? key.to_string() : "";
 }
 
+void find_runtimes(const std::string& ns, const std::string& name, const Stores& stores, References& references) {
+  std::string none_because;
+  for (const auto& [format, word] : api::enum_names<api::ModelFormat>()) {
+    auto chosen = choose_runtime(ns, name, format, stores.runtimes, stores.cluster_runtimes);
+    if (auto* error = std::get_if<rollout::ResolveError>(&chosen)) {
+      none_because = error->message;
+      continue;
+    }
+    auto& runtime = std::get<RuntimePointer>(chosen);
+    auto& found = references.runtimes;
+    if (std::find(found.begin(), found.end(), runtime) == found.end()) found.push_back(std::move(runtime));
+  }
+  if (!references.runtimes.empty()) return;
+  references.no_runtime_because =
+      name.empty() ? "there is no runtime that may be chosen by itself; install a ClusterServingRuntime" : none_because;
+}
+
 }  // namespace
 
 References references_of(const api::ModelDeployment& object, const Stores& stores, const std::string& cluster_domain) {
@@ -36,14 +55,7 @@ References references_of(const api::ModelDeployment& object, const Stores& store
     if (std::string named = name_of(host, self, stores); !named.empty()) references.host_is_name_of[host] = named;
   }
   references.name_claimed_by = claimed_by(base::cat(self.name, ".", self.ns), self, stores);
-  // The format is known once the model has been looked at; until there is a second one, it is this.
-  auto chosen = choose_runtime(self.ns, object.spec.runtime.name, api::ModelFormat::kSavedModel, stores.runtimes,
-                               stores.cluster_runtimes);
-  if (auto* runtime = std::get_if<RuntimePointer>(&chosen)) {
-    references.runtime = *runtime;
-  } else {
-    references.no_runtime_because = std::get<rollout::ResolveError>(chosen).message;
-  }
+  find_runtimes(self.ns, object.spec.runtime.name, stores, references);
   return references;
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "api/runtime_types.h"
 #include "api/types.h"
@@ -19,8 +20,9 @@ struct References {
   std::map<std::string, std::string> host_is_name_of;
   // Another object that asks for <name>.<namespace> of this one as a host; empty: none.
   std::string name_claimed_by;
-  // The runtime that the object names or would get; null, and why, if there is none.
-  std::shared_ptr<const api::ServingRuntime> runtime;
+  // The runtime that the object names, or those of which it would get one: which, is decided by the model's format, and
+  // that is known only once the store has been looked at. None, and why, if there is none.
+  std::vector<std::shared_ptr<const api::ServingRuntime>> runtimes;
   std::string no_runtime_because;
 };
 

@@ -12,6 +12,7 @@ namespace tidegate::operator_ {
 namespace {
 
 using kube::Json;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
@@ -35,6 +36,18 @@ class WebhookReferences : public testing::Test {
     object.spec.traffic.hosts = hosts;
     object.spec.runtime.name = runtime;
     return references_of(object, stores_, "cluster.local");
+  }
+
+  void store_runtime(const std::string& name, const std::string& format) {
+    Json runtime = {{"metadata", {{"name", name}, {"resourceVersion", std::to_string(++version_)}, {"uid", name}}},
+                    {"spec", api::to_json(sample_runtime().spec)}};
+    runtime["spec"]["supportedFormats"][0]["name"] = format;
+    stores_.cluster_runtimes.upsert(runtime);
+  }
+  static std::vector<std::string> runtimes(const References& references) {
+    std::vector<std::string> names;
+    for (const auto& runtime : references.runtimes) names.push_back(runtime->metadata.name);
+    return names;
   }
 
   int version_ = 0;
@@ -64,16 +77,18 @@ TEST_F(WebhookReferences, KnowWhoseOwnNameAHostIs) {
   EXPECT_EQ(references.name_claimed_by, "other/fraud");
 }
 
-TEST_F(WebhookReferences, KnowTheRuntimeOrWhyThereIsNone) {
-  EXPECT_EQ(asking({}).runtime, nullptr);
+TEST_F(WebhookReferences, KnowTheRuntimesThatMayServeTheModelOrWhyThereIsNone) {
+  EXPECT_THAT(runtimes(asking({})), IsEmpty());
   EXPECT_THAT(asking({}).no_runtime_because, HasSubstr("ClusterServingRuntime"));
-  const kube::Json runtime = {{"metadata", {{"name", "tensorflow"}, {"resourceVersion", "1"}, {"uid", "u"}}},
-                              {"spec", api::to_json(sample_runtime().spec)}};
-  stores_.cluster_runtimes.upsert(runtime);
-  ASSERT_NE(asking({}).runtime, nullptr);
-  EXPECT_EQ(asking({}).runtime->metadata.name, "tensorflow");
-  EXPECT_EQ(asking({}, "triton").runtime, nullptr);
+  store_runtime("tensorflow", "savedmodel");
+  EXPECT_THAT(runtimes(asking({})), ElementsAre("tensorflow"));
+  EXPECT_EQ(asking({}).no_runtime_because, "");
+  EXPECT_THAT(runtimes(asking({}, "triton")), IsEmpty());
   EXPECT_THAT(asking({}, "triton").no_runtime_because, HasSubstr("triton"));
+  // Until the store has been looked at, the model may be of any format.
+  store_runtime("onnx", "onnx");
+  EXPECT_THAT(runtimes(asking({})), UnorderedElementsAre("tensorflow", "onnx"));
+  EXPECT_THAT(runtimes(asking({}, "onnx")), ElementsAre("onnx"));
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ using testing::IsEmpty;
 References good_references() {
   References references;
   references.cluster_domain = "cluster.local";
-  references.runtime = std::make_shared<api::ServingRuntime>(sample_runtime());
+  references.runtimes = {std::make_shared<api::ServingRuntime>(sample_runtime())};
   return references;
 }
 
@@ -94,13 +94,13 @@ const std::vector<Case>& cases() {
       {"W1 warn spec.runtime.name", "there is no ServingRuntime",
        [](auto& o, auto& r) {
          o.spec.runtime.name = "triton";
-         r.runtime = nullptr;
+         r.runtimes.clear();
          r.no_runtime_because = "there is no ServingRuntime triton";
        }},
       {"W2 warn spec.runtime.name", "no runtime that may be chosen",
        [](auto&, auto& r) {
-         r.runtime = nullptr;
-         r.no_runtime_because = "no runtime that may be chosen by itself serves savedmodel models";
+         r.runtimes.clear();
+         r.no_runtime_because = "there is no runtime that may be chosen by itself";
        }},
       {"W3 warn spec.replicas", "503", [](auto& o, auto&) { o.spec.replicas = 0; }},
       {"W4 warn spec.rollout.surge", "2 replicas",
@@ -143,7 +143,7 @@ const std::vector<Case>& cases() {
        [](auto& o, auto& r) {
          auto runtime = sample_runtime();
          runtime.spec.container.resources.limits = {{"memory", "2Gi"}};
-         r.runtime = std::make_shared<api::ServingRuntime>(runtime);
+         r.runtimes = {std::make_shared<api::ServingRuntime>(runtime)};
          o.spec.runtime.resources.requests = {{"memory", "3Gi"}};
        }},
       {"W15 warn spec.runtime.resources.limits.memory", "request 512Mi of runtime tensorflow",
@@ -212,6 +212,19 @@ TEST(WebhookRules, AllowWhatIsJustWithinTheLimits) {
     allowed[i](object);
     EXPECT_THAT(texts(check_model_deployment(object, good_references())), IsEmpty()) << i;
   }
+}
+
+TEST(WebhookRules, SayOfSeveralPossibleRuntimesOnlyWhatHoldsForAll) {
+  ModelDeployment object = sample_object();
+  object.spec.traffic.timeout = absl::Seconds(41);
+  References references = good_references();
+  auto patient = std::make_shared<api::ServingRuntime>(sample_runtime());
+  patient->metadata.name = "patient";
+  references.runtimes.push_back(patient);
+  EXPECT_THAT(texts(check_model_deployment(object, references)),
+              ElementsAre(HasSubstr("pods of runtime tensorflow end within 40s")));
+  patient->spec.termination_grace_period = absl::Minutes(2);
+  EXPECT_THAT(texts(check_model_deployment(object, references)), IsEmpty());
 }
 
 TEST(WebhookRules, KnowARuntimesImageThatMoves) {

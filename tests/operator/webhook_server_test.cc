@@ -51,7 +51,7 @@ class World {
                                      return judge(review, [](const api::ModelDeployment&) {
                                        References references;
                                        references.cluster_domain = "cluster.local";
-                                       references.runtime = std::make_shared<api::ServingRuntime>(sample_runtime());
+                                       references.runtimes = {std::make_shared<api::ServingRuntime>(sample_runtime())};
                                        return references;
                                      });
                                    })
