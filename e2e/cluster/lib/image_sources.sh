@@ -2,9 +2,9 @@
 # A context has bin/ (programs, without debug information) and lib/ (shared libraries, in their multiarch folder).
 
 PROGRAMS=${TIDEGATE_BINARIES:-$REPO/build/release}
-PRODUCT_IMAGES=(operator runtime runtime-tensorflow gateway minio traffic)
+PRODUCT_IMAGES=(operator runtime runtime-tensorflow runtime-onnx gateway minio traffic)
 # An image's parents come before it.
-ALL_IMAGES=(pause coredns base tensorflow-libs operator runtime runtime-tensorflow gateway minio traffic)
+ALL_IMAGES=(pause coredns base tensorflow-libs operator runtime runtime-tensorflow runtime-onnx gateway minio traffic)
 
 python_package() { echo "$CACHE"/venv/lib/python3*/site-packages/"$1"; }
 
@@ -12,6 +12,7 @@ parents_of() {
   case $1 in
     pause | coredns | base) ;;
     runtime-tensorflow) echo tensorflow-libs runtime ;;
+    runtime-onnx) echo runtime ;;
     *) echo base ;;
   esac
 }
@@ -27,6 +28,8 @@ sources_of() {
     # The runtime is a source too: the image needs the libraries of both.
     runtime-tensorflow)
       echo "$PROGRAMS/serving-runtime/backends/libtidegate_backend_tensorflow.so" "$(sources_of runtime)" ;;
+    runtime-onnx)
+      echo "$PROGRAMS/serving-runtime/backends/libtidegate_backend_onnx.so" "$(python_package onnxruntime)"/capi/libonnxruntime.so* ;;
     gateway) echo "$(python_package envoy)/_bin/envoy" ;;
     traffic) echo "$PROGRAMS/e2e/traffic/tidegate-traffic" ;;
   esac
@@ -34,7 +37,7 @@ sources_of() {
 
 how_to_make() {
   case $1 in
-    operator | runtime | runtime-tensorflow | traffic) echo "build it with: make build-release" ;;
+    operator | runtime | runtime-tensorflow | runtime-onnx | traffic) echo "build it with: make build-release" ;;
     pause) echo "it is part of the repository" ;;
     *) echo "make it with: tools/setup" ;;
   esac
@@ -68,6 +71,10 @@ stage() {
     coredns | minio | gateway) stage_file "${sources[0]}" "$2/bin/$(basename "$(readlink -f "${sources[0]}")" | sed 's/-v.*//')" ;;
     base) stage_file "${sources[0]}" "$2/debian-base.tar" ;;
     tensorflow-libs) for source in "${sources[@]}"; do stage_file "$source" "$2/lib/$(basename "$source")"; done ;;
+    runtime-onnx)
+      stage_program "${sources[0]}" "$2"
+      for source in "${sources[@]:1}"; do stage_file "$source" "$2/onnxruntime/$(basename "$source")"; done
+      stage_libraries "$2" "${sources[@]}" ;;
     operator | runtime | traffic | runtime-tensorflow)
       stage_program "${sources[0]}" "$2"
       stage_libraries "$2" "${sources[@]}" ;;
