@@ -41,8 +41,10 @@ Failure OnnxEnvironment::make_env(const OnnxOptions& options) {
   TIDEGATE_ORT_TRY(library_, api().SetGlobalIntraOpNumThreads(threads.get(), options.intra_op_threads));
   TIDEGATE_ORT_TRY(library_, api().SetGlobalInterOpNumThreads(threads.get(), inter_op_threads(options)));
   TIDEGATE_ORT_TRY(library_, api().SetGlobalSpinControl(threads.get(), 0));
-  return library_.failure(
-      api().CreateEnvWithGlobalThreadPools(ORT_LOGGING_LEVEL_WARNING, "onnx", threads.get(), env_.out()));
+  TIDEGATE_ORT_TRY(library_,
+                   api().CreateEnvWithGlobalThreadPools(ORT_LOGGING_LEVEL_WARNING, "onnx", threads.get(), env_.out()));
+  // For libraries that do not know the variable which onnx_library.cc sets.
+  return library_.failure(api().DisableTelemetryEvents(env_.get()));
 }
 
 Failure OnnxEnvironment::make_session_options(const OnnxOptions& options) {

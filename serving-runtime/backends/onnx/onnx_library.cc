@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 
 namespace tidegate::serving {
@@ -63,6 +64,9 @@ Failure OnnxLibrary::open(const std::vector<std::string>& folders, OnnxLibrary& 
     return {kNotFound, "libonnxruntime.so is in none of: " + join(folders) +
                            "; name its folder with --onnxruntime-dir or use an image that carries it (runtime-onnx)"};
   }
+  // The packaged library would otherwise report every load and every model to its maker, from a thread of its own and
+  // with an identifier that it writes into the home folder. It reads this once, before anything else.
+  setenv("ORT_DISABLE_TELEMETRY", "1", 1);
   // RTLD_LOCAL keeps its protobuf and Abseil apart from those in our binary.
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle) return {kFailedPrecondition, std::string("cannot open ONNX Runtime: ") + dlerror()};

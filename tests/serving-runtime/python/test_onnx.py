@@ -284,6 +284,16 @@ def test_sigterm_finishes_what_is_in_flight(start):
     assert runtime.process.wait(30) == 0
 
 
+def test_onnx_runtime_reports_nothing_to_its_maker(start, tmp_path, monkeypatch):
+    # It writes an identifier and a queue of reports there, though not where it takes itself to be in CI.
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for variable in ("CI", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    (tmp_path / "home").mkdir()
+    assert start("onnx_half_plus_two").predict({"instances": [2]}).status_code == 200
+    assert list((tmp_path / "home").rglob("*")) == []
+
+
 def test_many_clients_at_once_get_each_their_own_answer(running):
     runtime = running("onnx_half_plus_two")
 
