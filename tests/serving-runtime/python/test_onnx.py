@@ -309,7 +309,30 @@ def test_many_clients_at_once_get_each_their_own_answer(running):
             done.result()
 
 
-# ---- inspect
+def test_requests_are_batched_for_an_onnx_model(start, tmp_path):
+    (tmp_path / "batching").write_text("max_batch_size { value: 6 } batch_timeout_micros { value: 60000000 }")
+    runtime = start("onnx_half_plus_two", "--enable_batching=true", f"--batching_parameters_file={tmp_path / 'batching'}",
+                    "--enable_model_warmup=false")
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda x: runtime.predict({"instances": [x, x + 2]}).json(), [0.0, 10.0, 20.0]))
+    assert answers == [{"predictions": [2.0, 3.0]}, {"predictions": [7.0, 8.0]}, {"predictions": [12.0, 13.0]}]
+    assert "tidegate_runtime_batch_rows_count" in runtime.get("/metrics").text
+
+
+# ---- without a server
+
+def test_an_onnx_model_is_compared_with_the_saved_model_that_it_was_made_from(models):
+    same = run("compare", models / "half_plus_two/123", models / "onnx_half_plus_two/1", "--max-difference=1e-6")
+    assert same.returncode == 0, same.stderr
+    other = run("compare", models / "half_plus_two/123", models / "onnx_half_plus_three/2", "--max-difference=0.5")
+    assert other.returncode == 1
+
+
+def test_an_onnx_model_is_validated(models):
+    assert run("validate", models / "onnx_many/1").returncode == 0
+    lost = run("validate", models / "onnx_many/1", "--onnxruntime-dir=/nowhere")
+    assert lost.returncode == 2 and "libonnxruntime.so is in none of: /nowhere" in lost.stderr
+
 
 def test_inspect_tells_what_an_onnx_model_takes_and_where_it_comes_from(models):
     text = run("inspect", models / "onnx_many/1").stdout
