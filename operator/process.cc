@@ -112,7 +112,8 @@ Process::Process(Environment environment, Options options)
                    [this] { scraper_.wake(); },
                    options_.cluster_domain}),
       pages_({[this] { return not_ready_because(); }, [this] { return metrics(); },
-              [this](const base::ObjectKey& key) { return reconciler_.describe(key); }}) {
+              [this](const base::ObjectKey& key) { return reconciler_.describe(key); }}),
+      newcomers_(client_, environment_.clock, [this] { return xds_.get(); }) {
   connect_stores();
 }
 
@@ -225,6 +226,7 @@ void Process::start_replica(base::Scope& scope) {
                                                   [this](const base::ObjectKey& key) { queue_.add(key); });
   stores_.start(environment_.loop, scope);
   environment_.loop.spawn(publisher_->run(scope));
+  environment_.loop.spawn(newcomers_.run(scope));
   environment_.loop.spawn(events_.run(scope));
   environment_.loop.spawn(certificates_.keep_own_identity(scope));
 }
@@ -313,10 +315,12 @@ void Process::new_identity(const net::TlsIdentity& identity) {
   server.address = options_.listen_address;
   server.port = options_.xds_port;
   server.client_identity = kGatewayIdentity;
+  server.hold_newcomers = true;
   // On one of gRPC's threads.
   server.on_change = [this] {
     environment_.loop.post([this] {
       gateways_changed();
+      newcomers_.look();
       if (publisher_) publisher_->proxies_changed();
     });
   };

@@ -44,6 +44,7 @@
 #include "operator/observers/measurement_ledger.h"
 #include "operator/observers/model_resolver.h"
 #include "operator/options.h"
+#include "operator/publisher/newcomers.h"
 #include "operator/publisher/traffic_publisher.h"
 #include "operator/server/management_pages.h"
 #include "operator/stores.h"
@@ -136,6 +137,7 @@ class Process {
   Executor executor_;
   Reconciler reconciler_;
   ManagementPages pages_;
+  Newcomers newcomers_;
 
   net::TlsIdentity identity_;               // of this replica, the latest
   std::unique_ptr<WebhookServer> webhook_;  // once the stores are synced; null when it is switched off

@@ -79,6 +79,11 @@ class ServerImpl : public Server, private AdsService, private StreamOwner {
     for (Stream* stream : streams_) stream->pump();
   }
 
+  void confirm_newcomers(uint64_t resource_version) override {
+    std::lock_guard lock(mutex_);
+    for (Stream* stream : streams_) stream->confirm(resource_version);
+  }
+
   void withdraw() override {
     snapshot_.store(nullptr);
     stop("this replica's view may be stale");
@@ -143,7 +148,7 @@ class ServerImpl : public Server, private AdsService, private StreamOwner {
           grpc::StatusCode::PERMISSION_DENIED,
           base::cat("only a client certificate with the URI ", options_.client_identity, " may subscribe")));
     }
-    auto* stream = new Stream(*this, context->peer());
+    auto* stream = new Stream(*this, context->peer(), options_.hold_newcomers);
     {
       std::lock_guard lock(mutex_);
       streams_.insert(stream);

@@ -36,6 +36,9 @@ struct ServerOptions {
   std::string client_identity = "spiffe://tidegate/gateway";
   // A proxy that does not answer an HTTP/2 ping for so long is disconnected; pings are sent as often.
   absl::Duration keepalive = absl::Seconds(30);
+  // A proxy that comes without a version (it has just started) believes whatever it is told, so it is told nothing
+  // before confirm_newcomers().
+  bool hold_newcomers = false;
   // Called on one of gRPC's threads after any change of status(): post to a loop, do not work here. May be empty.
   std::function<void()> on_change;
 };
@@ -50,6 +53,8 @@ class Server {
   // From now on everyone gets this one. Never null. Listens again after withdraw(); if the port is taken by then, the
   // next call tries again, and status() says so.
   virtual void publish(std::shared_ptr<const traffic::Snapshot> snapshot) = 0;
+  // Those that wait for it now may have any snapshot that is caught up to this resourceVersion; 0: any.
+  virtual void confirm_newcomers(uint64_t resource_version) = 0;
   // Forgets the snapshot, ends every connection and stops listening: proxies keep what they have and go to another
   // replica. For a replica whose store may be stale. publish() ends it.
   virtual void withdraw() = 0;

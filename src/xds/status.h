@@ -24,6 +24,7 @@ struct NodeStatus {
   std::string node_id;
   std::string peer;                   // its address
   bool waiting = false;               // it knows more than our snapshot, and is not answered until we have caught up
+  bool newcomer = false;              // it knows nothing, and is not answered before confirm_newcomers()
   traffic::AppliedVersion applied;    // what it last confirmed
   std::vector<Rejection> rejections;  // of what it was last sent, by type and object
 };

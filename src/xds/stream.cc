@@ -78,6 +78,14 @@ void Stream::pump() {
   write_next();
 }
 
+void Stream::confirm(uint64_t resource_version) {
+  {
+    std::lock_guard lock(mutex_);
+    state_.confirm(resource_version);
+  }
+  pump();
+}
+
 void Stream::write_next() {
   if (writing_ || queue_.empty()) return;
   writing_ = true;
@@ -117,7 +125,7 @@ void Stream::OnDone() {
 
 NodeStatus Stream::status() const {
   std::lock_guard lock(mutex_);
-  return {node_id_, peer_, waiting_, state_.applied(), state_.rejections()};
+  return {node_id_, peer_, waiting_, state_.is_newcomer(), state_.applied(), state_.rejections()};
 }
 
 }  // namespace tidegate::xds

@@ -37,12 +37,15 @@ using DiscoveryResponse = envoy::service::discovery::v3::DeltaDiscoveryResponse;
 
 class Stream : public grpc::ServerBidiReactor<DiscoveryRequest, DiscoveryResponse> {
  public:
-  Stream(StreamOwner& owner, std::string peer) : owner_(owner), peer_(std::move(peer)) {}
+  Stream(StreamOwner& owner, std::string peer, bool holds_newcomers)
+      : owner_(owner), peer_(std::move(peer)), state_(holds_newcomers) {}
 
   // Reading begins here, when the owner knows the stream.
   void begin();
   // Sends whatever the present snapshot makes due.
   void pump();
+  // See StreamState.
+  void confirm(uint64_t resource_version);
   // Ends the stream; again: does nothing.
   void end(const grpc::Status& status);
   NodeStatus status() const;

@@ -70,7 +70,10 @@ void StreamState::begin(Subscription& subscription, const Request& request) {
   // All that it asks for now is owed to it, out of the target.
   const bool begins_anew = request.type == ResourceType::kEndpoints && request.present.empty();
   if (begins_anew && target_ != nullptr) subscription.has = target_;
-  if (request.type == ResourceType::kCluster) presents_version_ = version != request.present.end();
+  if (request.type == ResourceType::kCluster) {
+    presents_version_ = version != request.present.end();
+    newcomer_ = holds_newcomers_ && !presents_version_;
+  }
   if (request.type == ResourceType::kEndpoints && version != request.present.end()) {
     version_.version = version->second;
     applied_ = traffic::parse_applied_version(version->second);
@@ -108,7 +111,14 @@ void StreamState::take_answer(Subscription& subscription, const Request& request
   if (delivery.take_change_of_mind()) offer_all_again(request.type);
 }
 
+void StreamState::confirm(uint64_t resource_version) {
+  if (!newcomer_) return;
+  newcomer_ = false;
+  highest_presented_ = std::max(highest_presented_, resource_version);
+}
+
 bool StreamState::waits_for(const traffic::Snapshot& snapshot) const {
+  if (newcomer_) return true;
   if (presents_version_ && !of(ResourceType::kEndpoints).active) return true;
   if (presents_hosts_ && !of(ResourceType::kVirtualHost).active) return true;
   return highest_presented_ > snapshot.caught_up_to;

@@ -47,14 +47,21 @@ struct Response {
 
 class StreamState {
  public:
-  StreamState() = default;
+  // `holds_newcomers`: a proxy that comes without a version is not answered before confirm().
+  explicit StreamState(bool holds_newcomers = false) : holds_newcomers_(holds_newcomers), newcomer_(holds_newcomers) {}
   // Batches that are on their way point into it.
   StreamState(const StreamState&) = delete;
   StreamState& operator=(const StreamState&) = delete;
 
   void on_request(Request request);
 
-  // True while the proxy knows more than the snapshot, or has yet to say what it knows: nothing may be sent.
+  // It knows nothing, as far as it has said, and is not confirmed yet.
+  bool is_newcomer() const { return newcomer_; }
+  // It may have any snapshot that is caught up to this resourceVersion.
+  void confirm(uint64_t resource_version);
+
+  // True while the proxy knows more than the snapshot, or has yet to say what it knows, or to be confirmed: nothing may
+  // be sent.
   bool waits_for(const traffic::Snapshot& snapshot) const;
 
   // What to send now, in this order; it counts as sent. `snapshot` is the newest there is.
@@ -120,9 +127,11 @@ class StreamState {
 
   traffic::Resource version_;  // of kVersionCluster's endpoints, as last sent or presented
   traffic::AppliedVersion applied_;
+  const bool holds_newcomers_;
+  bool newcomer_;
   bool presents_version_ = false;   // it knew the version cluster when it connected: what it has applied follows
   bool presents_hosts_ = false;     // it had applied something when it connected: its virtual hosts follow
-  uint64_t highest_presented_ = 0;  // resourceVersion
+  uint64_t highest_presented_ = 0;  // resourceVersion, or what was confirmed
   uint64_t last_nonce_ = 0;
 };
 

@@ -24,6 +24,7 @@ class FakeXds : public xds::Server {
   void publish(std::shared_ptr<const traffic::Snapshot> snapshot) override { published.push_back(std::move(snapshot)); }
   void withdraw() override { ++withdrawn; }
   absl::Status rotate(const net::TlsIdentity&) override { return absl::OkStatus(); }
+  void confirm_newcomers(uint64_t) override {}
   xds::ServerStatus status() const override {
     if (on_status) on_status();
     return state;

@@ -68,7 +68,7 @@ void XdsStream::end() {
 }
 
 std::shared_ptr<XdsStream> SimXdsServer::connect(const std::string& node) {
-  auto stream = std::make_shared<XdsStream>(context_, loop_, node);
+  auto stream = std::make_shared<XdsStream>(context_, loop_, node, options_.hold_newcomers);
   stream->server_ = this;
   streams_.push_back(stream);
   return stream;
@@ -78,6 +78,13 @@ void SimXdsServer::publish(std::shared_ptr<const traffic::Snapshot> snapshot) {
   listening_ = !shut_down_;
   snapshot_ = std::move(snapshot);
   for (const auto& stream : streams_) stream->pump();
+}
+
+void SimXdsServer::confirm_newcomers(uint64_t resource_version) {
+  for (const auto& stream : streams_) {
+    stream->state_.confirm(resource_version);
+    stream->pump();
+  }
 }
 
 void SimXdsServer::withdraw() {
@@ -90,8 +97,8 @@ void SimXdsServer::withdraw() {
 xds::ServerStatus SimXdsServer::status() const {
   xds::ServerStatus status;
   for (const auto& stream : streams_) {
-    status.nodes.push_back(
-        {stream->node_, "", stream->waiting_, stream->state_.applied(), stream->state_.rejections()});
+    status.nodes.push_back({stream->node_, "", stream->waiting_, stream->state_.is_newcomer(), stream->state_.applied(),
+                            stream->state_.rejections()});
   }
   std::stable_sort(status.nodes.begin(), status.nodes.end(),
                    [](const xds::NodeStatus& a, const xds::NodeStatus& b) { return a.node_id < b.node_id; });

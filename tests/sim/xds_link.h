@@ -37,7 +37,8 @@ class SimXdsServer;
 // One proxy's stream. Both sides hold it; either may end it.
 class XdsStream : public std::enable_shared_from_this<XdsStream> {
  public:
-  XdsStream(Context& context, base::Loop& loop, std::string node) : context_(context), loop_(loop), node_(node) {}
+  XdsStream(Context& context, base::Loop& loop, std::string node, bool holds_newcomers)
+      : context_(context), loop_(loop), node_(node), state_(holds_newcomers) {}
 
   // The proxy's side.
   void send(xds::Request request);
@@ -76,6 +77,7 @@ class SimXdsServer : public xds::Server {
 
   int port() const override { return options_.port; }
   void publish(std::shared_ptr<const traffic::Snapshot> snapshot) override;
+  void confirm_newcomers(uint64_t resource_version) override;
   void withdraw() override;
   absl::Status rotate(const net::TlsIdentity&) override { return absl::OkStatus(); }
   xds::ServerStatus status() const override;

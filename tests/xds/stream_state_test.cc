@@ -79,8 +79,8 @@ struct Proxy {
   std::vector<std::vector<std::string>> refused_batches;
 
   // Subscribes as it does on a new stream.
-  void connect() {
-    state.emplace();
+  void connect(bool holds_newcomers = false) {
+    state.emplace(holds_newcomers);
     subscribed.clear();
     unanswered.clear();
     subscribe(kClusters, {});
@@ -306,6 +306,25 @@ TEST_F(Stream, AnswersNothingToAProxyThatKnowsMore) {
   proxy_.connect();
   EXPECT_TRUE(proxy_.state->waits_for(*snapshot_at(9, {})));
   EXPECT_THAT(proxy_.receive(snapshot_at(9, {})), IsEmpty());
+  EXPECT_FALSE(proxy_.state->waits_for(*first_));
+}
+
+TEST(StreamOfANewProxy, ANewcomerGetsNothingBeforeItIsConfirmedAndThenNothingOlder) {
+  const SnapshotPointer first = snapshot_at(10, {{"cats"}});
+  Proxy proxy;
+  proxy.connect(true);
+  EXPECT_TRUE(proxy.state->is_newcomer());
+  EXPECT_THAT(proxy.receive(first), IsEmpty());
+  proxy.state->confirm(11);
+  EXPECT_FALSE(proxy.state->is_newcomer());
+  EXPECT_THAT(proxy.receive(first), IsEmpty()) << "somebody has written since";
+  EXPECT_THAT(proxy.settle(snapshot_at(11, {{"cats"}})), testing::Not(IsEmpty()));
+  EXPECT_EQ(traffic::to_text(proxy.state->applied()), "11");
+}
+
+TEST_F(Stream, WhoComesWithAVersionIsNoNewcomer) {
+  proxy_.connect(true);
+  EXPECT_FALSE(proxy_.state->is_newcomer());
   EXPECT_FALSE(proxy_.state->waits_for(*first_));
 }
 
