@@ -26,6 +26,14 @@ std::vector<std::string> list(const std::string& folder) {
   return names;
 }
 
+// The path of the folder's one file whose name ends so; a path that cannot be opened when it has gone by now.
+std::string only_file(const std::string& folder, std::string_view suffix) {
+  for (const std::string& name : list(folder)) {
+    if (name.ends_with(suffix)) return base::cat(folder, "/", name);
+  }
+  return base::cat(folder, "/*", suffix);
+}
+
 std::string join(const std::vector<std::string>& names, size_t limit) {
   std::string out;
   for (size_t i = 0; i < names.size() && i < limit; ++i) base::append(out, i ? ", " : ""), base::append(out, names[i]);
@@ -75,13 +83,23 @@ absl::StatusOr<std::vector<MetaGraph>> read_saved_model(const std::string& folde
 
 absl::StatusOr<OnnxFile> read_onnx(const std::string& folder) {
   OnnxFile found;
-  for (const std::string& name : list(folder)) {
-    if (name.ends_with(".onnx")) found.path = base::cat(folder, "/", name);
-  }
+  found.path = only_file(folder, ".onnx");
   TG_ASSIGN_OR_RETURN(MappedFile file, open_file(found.path));
   OnnxError error;
   auto model = parse_onnx(file.bytes(), error);
   if (!model) return absl::DataLossError(explain(found.path, file.bytes().size(), error));
+  found.model = *std::move(model);
+  return found;
+}
+
+absl::StatusOr<TfliteFile> read_tflite(const std::string& folder) {
+  TfliteFile found;
+  found.path = only_file(folder, ".tflite");
+  TG_ASSIGN_OR_RETURN(MappedFile file, open_file(found.path));
+  found.bytes = file.bytes().size();
+  FileFault fault;
+  auto model = parse_tflite(file.bytes(), fault);
+  if (!model) return absl::DataLossError(explain_tflite(found.path, found.bytes, fault));
   found.model = *std::move(model);
   return found;
 }

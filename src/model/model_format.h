@@ -9,6 +9,7 @@
 
 #include "model/onnx_proto.h"
 #include "model/saved_model_proto.h"
+#include "model/tflite_reader.h"
 
 namespace tidegate::model {
 
@@ -32,5 +33,15 @@ struct OnnxFile {
 // Reads the one *.onnx of a folder that detect_format() calls kOnnx. DATA_LOSS when it is not ONNX's protobuf; the
 // message says where in the file that shows.
 absl::StatusOr<OnnxFile> read_onnx(const std::string& folder);
+
+struct TfliteFile {
+  std::string path;
+  uint64_t bytes = 0;
+  TfliteModel model;
+};
+
+// Reads the one *.tflite of a folder that detect_format() calls kTflite. DATA_LOSS when it is not a whole TFLite model;
+// the message says where in the file that shows.
+absl::StatusOr<TfliteFile> read_tflite(const std::string& folder);
 
 }  // namespace tidegate::model
