@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "model/model_format.h"
 #include "serving-runtime/inspect_onnx.h"
+#include "serving-runtime/inspect_tflite.h"
 
 namespace tidegate::serving {
 namespace {
@@ -73,9 +74,9 @@ absl::StatusOr<std::string> inspect(const std::string& folder, bool json) {
     TG_ASSIGN_OR_RETURN(model::OnnxFile file, model::read_onnx(folder));
     return json ? onnx_as_json(file) : onnx_as_text(file);
   }
-  if (format != model::Format::kSavedModel) {
-    return absl::UnimplementedError(
-        base::cat(folder, " holds a ", model::name_of(format), " model; this build reads SavedModels and ONNX"));
+  if (format == model::Format::kTflite) {
+    TG_ASSIGN_OR_RETURN(model::TfliteFile file, model::read_tflite(folder));
+    return json ? tflite_as_json(file) : tflite_as_text(file);
   }
   TG_ASSIGN_OR_RETURN(auto graphs, model::read_saved_model(folder));
   return json ? as_json(graphs) : as_text(folder, graphs);

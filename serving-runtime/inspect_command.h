@@ -6,8 +6,7 @@
 
 namespace tidegate::serving {
 
-// The report, as text for people or as JSON. Errors of model_format.h's functions; UNIMPLEMENTED
-// for formats whose signatures this build cannot read.
+// The report, as text for people or as JSON. Errors of model::detect_format and of the format's reader.
 absl::StatusOr<std::string> inspect(const std::string& folder, bool json);
 
 }  // namespace tidegate::serving
