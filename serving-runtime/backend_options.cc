@@ -1,5 +1,8 @@
 #include "serving-runtime/backend_options.h"
 
+#include <algorithm>
+#include <thread>
+
 namespace tidegate::serving {
 namespace {
 
@@ -25,6 +28,18 @@ BackendOptions onnx_options(const BackendFlags& flags) {
   };
 }
 
+// Runs are work for a core each: more interpreters would only take memory, fewer let cores idle.
+BackendOptions litert_options(const BackendFlags& flags) {
+  const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
+  return {
+      {"library_dir", flags.litert_dir},
+      {"threads", std::to_string(flags.litert_threads ? flags.litert_threads : cores)},
+      {"instances", std::to_string(flags.litert_instances ? flags.litert_instances : cores)},
+      {"xnnpack", flags.litert_xnnpack ? "true" : "false"},
+      {"raw_io", flags.litert_raw_io ? "true" : "false"},
+  };
+}
+
 }  // namespace
 
 BackendOptions backend_options(model::Format format, const BackendFlags& flags) {
@@ -32,7 +47,7 @@ BackendOptions backend_options(model::Format format, const BackendFlags& flags) 
     case model::Format::kSavedModel:
       return tensorflow_options(flags);
     case model::Format::kTflite:
-      return {};
+      return litert_options(flags);
     case model::Format::kOnnx:
       return onnx_options(flags);
   }

@@ -118,6 +118,27 @@ void add_network_options(CLI::App& app, ServeOptions& o) {
       ->group("Network");
 }
 
+void add_litert_options(CLI::App& app, BackendFlags& o) {
+  app.add_option("--litert-dir", o.litert_dir, "Folder of libLiteRt.so (default: near the backend)")->group("Backend");
+  app.add_option("--litert-threads", o.litert_threads, "Threads inside one run of a TFLite model; 0: one a core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str()
+      ->group("Backend");
+  app.add_option("--litert-instances", o.litert_instances,
+                 "Runs of one TFLite model at once, each in an interpreter of its own; 0: one a core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str()
+      ->group("Backend");
+  app.add_flag("--litert-xnnpack", o.litert_xnnpack,
+               "Run TFLite models with XNNPACK's kernels where it has them (default: true)")
+      ->capture_default_str()
+      ->group("Backend");
+  app.add_flag("--litert-raw-io", o.litert_raw_io,
+               "Show quantised inputs and outputs as the integers that they are, not as floats")
+      ->capture_default_str()
+      ->group("Backend");
+}
+
 }  // namespace
 
 void add_backend_options(CLI::App& app, BackendFlags& o) {
@@ -158,6 +179,7 @@ void add_backend_options(CLI::App& app, BackendFlags& o) {
                  "Bytes of GPU memory that one ONNX model may take; 0: no limit")
       ->capture_default_str()
       ->group("Backend");
+  add_litert_options(app, o);
 }
 
 void add_serve_options(CLI::App& app, ServeOptions& o) {

@@ -26,6 +26,11 @@ struct BackendFlags {
   std::string onnxruntime_dir;
   std::string onnx_graph_optimization = "all";
   uint64_t onnx_gpu_memory_limit = 0;  // bytes
+  std::string litert_dir;
+  uint32_t litert_threads = 1;    // inside one run; 0: one a core
+  uint32_t litert_instances = 0;  // runs of a model at once; 0: one a core
+  bool litert_xnnpack = true;
+  bool litert_raw_io = false;
 };
 
 struct ServeOptions {

@@ -95,7 +95,7 @@ class Runtime:
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
-    for maker in ("make_models.py", "make_onnx_models.py"):
+    for maker in ("make_models.py", "make_onnx_models.py", "make_tflite_models.py"):
         subprocess.run([sys.executable, HERE / maker, folder], check=True,
                        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
     return folder
