@@ -70,12 +70,14 @@ absl::StatusOr<api::ModelFormat> format_of(const storage::Manifest& manifest) {
     if (file.path.find('/') != std::string::npos) continue;
     saved_model = saved_model || file.path == "saved_model.pb" || file.path == "saved_model.pbtxt";
     if (file.path.ends_with(".onnx")) found.push_back(api::ModelFormat::kOnnx);
+    if (file.path.ends_with(".tflite")) found.push_back(api::ModelFormat::kTflite);
   }
   if (saved_model) found.push_back(api::ModelFormat::kSavedModel);
   if (found.size() == 1) return found.front();
   return absl::InvalidArgumentError(
       base::cat("has ", found.empty() ? "no model" : "more than one model",
-                " at its top; a SavedModel has one saved_model.pb there, an ONNX model one *.onnx"));
+                " at its top; a SavedModel has one saved_model.pb there, an ONNX model one *.onnx, a TFLite model one "
+                "*.tflite"));
 }
 
 ModelResolver::ModelResolver(const kube::Store<api::ModelDeployment>& models, kube::Client& client,

@@ -60,7 +60,9 @@ TIDEGATE_ENUM(Outcome, {{Outcome::kPromoted, "Promoted"},
 TIDEGATE_ENUM(ConditionStatus, {{ConditionStatus::kTrue, "True"},
                                 {ConditionStatus::kFalse, "False"},
                                 {ConditionStatus::kUnknown, "Unknown"}})
-TIDEGATE_ENUM(ModelFormat, {{ModelFormat::kSavedModel, "savedmodel"}, {ModelFormat::kOnnx, "onnx"}})
+TIDEGATE_ENUM(ModelFormat, {{ModelFormat::kSavedModel, "savedmodel"},
+                            {ModelFormat::kOnnx, "onnx"},
+                            {ModelFormat::kTflite, "tflite"}})
 TIDEGATE_ENUM(PullPolicy, {{PullPolicy::kAlways, "Always"},
                            {PullPolicy::kIfNotPresent, "IfNotPresent"},
                            {PullPolicy::kNever, "Never"}})

@@ -15,6 +15,7 @@ inline constexpr char kClusterServingRuntimeKind[] = "ClusterServingRuntime";
 enum class ModelFormat {
   kSavedModel,
   kOnnx,
+  kTflite,
 };
 
 struct SupportedFormat {

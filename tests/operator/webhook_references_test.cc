@@ -89,6 +89,9 @@ TEST_F(WebhookReferences, KnowTheRuntimesThatMayServeTheModelOrWhyThereIsNone) {
   store_runtime("onnx", "onnx");
   EXPECT_THAT(runtimes(asking({})), UnorderedElementsAre("tensorflow", "onnx"));
   EXPECT_THAT(runtimes(asking({}, "onnx")), ElementsAre("onnx"));
+  store_runtime("litert", "tflite");
+  EXPECT_THAT(runtimes(asking({})), UnorderedElementsAre("tensorflow", "onnx", "litert"));
+  EXPECT_THAT(runtimes(asking({}, "litert")), ElementsAre("litert"));
 }
 
 }  // namespace
