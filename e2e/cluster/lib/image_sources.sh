@@ -2,9 +2,9 @@
 # A context has bin/ (programs, without debug information) and lib/ (shared libraries, in their multiarch folder).
 
 PROGRAMS=${TIDEGATE_BINARIES:-$REPO/build/release}
-PRODUCT_IMAGES=(operator runtime runtime-tensorflow runtime-onnx gateway minio traffic)
+PRODUCT_IMAGES=(operator runtime runtime-tensorflow runtime-onnx runtime-litert gateway minio traffic)
 # An image's parents come before it.
-ALL_IMAGES=(pause coredns base tensorflow-libs operator runtime runtime-tensorflow runtime-onnx gateway minio traffic)
+ALL_IMAGES=(pause coredns base tensorflow-libs "${PRODUCT_IMAGES[@]}")
 
 python_package() { echo "$CACHE"/venv/lib/python3*/site-packages/"$1"; }
 
@@ -12,7 +12,7 @@ parents_of() {
   case $1 in
     pause | coredns | base) ;;
     runtime-tensorflow) echo tensorflow-libs runtime ;;
-    runtime-onnx) echo runtime ;;
+    runtime-onnx | runtime-litert) echo runtime ;;
     *) echo base ;;
   esac
 }
@@ -30,6 +30,8 @@ sources_of() {
       echo "$PROGRAMS/serving-runtime/backends/libtidegate_backend_tensorflow.so" "$(sources_of runtime)" ;;
     runtime-onnx)
       echo "$PROGRAMS/serving-runtime/backends/libtidegate_backend_onnx.so" "$(python_package onnxruntime)"/capi/libonnxruntime.so* ;;
+    runtime-litert)
+      echo "$PROGRAMS/serving-runtime/backends/libtidegate_backend_litert.so" "$(python_package ai_edge_litert)"/libLiteRt.so ;;
     gateway) echo "$(python_package envoy)/_bin/envoy" ;;
     traffic) echo "$PROGRAMS/e2e/traffic/tidegate-traffic" ;;
   esac
@@ -37,7 +39,7 @@ sources_of() {
 
 how_to_make() {
   case $1 in
-    operator | runtime | runtime-tensorflow | runtime-onnx | traffic) echo "build it with: make build-release" ;;
+    operator | runtime | runtime-tensorflow | runtime-onnx | runtime-litert | traffic) echo "build it with: make build-release" ;;
     pause) echo "it is part of the repository" ;;
     *) echo "make it with: tools/setup" ;;
   esac
@@ -74,6 +76,12 @@ stage() {
     runtime-onnx)
       stage_program "${sources[0]}" "$2"
       for source in "${sources[@]:1}"; do stage_file "$source" "$2/onnxruntime/$(basename "$source")"; done
+      stage_libraries "$2" "${sources[@]}" ;;
+    # The library does not know its version; the backend reads it from the file.
+    runtime-litert)
+      stage_program "${sources[0]}" "$2"
+      stage_file "${sources[1]}" "$2/litert/libLiteRt.so"
+      sed -n 's/^ai-edge-litert==//p' "$REPO/tools/requirements-nodeps.txt" >"$2/litert/VERSION"
       stage_libraries "$2" "${sources[@]}" ;;
     operator | runtime | traffic | runtime-tensorflow)
       stage_program "${sources[0]}" "$2"
