@@ -198,6 +198,42 @@ def test_a_new_version_takes_over(start, models, tmp_path):
     runtime.wait_until(lambda: runtime.predict({"instances": [2]}).json() == {"predictions": [4.0]})
 
 
+def test_requests_are_batched_for_a_tflite_model(start, tmp_path):
+    (tmp_path / "batching").write_text("max_batch_size { value: 6 } batch_timeout_micros { value: 60000000 }")
+    runtime = start("lite_half", "--enable_batching=true", f"--batching_parameters_file={tmp_path / 'batching'}",
+                    "--enable_model_warmup=false")
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda x: runtime.predict({"instances": [x, x + 2]}).json(), [0.0, 10.0, 20.0]))
+    assert answers == [{"predictions": [2.0, 3.0]}, {"predictions": [7.0, 8.0]}, {"predictions": [12.0, 13.0]}]
+    assert "tidegate_runtime_batch_rows_count" in runtime.get("/metrics").text
+
+
+def test_one_process_serves_all_formats_side_by_side(start, models, tmp_path):
+    platforms = {"half_plus_two": "tensorflow", "onnx_half_plus_two": "onnx", "lite_half": "tflite"}
+    (tmp_path / "models.config").write_text("model_config_list {" + "".join(
+        f'config {{ name: "{name}" base_path: "{models / name}" model_platform: "{platform}" }}'
+        for name, platform in platforms.items()) + "}")
+    runtime = start("lite_half", f"--model_config_file={tmp_path / 'models.config'}", base_path="/nowhere")
+    for name in platforms:
+        assert runtime.predict({"instances": [2, 4]}, name).json() == {"predictions": [3.0, 4.0]}
+
+
+# ---- without a server
+
+def test_a_tflite_model_is_compared_with_the_saved_model_of_the_same_function(models):
+    same = run("compare", models / "half_plus_two/123", models / "lite_half/123", "--max-difference=1e-6")
+    assert same.returncode == 0, same.stderr
+    other = run("compare", models / "half_plus_two/123", models / "lite_half_plus_three/124", "--max-difference=0.5")
+    assert other.returncode == 1
+
+
+def test_a_tflite_model_is_validated(models):
+    told = run("validate", models / "lite_several/1")
+    assert told.returncode == 0 and "runs on litert" in told.stdout, told.stdout + told.stderr
+    lost = run("validate", models / "lite_several/1", "--litert-dir=/nowhere")
+    assert lost.returncode == 2 and "libLiteRt.so" in lost.stderr
+
+
 # ---- what does not fit
 
 @pytest.mark.parametrize("inputs,part", [
