@@ -165,29 +165,24 @@ std::optional<absl::Duration> ModelRepository::run_one() {
   std::optional<ModelConfig> next = leaving ? std::nullopt : std::exchange(slot.next, std::nullopt);
   lock.unlock();
 
-  bool ended = false;
-  const absl::Status result = work_on(*slot.versions, std::move(next), leaving, ended);
+  Worked worked = work_on(*slot.versions, std::move(next), leaving);
 
   lock.lock();
   Finished finished;
-  // What was done by an older config says nothing of this one.
-  if (slot.leaving == leaving && !slot.next) settle(at->first, result, finished);
-  if (ended) settle_gone(at->first, finished);
-  give_back(at, ended);
+  worked.outdated = slot.leaving != leaving || slot.next.has_value();
+  settle(at->first, worked, finished);
+  give_back(at, worked.ended);
   changed_.notify_all();
   lock.unlock();
   for (const auto& [done, outcome] : finished) done(outcome);
   return std::nullopt;
 }
 
-absl::Status ModelRepository::work_on(ModelVersions& versions, std::optional<ModelConfig> next, bool leaving,
-                                      bool& ended) {
-  if (leaving) {
-    ended = versions.end();
-    return absl::CancelledError("the model was taken out of the config meanwhile");
-  }
+ModelRepository::Worked ModelRepository::work_on(ModelVersions& versions, std::optional<ModelConfig> next,
+                                                 bool leaving) {
+  if (leaving) return {absl::CancelledError("the model was taken out of the config meanwhile"), versions.end()};
   if (next) versions.set_config(*std::move(next));
-  return versions.step();
+  return {versions.step()};
 }
 
 ModelRepository::Slots::iterator ModelRepository::next_due() {
@@ -224,13 +219,9 @@ void ModelRepository::give_back(Slots::iterator at, bool ended) {
   slot.due = clock_.uptime() + (unfinished ? std::min(pause, kUnfinished) : pause);
 }
 
-void ModelRepository::settle(const std::string& name, const absl::Status& result, Finished& finished) {
+void ModelRepository::settle(const std::string& name, const Worked& worked, Finished& finished) {
   for (auto waiter = waiters_.begin(); waiter != waiters_.end();) {
-    if (!waiter->until_gone && waiter->names.contains(name)) {
-      const bool there = serves(*directory_.read(), name, std::nullopt);
-      if (there || !result.ok()) waiter->names.erase(name);
-      if (!there && !result.ok()) waiter->failed[name] = result;
-    }
+    if (waiter->names.contains(name)) note(*waiter, name, worked);
     if (!waiter->names.empty()) {
       ++waiter;
       continue;
@@ -241,15 +232,15 @@ void ModelRepository::settle(const std::string& name, const absl::Status& result
   }
 }
 
-void ModelRepository::settle_gone(const std::string& name, Finished& finished) {
-  for (auto waiter = waiters_.begin(); waiter != waiters_.end();) {
-    if (!waiter->until_gone || !waiter->names.contains(name)) {
-      ++waiter;
-      continue;
-    }
-    finished.emplace_back(std::move(waiter->done), Outcome{});
-    waiter = waiters_.erase(waiter);
+void ModelRepository::note(Waiter& waiter, const std::string& name, const Worked& worked) const {
+  if (waiter.until_gone) {
+    if (worked.ended) waiter.names.erase(name);
+    return;
   }
+  if (worked.outdated) return;
+  const bool there = serves(*directory_.read(), name, std::nullopt);
+  if (there || !worked.result.ok()) waiter.names.erase(name);
+  if (!there && !worked.result.ok()) waiter.failed[name] = worked.result;
 }
 
 void ModelRepository::run() {

@@ -85,6 +85,12 @@ class ModelRepository : public ModelControl {
     ReloadDone done;
     bool until_gone = false;
   };
+  // What came of working on a slot once.
+  struct Worked {
+    absl::Status result;
+    bool ended = false;     // a leaving model is gone
+    bool outdated = false;  // another config, or the order to leave, came meanwhile: `result` says nothing of that
+  };
   using Slots = std::map<std::string, Slot>;
   using Finished = std::vector<std::pair<ReloadDone, Outcome>>;
 
@@ -97,11 +103,11 @@ class ModelRepository : public ModelControl {
   Slots::iterator next_due();
   absl::Duration time_to_next() const;
   void give_back(Slots::iterator at, bool ended);
-  void settle(const std::string& name, const absl::Status& result, Finished& finished);
-  void settle_gone(const std::string& name, Finished& finished);
+  void settle(const std::string& name, const Worked& worked, Finished& finished);
+  void note(Waiter& waiter, const std::string& name, const Worked& worked) const;
 
   // Without it, by the thread that made the slot busy.
-  absl::Status work_on(ModelVersions& versions, std::optional<ModelConfig> next, bool leaving, bool& ended);
+  static Worked work_on(ModelVersions& versions, std::optional<ModelConfig> next, bool leaving);
 
   const BackendSource backends_;
   ServableDirectory& directory_;
