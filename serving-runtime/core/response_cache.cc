@@ -48,15 +48,8 @@ uint64_t bytes_of(const std::vector<Tensor>& tensors) {
 std::vector<Tensor> share(const ResponseCache::Tensors& answer) {
   std::vector<Tensor> tensors;
   for (const Tensor& tensor : *answer) {
-    TidegateTensor view{};
-    view.dtype = static_cast<int32_t>(tensor.type());
-    view.rank = static_cast<int32_t>(tensor.shape().size());
-    view.dims = tensor.shape().data();
-    view.data = const_cast<char*>(tensor.raw());
-    view.bytes = tensor.raw_bytes();
-    view.owner = new ResponseCache::Tensors(answer);
-    view.release = [](void* owner) { delete static_cast<ResponseCache::Tensors*>(owner); };
-    tensors.emplace_back(view);
+    const std::shared_ptr<const Tensor> whole(answer, &tensor);
+    tensors.push_back(Tensor::view_of(whole, tensor.shape(), 0, tensor.raw_bytes()));
   }
   return tensors;
 }

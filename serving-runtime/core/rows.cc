@@ -1,7 +1,6 @@
 #include "serving-runtime/core/rows.h"
 
-#include <atomic>
-#include <cstring>
+#include <memory>
 #include <utility>
 
 #include "base/status.h"
@@ -38,18 +37,6 @@ Tensor join_strings(std::span<const Tensor* const> parts, const Tensor& first, i
   return Tensor(with_rows(first.shape(), rows), std::move(strings));
 }
 
-// What the pieces of one tensor hold on to.
-struct Shared {
-  explicit Shared(Tensor whole) : tensor(std::move(whole)) {}
-  Tensor tensor;
-  std::atomic<int> pieces{0};
-};
-
-void release_piece(void* owner) {
-  auto* shared = static_cast<Shared*>(owner);
-  if (shared->pieces.fetch_sub(1, std::memory_order_acq_rel) == 1) delete shared;
-}
-
 }  // namespace
 
 Tensor join_rows(std::span<const Tensor* const> parts, int64_t rows) {
@@ -74,25 +61,14 @@ absl::StatusOr<std::vector<Tensor>> split_rows(Tensor tensor, std::span<const in
                                          needed, " rows of the input"));
   }
   const size_t row = row_bytes(tensor);
+  const auto whole = std::make_shared<const Tensor>(std::move(tensor));
   std::vector<Tensor> pieces;
-  auto shared = std::make_unique<Shared>(std::move(tensor));
-  shared->pieces = static_cast<int>(rows.size());
-  const Tensor& whole = shared->tensor;
-  const char* at = whole.raw();
+  size_t begin = 0;
   for (const int64_t count : rows) {
-    const Shape shape = with_rows(whole.shape(), count);
-    TidegateTensor piece{};
-    piece.dtype = static_cast<int32_t>(whole.type());
-    piece.rank = static_cast<int32_t>(shape.size());
-    piece.dims = shape.data();
-    piece.data = const_cast<char*>(at);
-    piece.bytes = row * static_cast<size_t>(count);
-    piece.release = release_piece;
-    piece.owner = shared.get();
-    pieces.emplace_back(piece);
-    at += piece.bytes;
+    const size_t bytes = row * static_cast<size_t>(count);
+    pieces.push_back(Tensor::view_of(whole, with_rows(whole->shape(), count), begin, bytes));
+    begin += bytes;
   }
-  if (!rows.empty()) shared.release();
   return pieces;
 }
 

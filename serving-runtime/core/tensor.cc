@@ -86,6 +86,18 @@ Tensor::Tensor(const TidegateTensor& from_backend)
       shape_(from_backend.dims, from_backend.dims + from_backend.rank),
       c_(from_backend) {}
 
+Tensor Tensor::view_of(std::shared_ptr<const Tensor> whole, Shape shape, size_t begin, size_t bytes) {
+  using Owner = std::shared_ptr<const Tensor>;
+  Tensor view;
+  view.type_ = whole->type_;
+  view.shape_ = std::move(shape);
+  view.c_.data = static_cast<char*>(whole->c_.data) + begin;
+  view.c_.bytes = bytes;
+  view.c_.owner = new Owner(std::move(whole));
+  view.c_.release = [](void* owner) { delete static_cast<Owner*>(owner); };
+  return view;
+}
+
 Tensor::~Tensor() {
   if (c_.release) c_.release(c_.owner);
 }

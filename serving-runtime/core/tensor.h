@@ -91,6 +91,8 @@ class Tensor {
   Tensor(Shape shape, StringList strings);
   // Takes over what a backend returned.
   explicit Tensor(const TidegateTensor& from_backend);
+  // A part of `whole`, from its byte `begin` on, which it keeps alive.
+  static Tensor view_of(std::shared_ptr<const Tensor> whole, Shape shape, size_t begin, size_t bytes);
   Tensor(Tensor&& other) noexcept { swap(other); }
   Tensor& operator=(Tensor&& other) noexcept {
     swap(other);
