@@ -36,6 +36,11 @@ std::vector<std::string> library_folders(const std::string& chosen, const std::s
   return folders;
 }
 
+const TidegateBackendApi* offer(const TidegateBackendApi& api, uint32_t host_abi_version, uint64_t host_struct_size) {
+  const bool fits = host_abi_version == TIDEGATE_BACKEND_ABI_VERSION && host_struct_size >= sizeof(TidegateBackendApi);
+  return fits ? &api : nullptr;
+}
+
 std::string join(const std::vector<std::string>& words) {
   std::string out;
   for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;

@@ -45,6 +45,9 @@ TidegateCode guarded(const char* backend, TidegateError* error, Function functio
 std::vector<std::string> library_folders(const std::string& chosen, const std::string& library,
                                          const std::string& build_tree);
 
+// What the entry answers a host of that version and size: null when the two do not fit.
+const TidegateBackendApi* offer(const TidegateBackendApi& api, uint32_t host_abi_version, uint64_t host_struct_size);
+
 // "a, b"
 std::string join(const std::vector<std::string>& words);
 

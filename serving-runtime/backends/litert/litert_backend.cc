@@ -78,6 +78,5 @@ constexpr TidegateBackendApi kApi = {sizeof(TidegateBackendApi),
 
 extern "C" __attribute__((visibility("default"))) const TidegateBackendApi* tidegate_backend_entry(
     uint32_t host_abi_version, uint64_t host_struct_size) {
-  if (host_abi_version != TIDEGATE_BACKEND_ABI_VERSION || host_struct_size < sizeof(TidegateBackendApi)) return nullptr;
-  return &tidegate::serving::litert::kApi;
+  return tidegate::serving::offer(tidegate::serving::litert::kApi, host_abi_version, host_struct_size);
 }
