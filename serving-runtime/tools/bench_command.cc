@@ -130,18 +130,11 @@ std::string as_text(const BenchOptions& options, const Json& figures) {
   return text.str();
 }
 
-absl::StatusOr<std::vector<Inputs>> make_inputs(const BenchOptions& options, const model::Signature& signature) {
-  if (!options.inputs.empty()) return read_inputs(options.inputs, signature);
-  base::SeededRandom random(options.seed);
-  std::vector<Inputs> one(1);
-  TG_ASSIGN_OR_RETURN(one[0], random_inputs(signature, options.rows, random));
-  return one;
-}
-
 absl::Status run(const BenchOptions& options, const BackendSource& backends) {
   TG_ASSIGN_OR_RETURN(const auto servable, load_folder(options.folder, backends));
   TG_ASSIGN_OR_RETURN(const model::Signature* signature, find_signature(*servable, options.signature));
-  TG_ASSIGN_OR_RETURN(const std::vector<Inputs> inputs, make_inputs(options, *signature));
+  TG_ASSIGN_OR_RETURN(const std::vector<Inputs> inputs,
+                      gather_inputs(options.inputs, *signature, options.rows, 1, options.seed));
   Load load(*servable, *signature, inputs, options);
   load.run(options.warm_up_seconds);
   Result result = load.run(options.seconds);

@@ -51,16 +51,6 @@ absl::StatusOr<std::map<std::string, std::string>> match(std::string_view what, 
       base::cat("the ", what, " have different names: ", names_of(before), " before, ", names_of(after), " after"));
 }
 
-absl::StatusOr<std::vector<Inputs>> make_inputs(const CompareOptions& options, const model::Signature& signature) {
-  if (!options.inputs.empty()) return read_inputs(options.inputs, signature);
-  base::SeededRandom random(options.seed);
-  std::vector<Inputs> all;
-  for (int i = 0; i < options.runs; ++i) {
-    TG_ASSIGN_OR_RETURN(all.emplace_back(), random_inputs(signature, options.rows, random));
-  }
-  return all;
-}
-
 class Comparison {
  public:
   Comparison(Side before, Side after) : before_(std::move(before)), after_(std::move(after)) {}
@@ -137,7 +127,8 @@ bool is_within(const OutputDifference& difference, const CompareOptions& options
 absl::StatusOr<bool> run(const CompareOptions& options, const BackendSource& backends) {
   TG_ASSIGN_OR_RETURN(Side before, load_side(options.before, options.signature, backends));
   TG_ASSIGN_OR_RETURN(Side after, load_side(options.after, options.signature, backends));
-  TG_ASSIGN_OR_RETURN(std::vector<Inputs> all, make_inputs(options, *before.signature));
+  TG_ASSIGN_OR_RETURN(std::vector<Inputs> all,
+                      gather_inputs(options.inputs, *before.signature, options.rows, options.runs, options.seed));
   Comparison comparison(std::move(before), std::move(after));
   TG_RETURN_IF_ERROR(comparison.prepare());
   for (Inputs& inputs : all) TG_RETURN_IF_ERROR(comparison.add(std::move(inputs)));

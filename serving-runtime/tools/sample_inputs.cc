@@ -111,6 +111,18 @@ absl::StatusOr<std::vector<std::vector<NamedTensor>>> read_inputs(const std::str
   return all;
 }
 
+absl::StatusOr<std::vector<std::vector<NamedTensor>>> gather_inputs(const std::string& path,
+                                                                    const model::Signature& signature, int64_t rows,
+                                                                    int runs, uint64_t seed) {
+  if (!path.empty()) return read_inputs(path, signature);
+  base::SeededRandom random(seed);
+  std::vector<std::vector<NamedTensor>> all;
+  for (int i = 0; i < runs; ++i) {
+    TG_ASSIGN_OR_RETURN(all.emplace_back(), random_inputs(signature, rows, random));
+  }
+  return all;
+}
+
 Tensor copy_of(const Tensor& tensor) {
   if (tensor.type() == model::DataType::kString) {
     StringList strings;

@@ -22,6 +22,11 @@ absl::StatusOr<std::vector<NamedTensor>> random_inputs(const model::Signature& s
 absl::StatusOr<std::vector<std::vector<NamedTensor>>> read_inputs(const std::string& path,
                                                                   const model::Signature& signature);
 
+// Those of the file, or, when `path` is empty, `runs` random ones from the seed.
+absl::StatusOr<std::vector<std::vector<NamedTensor>>> gather_inputs(const std::string& path,
+                                                                    const model::Signature& signature, int64_t rows,
+                                                                    int runs, uint64_t seed);
+
 // A run consumes its inputs; these can be run again.
 Tensor copy_of(const Tensor& tensor);
 std::vector<NamedTensor> copy_of(const std::vector<NamedTensor>& tensors);
