@@ -18,17 +18,11 @@ bool same(std::string_view a, std::string_view b) {
 }  // namespace
 
 void AccessTokens::replace(std::vector<std::string> tokens) {
-  auto replaced = std::make_shared<const Tokens>(std::move(tokens));
-  std::lock_guard lock(mutex_);
-  tokens_ = std::move(replaced);
+  tokens_.store(std::make_shared<const Tokens>(std::move(tokens)), std::memory_order_release);
 }
 
 absl::Status AccessTokens::check(std::string_view authorization) const {
-  std::shared_ptr<const Tokens> tokens;
-  {
-    std::lock_guard lock(mutex_);
-    tokens = tokens_;
-  }
+  const std::shared_ptr<const Tokens> tokens = tokens_.load(std::memory_order_acquire);
   if (tokens->empty()) return absl::OkStatus();
   const bool bearer =
       absl::StartsWithIgnoreCase({authorization.data(), authorization.size()}, {kScheme.data(), kScheme.size()});

@@ -2,8 +2,8 @@
 // Who may ask: those who send one of the tokens. Any thread.
 #include <absl/status/status.h>
 
+#include <atomic>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,8 +20,7 @@ class AccessTokens {
 
  private:
   using Tokens = std::vector<std::string>;
-  mutable std::mutex mutex_;
-  std::shared_ptr<const Tokens> tokens_ = std::make_shared<const Tokens>();
+  std::atomic<std::shared_ptr<const Tokens>> tokens_{std::make_shared<const Tokens>()};
 };
 
 }  // namespace tidegate::serving
