@@ -272,6 +272,13 @@ void Kubelet::evict_one() {
   later(pod->key, absl::Minutes(2), &Kubelet::disappear);
 }
 
+void Kubelet::delete_one() {
+  SimPod* pod = pick_running();
+  if (pod == nullptr) return;
+  context_.note("fault", base::cat("somebody deletes ", pod->key.name, " by force"));
+  disappear(*pod);
+}
+
 void Kubelet::crash_one() {
   SimPod* pod = pick_running();
   if (pod == nullptr || pod->restarts > 0) return;

@@ -65,6 +65,7 @@ class Kubelet {
 
   // Faults.
   void evict_one();
+  void delete_one();  // by force: it is gone at once
   void crash_one();
   void lose_node(absl::Duration duration);
 

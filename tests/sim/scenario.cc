@@ -313,6 +313,9 @@ void Scenario::move_gateways(absl::Time end) {
   }
   context.note("fault", "all gateways lose their connections");
   for (Envoy* envoy : world_->gateways->running()) envoy->reconnect();
+  // One that knows nothing believes whatever it is told.
+  Envoy* envoy = world_->gateways->pick();
+  if (envoy != nullptr && context.chance(0.5)) world_->gateways->restart(*envoy);
 }
 
 // As soon as `condition` holds, at the latest at `deadline`.
@@ -344,6 +347,32 @@ void Scenario::travel_back(Replica& replica, absl::Duration left) {
   when(changed, std::min(end, context.now() + absl::Minutes(2)), go);
 }
 
+// Half the time what happens meanwhile is history when it comes back, so that only a list can tell it; to bite, pods go
+// in that time, and the replica soon leads.
+void Scenario::cut_off(Replica& replica, absl::Duration left) {
+  Context& context = world_->context;
+  const absl::Time end = context.now() + left;
+  const absl::Duration away = std::min(left, context.between(absl::Seconds(3), absl::Minutes(2)));
+  const bool forgets = context.chance(0.5);
+  context.note("fault", cat(replica.api()->replica(), " is cut off from the API server"));
+  replica.api()->cut(true);
+  for (int i = 0; forgets && i < 2; ++i) {
+    context.schedule.after(context.between(absl::ZeroDuration(), away), [this] { world_->kubelet->delete_one(); });
+  }
+  context.schedule.after(away, [this, &replica, life = replica.lives(), forgets, end] {
+    if (!replica.exists() || replica.lives() != life) return;
+    Context& context = world_->context;
+    if (forgets) world_->api().compact();
+    replica.api()->cut(false);
+    context.note("world", cat(replica.api()->replica(), " reaches the API server again",
+                              forgets ? ", which has forgotten its history" : ""));
+    Replica* leader = world_->leader();
+    if (forgets && leader != nullptr && leader != &replica && context.chance(0.5)) {
+      world_->kill(*leader, std::min(end - context.now(), absl::Seconds(40)));
+    }
+  });
+}
+
 void Scenario::break_line(absl::Duration left) {
   Context& context = world_->context;
   Replica& replica = world_->pick_replica();
@@ -355,15 +384,7 @@ void Scenario::break_line(absl::Duration left) {
     case 5:
       return travel_back(replica, left);
     case 0:
-      context.note("fault", cat(line->replica(), " is cut off from the API server"));
-      line->cut(true);
-      return until(left, absl::Seconds(3), absl::Minutes(2), [this, &replica, same] {
-        if (!same()) return;
-        // What happened meanwhile may be history by now.
-        if (world_->context.chance(0.5)) world_->api().compact();
-        replica.api()->cut(false);
-        world_->context.note("world", cat(replica.api()->replica(), " reaches the API server again"));
-      });
+      return cut_off(replica, left);
     case 1: {
       context.note("fault", cat(line->replica(), " has a bad connection to the API server"));
       line->faults.lose_request = 0.05;
@@ -475,7 +496,7 @@ void Scenario::break_pods(absl::Duration left) {
     case 4:
       return lose_node_after_promotion(left);
     case 0:
-      return world_->kubelet->evict_one();
+      return context.chance(0.5) ? world_->kubelet->evict_one() : world_->kubelet->delete_one();
     case 1:
       return world_->kubelet->crash_one();
     case 2:

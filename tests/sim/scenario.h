@@ -57,6 +57,7 @@ class Scenario {
   void move_gateways(absl::Time end);
   void when(std::function<bool()> condition, absl::Time deadline, std::function<void()> what);
   void travel_back(Replica& replica, absl::Duration left);
+  void cut_off(Replica& replica, absl::Duration left);
   void break_line(absl::Duration left);
   void for_each_line(const std::function<void(ApiLine&)>& what);
   void break_api(absl::Duration left);
