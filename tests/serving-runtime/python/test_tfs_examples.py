@@ -73,24 +73,6 @@ def test_rest_takes_features_of_every_type_and_a_context(running):
         "results": [[["large kg", 0.25], ["small kg", 0.75]], [["large!", 0.25], ["small!", 0.75]]]}
 
 
-@pytest.mark.parametrize("verb,body,part", [
-    ("classify", "", "JSON Parse error: The document is empty"),
-    ("classify", "{}", "When method is classify, key 'examples' is expected and was not found"),
-    ("regress", '{"examples":[{"x":null}]}', "Feature: x has element with unexpected JSON type: Null"),
-    ("regress", '{"examples":[{"x":[1,2.5]}]}', "Unexpected element type in feature: x expecting type: int64"),
-    ("regress", '{"signature_name":"nope","examples":[{"x":2.0}]}', "No signature was found with the name: nope"),
-    ("regress", '{"signature_name":"classify_x_to_y","examples":[{"x":2.0}]}',
-     "Expected regression signature method_name to be tensorflow/serving/regress. Was: tensorflow/serving/classify"),
-    ("classify", '{"examples":[{"x":2.0}]}', "Expected classification signature method_name"),
-    ("regress", '{"signature_name":7,"examples":[{"x":2.0}]}', "must be a string value"),
-])
-def test_bad_rest_requests_are_refused_in_tensorflow_servings_words(running, verb, body, part):
-    answer = getattr(running("half_plus_two"), verb)(body)
-    assert answer.status_code == 400 and part in answer.json()["error"]
-    assert "x-tidegate-error" not in answer.headers
-    assert answer.headers["x-tidegate-model-version"] == "123"
-
-
 def test_what_only_the_graph_can_refuse_is_marked_as_its_own(running):
     lacking = running("half_plus_two").regress({"signature_name": "regress_x_to_y", "examples": [{"z": 2.0}]})
     assert lacking.status_code == 400 and "x" in lacking.json()["error"]
@@ -155,22 +137,3 @@ def test_multi_inference_answers_each_task_in_order(running, model, version, tas
     assert regressed.regression_result.regressions[0].value == 3.0
     assert [one.model_spec.signature_name for one in answer.results] == [tasks[0][0], tasks[1][0] or "serving_default"]
     assert [one.model_spec.version.value for one in answer.results] == [version, version]
-
-
-def test_bad_grpc_requests_are_refused_in_tensorflow_servings_words(running):
-    predictions = stub(running("half_plus_two"))
-    error = refused(lambda: predictions.Classify(classification_pb2.ClassificationRequest(), timeout=10))
-    assert (error.code(), error.details()) == (grpc.StatusCode.INVALID_ARGUMENT, "Missing ModelSpec")
-    empty = ask(regression_pb2.RegressionRequest(), "half_plus_two", "regress_x_to_y")
-    error = refused(lambda: predictions.Regress(empty, timeout=10))
-    assert (error.code(), error.details()) == (grpc.StatusCode.INVALID_ARGUMENT, "Input is empty.")
-    foreign = ask(regression_pb2.RegressionRequest(), "foo", "regress_x_to_y", example(x=2.0))
-    error = refused(lambda: predictions.Regress(foreign, timeout=10))
-    assert (error.code(), error.details()) == (grpc.StatusCode.NOT_FOUND, "Servable not found for request: Latest(foo)")
-    predicting = multi("half_plus_two", ("", "tensorflow/serving/predict"))
-    error = refused(lambda: predictions.MultiInference(predicting, timeout=10))
-    assert (error.code(), error.details()) == (
-        grpc.StatusCode.UNIMPLEMENTED, "Unsupported signature method_name: tensorflow/serving/predict")
-    twice = multi("half_plus_two", ("regress_x_to_y", REGRESS), ("regress_x_to_y", REGRESS))
-    error = refused(lambda: predictions.MultiInference(twice, timeout=10))
-    assert error.details() == "Duplicate evaluation of signature: regress_x_to_y"
