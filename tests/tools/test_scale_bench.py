@@ -16,7 +16,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench/scale"))
 from scale import api, audit, measure, processes, progress, report  # noqa: E402
 from scale.peers import PEERS  # noqa: E402
-from scale.peers.base import Peer, container, image  # noqa: E402
+from scale.peers.base import Peer, container, image, sum_of  # noqa: E402
 from scale.stubs import delta, discovery, gateway, object_store, prometheus  # noqa: E402
 
 
@@ -97,6 +97,15 @@ def test_a_percentile_is_one_of_the_values(share, expected):
 
 def test_nothing_has_no_percentile():
     assert audit.percentile([], 0.5) is None
+
+
+def test_a_metrics_series_are_added_up_and_no_other_metrics():
+    page = """# TYPE tidegate_reconciles_total counter
+tidegate_reconciles_total{result="ok"} 40
+tidegate_reconciles_total{result="error"} 2
+tidegate_reconciles_total_of_another 7
+"""
+    assert sum_of("tidegate_reconciles_total", page) == 42
 
 
 def phases_with(*mib):

@@ -217,7 +217,8 @@ def summary(numbers):
     """One line about a phase, for a person who waits."""
     ready = f"all ready after {numbers['allReadySeconds']} s, " if "allReadySeconds" in numbers else ""
     api = numbers["api"]
-    return (f"{ready}{numbers['cpuSeconds']} CPU-s, peak {numbers['rssPeakMiB']} MiB, {api['requests']} requests "
+    looks = f"{numbers['counters']['reconciles']} reconciles, " if "reconciles" in numbers["counters"] else ""
+    return (f"{ready}{numbers['cpuSeconds']} CPU-s, peak {numbers['rssPeakMiB']} MiB, {looks}{api['requests']} requests "
             f"({api['writes']} writes, {api['events']} events)")
 
 

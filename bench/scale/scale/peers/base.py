@@ -143,9 +143,18 @@ def answers(url):
         return response.status == 200
 
 
-def json_of(url):
+def text_of(url):
     with urllib.request.urlopen(url, timeout=10) as response:
-        return json.load(response)
+        return response.read().decode()
+
+
+def json_of(url):
+    return json.loads(text_of(url))
+
+
+def sum_of(metric, page):
+    """Of all series of a metric, in Prometheus' text format."""
+    return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if line.startswith((f"{metric}{{", f"{metric} ")))
 
 
 def documents(path):

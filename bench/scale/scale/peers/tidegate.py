@@ -10,7 +10,7 @@ import sys
 
 from ..cluster import CONTROLLER, NAMESPACE, free_ports, has_condition
 from ..processes import wait_until
-from .base import PROGRESS_DEADLINE_SECONDS, REPLICAS, STEP_SECONDS, STEPS, Peer, answers, collection, documents, json_of
+from .base import PROGRESS_DEADLINE_SECONDS, REPLICAS, STEP_SECONDS, STEPS, Peer, answers, collection, documents, json_of, sum_of, text_of
 
 GROUP_VERSION = "tidegate.dev/v1alpha1"
 SYSTEM = "tidegate-system"
@@ -76,8 +76,10 @@ class Tidegate(Peer):
         wait_until(lambda: answers(f"http://127.0.0.1:{self.store_port}/ready"), "the gateways' stubs")
 
     def counters(self):
-        """Of the stubs: what the gateways were sent and asked for, what the store was asked for."""
-        return json_of(f"http://127.0.0.1:{self.store_port}/counters")
+        """Of the stubs: what the gateways were sent and asked for, what the store was asked for. Of the operator: how often
+        it has looked at an object."""
+        page = text_of(f"http://127.0.0.1:{self.management_port}/metrics")
+        return json_of(f"http://127.0.0.1:{self.store_port}/counters") | {"reconciles": int(sum_of("tidegate_reconciles_total", page))}
 
     def objects(self, name):
         steps = [{"weight": weight, "hold": f"{STEP_SECONDS}s"} for weight in STEPS]
