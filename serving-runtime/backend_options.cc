@@ -6,9 +6,16 @@
 namespace tidegate::serving {
 namespace {
 
+std::string lines_of(const std::vector<std::string>& entries) {
+  std::string lines;
+  for (const std::string& entry : entries) lines += entry + '\n';
+  return lines;
+}
+
 BackendOptions tensorflow_options(const BackendFlags& flags) {
   return {
       {"library_dir", flags.tensorflow_dir},
+      {"op_libraries", lines_of(flags.op_libraries)},
       {"intra_op_threads", std::to_string(flags.intra_op_threads)},
       {"inter_op_threads", std::to_string(flags.inter_op_threads)},
       {"gpu_allow_growth", flags.gpu_allow_growth ? "true" : "false"},

@@ -19,6 +19,15 @@ BackendSet::BackendSet(const BackendFlags& flags) : flags_(flags) {
 
 absl::StatusOr<const Backend*> BackendSet::for_folder(const std::string& folder) {
   TG_ASSIGN_OR_RETURN(model::Format format, model::detect_format(folder));
+  return open(format);
+}
+
+absl::Status BackendSet::open_ahead() {
+  if (flags_.op_libraries.empty()) return absl::OkStatus();
+  return open(model::Format::kSavedModel).status();
+}
+
+absl::StatusOr<const Backend*> BackendSet::open(model::Format format) {
   std::lock_guard lock(mutex_);
   auto& backend = open_[format];
   if (backend) return backend.get();

@@ -21,7 +21,13 @@ class BackendSet {
   // The backend for the files in a version's folder. Errors of model::detect_format() and open_backend(). Any thread.
   absl::StatusOr<const Backend*> for_folder(const std::string& folder);
 
+  // Opens at once what the flags make worth nothing if it failed later: TensorFlow when it is to load op libraries.
+  // Errors of open_backend().
+  absl::Status open_ahead();
+
  private:
+  absl::StatusOr<const Backend*> open(model::Format format);
+
   const BackendFlags flags_;
   std::vector<std::string> folders_;
   std::mutex mutex_;

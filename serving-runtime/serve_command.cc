@@ -103,6 +103,7 @@ class Server {
   }
 
   int run() {
+    if (absl::Status opened = backends_.open_ahead(); !opened.ok()) return fail("ModelLoadFailed", opened);
     if (absl::Status listening = listen(); !listening.ok()) return fail("Internal", listening);
     asio::signal_set signals(control_.context(), SIGTERM, SIGINT);
     signals.async_wait([this](const boost::system::error_code& error, int signal) {

@@ -148,6 +148,10 @@ void add_backend_options(CLI::App& app, BackendFlags& o) {
       ->group("Backend");
   app.add_option("--tensorflow-dir", o.tensorflow_dir, "Folder of libtensorflow_cc.so.2 (default: near the backend)")
       ->group("Backend");
+  app.add_option("--op-libraries", o.op_libraries,
+                 "Shared objects with custom TensorFlow ops, loaded in this order before any model: a.so,b.so")
+      ->delimiter(',')
+      ->group("Backend");
   app.add_option("--intra-op-threads,--tensorflow_intra_op_parallelism", o.intra_op_threads,
                  "Threads inside one operation, for all models together; 0: one a core")
       ->capture_default_str()

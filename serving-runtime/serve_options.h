@@ -18,6 +18,7 @@ namespace tidegate::serving {
 struct BackendFlags {
   std::string backend_dir;  // empty: where they are installed or built
   std::string tensorflow_dir;
+  std::vector<std::string> op_libraries;  // shared objects that register custom TensorFlow ops
   int32_t intra_op_threads = 1;
   int32_t inter_op_threads = -1;
   bool gpu_allow_growth = true;

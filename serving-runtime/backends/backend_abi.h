@@ -63,7 +63,7 @@ typedef struct TidegateSignature {
 
 typedef struct TidegateOption {
   const char* key;
-  const char* value;
+  const char* value; /* of a list: a line for each entry */
 } TidegateOption;
 
 typedef struct TidegateBackend TidegateBackend; /* the library, once a process */

@@ -1,6 +1,7 @@
 // The tensorflow backend's face to the host: backend_abi.h over TensorflowModel. Built as a shared object of its own
 // with one exported symbol.
 #include <cstdlib>
+#include <sstream>
 #include <stdexcept>
 
 #include "serving-runtime/backends/backend_support.h"
@@ -26,10 +27,26 @@ namespace {
 
 constexpr const char* kName = "tensorflow";
 
-Failure apply_option(const std::string& key, const std::string& value, SessionConfig& config, std::string& folder) {
+struct Options {
+  std::string folder;
+  std::vector<std::string> op_libraries;
+  SessionConfig config;
+};
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::istringstream in(text);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+Failure apply_option(const std::string& key, const std::string& value, Options& options) {
+  SessionConfig& config = options.config;
   try {
     if (key == "library_dir")
-      folder = value;
+      options.folder = value;
+    else if (key == "op_libraries")
+      options.op_libraries = lines_of(value);
     else if (key == "intra_op_threads")
       config.intra_op_threads = std::stoi(value);
     else if (key == "inter_op_threads")
@@ -51,19 +68,21 @@ Failure apply_option(const std::string& key, const std::string& value, SessionCo
 TidegateCode open_backend(const TidegateOption* options, uint64_t num_options, TidegateBackend** backend,
                           TidegateError* error) noexcept {
   return guarded(kName, error, [&]() -> Failure {
-    SessionConfig config;
-    std::string folder;
+    Options chosen;
     for (uint64_t i = 0; i < num_options; ++i) {
-      if (auto failure = apply_option(options[i].key, options[i].value, config, folder); !failure.ok()) return failure;
+      if (auto failure = apply_option(options[i].key, options[i].value, chosen); !failure.ok()) return failure;
     }
     // TensorFlow's own notes at start-up are no news to whoever reads the runtime's log; its warnings are.
     setenv("TF_CPP_MIN_LOG_LEVEL", "1", 0);
     auto opened = std::make_unique<TidegateBackend>();
     Failure failure{kNotFound, {}};
     opened->library =
-        TensorflowLibrary::open(library_folders(folder, "tensorflow", TIDEGATE_TENSORFLOW_DIR), failure.message);
+        TensorflowLibrary::open(library_folders(chosen.folder, "tensorflow", TIDEGATE_TENSORFLOW_DIR), failure.message);
     if (!opened->library) return failure;
-    opened->config = serialize(config);
+    for (const std::string& path : chosen.op_libraries) {
+      if (auto loaded = opened->library->load_ops(path); !loaded.ok()) return loaded;
+    }
+    opened->config = serialize(chosen.config);
     *backend = opened.release();
     return {};
   });

@@ -22,6 +22,10 @@ std::string find_library(const std::string& folder) {
 
 }  // namespace
 
+ScopedStatus::ScopedStatus(const TensorflowLibrary& library) : library_(library), status_(library.TF_NewStatus()) {}
+ScopedStatus::~ScopedStatus() { library_.TF_DeleteStatus(status_); }
+Failure ScopedStatus::failure() const { return {library_.TF_GetCode(status_), library_.TF_Message(status_)}; }
+
 std::unique_ptr<TensorflowLibrary> TensorflowLibrary::open(const std::vector<std::string>& folders,
                                                            std::string& error) {
   std::string folder, path, looked;
@@ -52,6 +56,17 @@ std::unique_ptr<TensorflowLibrary> TensorflowLibrary::open(const std::vector<std
     return nullptr;
   }
   return loaded;
+}
+
+// An op library finds TensorFlow's symbols by its own dependency on libtensorflow_framework.so.2, which is open
+// already. The handle is kept: deleting it would not unload the ops.
+Failure TensorflowLibrary::load_ops(const std::string& path) const {
+  ScopedStatus status(*this);
+  TF_LoadLibrary(path.c_str(), status.get());
+  Failure failure = status.failure();
+  if (failure.ok()) return failure;
+  return {failure.code, "the op library " + path + " of --op-libraries cannot be loaded into TensorFlow " +
+                            TF_Version() + ": " + failure.message};
 }
 
 }  // namespace tidegate::serving

@@ -8,6 +8,8 @@
 #include <tensorflow/c/c_api.h>
 #include <tensorflow/c/tf_tstring.h>
 
+#include "serving-runtime/backends/backend_support.h"
+
 namespace tidegate::serving {
 
 // Every function of the C API that the backend calls; named as there.
@@ -19,8 +21,26 @@ namespace tidegate::serving {
   F(TF_GraphOperationByName) F(TF_OperationNumOutputs) F(TF_NewTensor) F(TF_AllocateTensor) \
   F(TF_DeleteTensor) F(TF_TensorType) F(TF_NumDims) F(TF_Dim) F(TF_TensorByteSize) F(TF_TensorData) \
   F(TF_TensorElementCount) F(TF_StringInit) F(TF_StringCopy) F(TF_StringGetDataPointer) F(TF_StringGetSize) \
-  F(TF_StringDealloc)
+  F(TF_StringDealloc) F(TF_LoadLibrary)
 // clang-format on
+
+struct TensorflowLibrary;
+
+// A TF_Status that is freed, as what crosses our interface.
+class ScopedStatus {
+ public:
+  explicit ScopedStatus(const TensorflowLibrary& library);
+  ~ScopedStatus();
+  ScopedStatus(const ScopedStatus&) = delete;
+  ScopedStatus& operator=(const ScopedStatus&) = delete;
+  TF_Status* get() const { return status_; }
+  // TensorFlow's codes are the canonical ones.
+  Failure failure() const;
+
+ private:
+  const TensorflowLibrary& library_;
+  TF_Status* status_;
+};
 
 struct TensorflowLibrary {
 #define TIDEGATE_DECLARE(name) decltype(&::name) name = nullptr;
@@ -31,6 +51,10 @@ struct TensorflowLibrary {
   // beside it). On failure returns null and says in `error` where it looked. The library stays open for ever:
   // TensorFlow cannot be unloaded.
   static std::unique_ptr<TensorflowLibrary> open(const std::vector<std::string>& folders, std::string& error);
+
+  // Registers the ops and kernels of a shared object, which stays open for ever too. Before any model that uses them.
+  // The failure names the file.
+  Failure load_ops(const std::string& path) const;
 };
 
 }  // namespace tidegate::serving

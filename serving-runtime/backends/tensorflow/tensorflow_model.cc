@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <string_view>
 
 #include "serving-runtime/backends/tensorflow/tensorflow_tensor.h"
 
@@ -11,21 +12,6 @@ namespace tidegate::serving {
 namespace {
 
 constexpr const char* kServeTag = "serve";
-
-class ScopedStatus {
- public:
-  explicit ScopedStatus(const TensorflowLibrary& library) : library_(library), status_(library.TF_NewStatus()) {}
-  ~ScopedStatus() { library_.TF_DeleteStatus(status_); }
-  ScopedStatus(const ScopedStatus&) = delete;
-  ScopedStatus& operator=(const ScopedStatus&) = delete;
-  TF_Status* get() const { return status_; }
-  // TensorFlow's codes are the canonical ones.
-  Failure failure() const { return {library_.TF_GetCode(status_), library_.TF_Message(status_)}; }
-
- private:
-  const TensorflowLibrary& library_;
-  TF_Status* status_;
-};
 
 // Reads the file once more than TensorFlow does, so that what is wrong with it can be said in its owner's words.
 Failure check_tags(const std::string& folder) {
@@ -47,6 +33,19 @@ Failure check_tags(const std::string& folder) {
                          ". Export it for serving, e.g. with tf.saved_model.save or model.export()"};
 }
 
+// TensorFlow's text about an op that no library has registered, put into words that say what to do. TensorFlow names
+// the first such op alone. Other failures stay as they are.
+Failure explained(const Failure& failure, const std::string& folder, const TensorflowLibrary& library) {
+  constexpr std::string_view kBegin = "Op type not registered '";
+  const size_t found = failure.message.find(kBegin);
+  if (found == std::string::npos) return failure;
+  const size_t name = found + kBegin.size();
+  const std::string op = failure.message.substr(name, failure.message.find('\'', name) - name);
+  return {kFailedPrecondition, "SavedModel " + folder + " uses the op '" + op + "', which TensorFlow " +
+                                   library.TF_Version() +
+                                   " does not have; name the shared object that registers it with --op-libraries"};
+}
+
 }  // namespace
 
 Failure TensorflowModel::load(const TensorflowLibrary& library, const std::string& folder, const std::string& config,
@@ -63,7 +62,7 @@ Failure TensorflowModel::load(const TensorflowLibrary& library, const std::strin
     const char* tags[] = {kServeTag};
     loaded->session_ = library.TF_LoadSessionFromSavedModel(options, nullptr, folder.c_str(), tags, 1, loaded->graph_,
                                                             meta_graph, status.get());
-    failure = status.failure();
+    failure = explained(status.failure(), folder, library);
   }
   std::optional<model::MetaGraph> parsed;
   if (failure.ok()) parsed = model::parse_meta_graph({static_cast<const char*>(meta_graph->data), meta_graph->length});

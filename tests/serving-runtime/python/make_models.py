@@ -4,6 +4,7 @@ import pathlib
 import sys
 
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 
 def spec(shape, dtype, name):
@@ -167,6 +168,24 @@ def save_untagged(folder):
         builder.save()
 
 
+def save_twice(folder):
+    """y = 2 * x by the custom op TidegateTwice: made of a model that squares, since TensorFlow here has no such op."""
+    module = tf.Module()
+    module.serve = tf.function(lambda x: {"y": tf.square(x)}, input_signature=[spec([None], tf.float32, "x")])
+    save(module, folder)
+    path = folder / "saved_model.pb"
+    saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    changed = 0
+    graph = saved.meta_graphs[0].graph_def
+    for node in [*graph.node, *(node for function in graph.library.function for node in function.node_def)]:
+        if node.op == "Square":
+            node.op = "TidegateTwice"
+            del node.attr["T"]
+            changed += 1
+    assert changed
+    path.write_bytes(saved.SerializeToString())
+
+
 def main():
     root = pathlib.Path(sys.argv[1])
     save_with_methods(root / "half_plus_two" / "123", HalfPlusTwo(), classify_x_to_y="classify", regress_x_to_y="regress")
@@ -179,6 +198,7 @@ def main():
     save(Many(), root / "many" / "1")
     save(Types(), root / "types" / "1")
     save(Slow(), root / "slow" / "1")
+    save_twice(root / "twice" / "1")
     save_untagged(root / "untagged" / "1")
 
 
