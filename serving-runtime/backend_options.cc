@@ -18,6 +18,8 @@ BackendOptions tensorflow_options(const BackendFlags& flags) {
       {"op_libraries", lines_of(flags.op_libraries)},
       {"intra_op_threads", std::to_string(flags.intra_op_threads)},
       {"inter_op_threads", std::to_string(flags.inter_op_threads)},
+      {"xla", flags.tensorflow_xla ? "true" : "false"},
+      {"onednn", flags.tensorflow_onednn ? "true" : "false"},
       {"gpu_allow_growth", flags.gpu_allow_growth ? "true" : "false"},
       {"gpu_memory_fraction", std::to_string(flags.gpu_memory_fraction)},
       {"visible_gpus", flags.visible_gpus},

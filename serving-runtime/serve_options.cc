@@ -160,6 +160,14 @@ void add_backend_options(CLI::App& app, BackendFlags& o) {
                  "Operations at once; -1: the request's own thread runs the graph; 0: one a core")
       ->capture_default_str()
       ->group("Backend");
+  app.add_flag(
+         "--tensorflow-xla", o.tensorflow_xla,
+         "Compile parts of TensorFlow's graphs with XLA, for each shape that comes: only for models whose requests "
+         "have few shapes (default: false)")
+      ->group("Backend");
+  app.add_flag("--tensorflow-onednn", o.tensorflow_onednn,
+               "Let TensorFlow use oneDNN's kernels, which round differently from its own (default: true)")
+      ->group("Backend");
   app.add_flag("--gpu-allow-growth", o.gpu_allow_growth,
                "Take GPU memory as needed, not all at the start (TensorFlow; default: true)")
       ->capture_default_str()

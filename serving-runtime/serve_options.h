@@ -21,6 +21,8 @@ struct BackendFlags {
   std::vector<std::string> op_libraries;  // shared objects that register custom TensorFlow ops
   int32_t intra_op_threads = 1;
   int32_t inter_op_threads = -1;
+  bool tensorflow_xla = false;
+  bool tensorflow_onednn = true;
   bool gpu_allow_growth = true;
   double gpu_memory_fraction = 0;
   std::string visible_gpus;

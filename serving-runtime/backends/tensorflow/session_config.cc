@@ -34,7 +34,9 @@ void put_double(std::string& out, uint32_t field, double value) {
 }  // namespace
 
 // ConfigProto: intra_op_parallelism_threads = 2, inter_op_parallelism_threads = 5, gpu_options = 6,
-// allow_soft_placement = 7. GPUOptions: per_process_gpu_memory_fraction = 1, allow_growth = 4, visible_device_list = 5.
+// allow_soft_placement = 7, graph_options = 10. GraphOptions: optimizer_options = 3. OptimizerOptions:
+// global_jit_level = 5 (ON_1 = 1). GPUOptions: per_process_gpu_memory_fraction = 1, allow_growth = 4,
+// visible_device_list = 5.
 std::string serialize(const SessionConfig& config) {
   std::string gpu;
   if (config.gpu_memory_fraction > 0) put_double(gpu, 1, config.gpu_memory_fraction);
@@ -45,6 +47,12 @@ std::string serialize(const SessionConfig& config) {
   put_number(out, 5, config.inter_op_threads);
   put_bytes(out, 6, gpu);
   put_number(out, 7, 1);
+  if (config.xla) {
+    std::string optimizer, graph;
+    put_number(optimizer, 5, 1);
+    put_bytes(graph, 3, optimizer);
+    put_bytes(out, 10, graph);
+  }
   return out;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// The bytes of a tensorflow.ConfigProto, written by hand: five fields are all we set, and the backend carries no
+// The bytes of a tensorflow.ConfigProto, written by hand: six fields are all we set, and the backend carries no
 // protobuf. Field numbers: tensorflow/core/protobuf/config.proto.
 #include <cstdint>
 #include <string>
@@ -12,6 +12,8 @@ struct SessionConfig {
   // Operations that run at once. -1 runs the graph in the calling thread, which costs a small model a fifth of a hop
   // through TensorFlow's pool.
   int32_t inter_op_threads = -1;
+  // Clusters of operations are compiled, for each shape that they meet.
+  bool xla = false;
   // GPU: take memory as needed instead of all at the start; the share of it that may be taken (0: no limit); which
   // devices ("0,1"; empty: all).
   bool gpu_allow_growth = true;

@@ -31,6 +31,7 @@ struct Options {
   std::string folder;
   std::vector<std::string> op_libraries;
   SessionConfig config;
+  bool onednn = true;
 };
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -51,6 +52,10 @@ Failure apply_option(const std::string& key, const std::string& value, Options& 
       config.intra_op_threads = std::stoi(value);
     else if (key == "inter_op_threads")
       config.inter_op_threads = std::stoi(value);
+    else if (key == "xla")
+      config.xla = value == "true";
+    else if (key == "onednn")
+      options.onednn = value == "true";
     else if (key == "gpu_allow_growth")
       config.gpu_allow_growth = value == "true";
     else if (key == "gpu_memory_fraction")
@@ -65,6 +70,15 @@ Failure apply_option(const std::string& key, const std::string& value, Options& 
   return {};
 }
 
+// What TensorFlow reads from the environment when it is opened. What the user has put there stays.
+void set_environment(const Options& options) {
+  // TensorFlow's own notes at start-up are no news to whoever reads the runtime's log; its warnings are.
+  setenv("TF_CPP_MIN_LOG_LEVEL", "1", 0);
+  // Without it the session's jit level counts for GPUs alone.
+  if (options.config.xla) setenv("TF_XLA_FLAGS", "--tf_xla_cpu_global_jit", 0);
+  if (!options.onednn) setenv("TF_ENABLE_ONEDNN_OPTS", "0", 1);
+}
+
 TidegateCode open_backend(const TidegateOption* options, uint64_t num_options, TidegateBackend** backend,
                           TidegateError* error) noexcept {
   return guarded(kName, error, [&]() -> Failure {
@@ -72,8 +86,7 @@ TidegateCode open_backend(const TidegateOption* options, uint64_t num_options, T
     for (uint64_t i = 0; i < num_options; ++i) {
       if (auto failure = apply_option(options[i].key, options[i].value, chosen); !failure.ok()) return failure;
     }
-    // TensorFlow's own notes at start-up are no news to whoever reads the runtime's log; its warnings are.
-    setenv("TF_CPP_MIN_LOG_LEVEL", "1", 0);
+    set_environment(chosen);
     auto opened = std::make_unique<TidegateBackend>();
     Failure failure{kNotFound, {}};
     opened->library =

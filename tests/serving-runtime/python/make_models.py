@@ -96,6 +96,19 @@ class Many(tf.Module):
         }
 
 
+class Mlp(tf.Module):
+    """Enough operations in a row for a compiler to have something to put together."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = tf.Variable(tf.random.stateless_normal([8, 16], [1, 2]))
+        self.second = tf.Variable(tf.random.stateless_normal([16, 4], [3, 4]))
+
+    @tf.function(input_signature=[spec([None, 8], tf.float32, "x")])
+    def serve(self, x):
+        return {"y": tf.nn.softmax(tf.nn.relu(x @ self.first + 0.1) @ self.second - 0.1)}
+
+
 class Types(tf.Module):
     """Gives back every input, one of each type that the Open Inference Protocol has."""
 
@@ -196,6 +209,7 @@ def main():
     save(Unfit(), root / "unfit" / "1")
     save(Strings(), root / "strings" / "1")
     save(Many(), root / "many" / "1")
+    save(Mlp(), root / "mlp" / "1")
     save(Types(), root / "types" / "1")
     save(Slow(), root / "slow" / "1")
     save_twice(root / "twice" / "1")
