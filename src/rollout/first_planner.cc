@@ -9,11 +9,12 @@ namespace tidegate::rollout {
 
 void plan_first_deployment(Draft& draft) {
   if (!draft.status.canary || draft.status.stable) return;
-  if (draft.status.canary->available > 0) {
+  if (draft.desired() == 0) {
+    draft.wait_for(Wait::kNoReplicasWanted, "waiting for spec.replicas to be more than 0");
+  } else if (draft.status.canary->available > 0) {
     promote_canary(draft, "FirstDeployment", "the first deployment; its first replica serves");
     return;
   }
-  if (draft.desired() == 0) draft.wait_for(Wait::kNoReplicasWanted);
   wait_for_replicas(draft, draft.desired());
   draft.findings.deadline_exceeded = progress_deadline_passed(draft);
 }

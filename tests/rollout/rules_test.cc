@@ -284,6 +284,20 @@ TEST_F(Rules, R10_TheFirstDeploymentHasNoStepsAndNoAnalysis) {
   EXPECT_EQ(world.status().history.back().by, "FirstDeployment");
 }
 
+// Pods of a deleted namesake may still be there.
+TEST_F(Rules, R10_NothingIsPromotedWhileNoReplicasAreWantedWhateverStillServes) {
+  world.edit([](auto& spec) { spec.replicas = 0; });
+  world.want("1");
+  world.look();
+  world.pods[rev("1")].available = 1;
+  world.look();
+  EXPECT_FALSE(world.status().stable.has_value());
+  EXPECT_THAT(world.status().traffic, IsEmpty());
+  EXPECT_EQ(world.status().summary, "first deployment of version 1: waiting for spec.replicas to be more than 0");
+  world.edit([](auto& spec) { spec.replicas = 2; });
+  EXPECT_TRUE(world.run_until([&] { return world.is_healthy_at("1"); }, absl::Minutes(2)));
+}
+
 TEST_F(Rules, R11_AThirdRevisionReplacesTheCanaryAtStepZeroAndStableStays) {
   settle(world);
   reach(world, 25);
