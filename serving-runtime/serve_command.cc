@@ -89,7 +89,7 @@ class Server {
                                                 : nullptr),
         slots_(slot_count(options, batching)),
         threads_(slots_ + 1),
-        gate_(slots_, options.queue_limit,
+        gate_({slots_, options.queue_limit, options.concurrency_per_model},
               [this](InferenceGate::Work work) { asio::post(threads_.context(), std::move(work)); }),
         context_{directory_, gate_, metrics_, clock_},
         router_(context_, tokens_),

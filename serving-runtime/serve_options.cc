@@ -103,6 +103,10 @@ void add_network_options(CLI::App& app, ServeOptions& o) {
                  "at most 256")
       ->capture_default_str()
       ->group("Network");
+  app.add_option("--max-concurrency-per-model", o.concurrency_per_model,
+                 "How many of those one model may have, so that none keeps the others waiting; 0: all")
+      ->capture_default_str()
+      ->group("Network");
   app.add_option("--queue-limit", o.queue_limit, "Requests that wait beyond those; more are answered 429")
       ->capture_default_str()
       ->group("Network");

@@ -61,7 +61,8 @@ struct ServeOptions {
   SecurityFiles security;
   double security_poll_seconds = 10;
   uint64_t max_request_bytes = 64ull << 20;
-  uint32_t concurrency = 0;  // 0: one a core, with batching as many as fill two batches
+  uint32_t concurrency = 0;            // 0: one a core, with batching as many as fill two batches
+  uint32_t concurrency_per_model = 0;  // 0: no limit of its own
   uint32_t queue_limit = 1000;
 
   BackendFlags backend;

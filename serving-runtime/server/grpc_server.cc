@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "net/grpc_credentials.h"
 #include "open_inference.grpc.pb.h"
+#include "serving-runtime/api/admission.h"
 #include "serving-runtime/api/oip/descriptions.h"
 #include "serving-runtime/api/oip/grpc_messages.h"
 #include "serving-runtime/api/oip/repository_api.h"
@@ -24,6 +25,20 @@ namespace tfs_pb = tensorflow::serving;
 
 // Calls of one method that wait for a request; more would only cost memory.
 constexpr int kWaitingCalls = 32;
+
+// Which model a request is for; of several tasks the first one's.
+template <class Request>
+std::string_view model_of(const Request& request) {
+  if constexpr (requires { request.model_spec(); }) {
+    return request.model_spec().name();
+  } else if constexpr (requires { request.model_name(); }) {
+    return request.model_name();
+  } else if constexpr (requires { request.tasks(); }) {
+    return request.tasks().empty() ? "" : std::string_view(request.tasks(0).model_spec().name());
+  } else {
+    return request.name();
+  }
+}
 
 class QueueServer : public GrpcServer {
  public:
@@ -138,7 +153,7 @@ class QueueServer : public GrpcServer {
   Handle<Request, Response> prediction(Api api, absl::Status (*run)(const ServableTable&, const Request&, Response&,
                                                                     Inference&)) {
     return [this, api, run](UnaryCall<Request, Response>& call) {
-      absl::Status queued = context_.gate.run([this, api, run, arrived = context_.clock.uptime(), &call] {
+      const auto work = [this, api, run, arrived = context_.clock.uptime(), &call] {
         Inference inference(context_.clock, arrived);
         absl::Status result = check_deadline(call.deadline());
         if (result.ok()) result = run(*context_.directory.read(), call.request(), call.response(), inference);
@@ -148,8 +163,8 @@ class QueueServer : public GrpcServer {
         if (is_model_error(result)) call.add_trailer("x-tidegate-error", "model");
         context_.metrics.count(api, inference.servable(), result, inference.end(result));
         call.finish(result);
-      });
-      if (!queued.ok()) call.finish(queued);
+      };
+      admit(context_, {api, model_of(call.request())}, work, [&call](const absl::Status& why) { call.finish(why); });
     };
   }
 
@@ -161,15 +176,16 @@ class QueueServer : public GrpcServer {
 
   // A prediction of a stream: the same, but the version and the error are in the answer.
   void predict(StreamCall<inference::ModelInferRequest, inference::ModelStreamInferResponse>& call) {
-    absl::Status queued = context_.gate.run([this, arrived = context_.clock.uptime(), &call] {
+    const auto work = [this, arrived = context_.clock.uptime(), &call] {
       Inference inference(context_.clock, arrived);
       absl::Status result = oip::stream_infer(*context_.directory.read(), call.request(), call.response(), inference);
       context_.metrics.count(Api::kOipGrpc, inference.servable(), result, inference.end(result));
       call.answer();
+    };
+    admit(context_, {Api::kOipGrpc, model_of(call.request())}, work, [&call](const absl::Status& why) {
+      oip::refuse(call.request(), why, call.response());
+      call.answer();
     });
-    if (queued.ok()) return;
-    oip::refuse(call.request(), queued, call.response());
-    call.answer();
   }
 
   template <class Request, class Response>

@@ -55,6 +55,11 @@ struct RequestMetrics::Series {
           .Name("tidegate_runtime_requests_total")
           .Help("Predictions answered, by model, version, API and result code")
           .Register(registry);
+  prometheus::Family<prometheus::Counter>& refusals =
+      prometheus::BuildCounter()
+          .Name("tidegate_runtime_requests_refused_total")
+          .Help("Predictions turned away before their turn, because the queue was full")
+          .Register(registry);
   prometheus::Family<prometheus::Counter>& model_errors =
       prometheus::BuildCounter()
           .Name("tidegate_runtime_model_errors_total")
@@ -85,6 +90,14 @@ void RequestMetrics::count(Api api, const Servable* servable, const absl::Status
   if (is_model_error(result)) series_->model_errors.Add({{"model", model}, {"version", version}}).Increment();
   series_->durations.Add({{"model", model}, {"version", version}}, duration_buckets())
       .Observe(absl::ToDoubleSeconds(duration));
+}
+
+void RequestMetrics::count_refusal(Api api, std::string_view model, const absl::Status& why) {
+  series_->refusals
+      .Add({{"model", std::string(model)},
+            {"api", std::string(name_of(api))},
+            {"code", absl::StatusCodeToString(why.code())}})
+      .Increment();
 }
 
 void RequestMetrics::count_batch(const std::string& model, int64_t rows) {

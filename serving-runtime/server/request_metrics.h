@@ -25,6 +25,9 @@ class RequestMetrics {
   // model "" so that strangers cannot make new series. Any thread.
   void count(Api api, const Servable* servable, const absl::Status& result, absl::Duration duration);
 
+  // One that was turned away before its turn. `model` as the table has it, else empty. Any thread.
+  void count_refusal(Api api, std::string_view model, const absl::Status& why);
+
   // Tells of this cache from now on. Not while others use the metrics.
   void watch(const ResponseCache& cache) { cache_ = &cache; }
 

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/status.h"
+#include "serving-runtime/api/admission.h"
 #include "serving-runtime/api/http_status.h"
 #include "serving-runtime/api/oip/descriptions.h"
 #include "serving-runtime/api/oip/infer.h"
@@ -148,10 +149,12 @@ void RestApi::start_inference(RestPath path, net::ServerRequest request, net::Re
   // std::function wants what it holds to be copyable.
   auto pending =
       std::make_shared<std::pair<net::ServerRequest, net::Responder>>(std::move(request), std::move(respond));
-  absl::Status queued = context_.gate.run([this, arrived = context_.clock.uptime(), path = std::move(path), pending] {
-    pending->second(run_inference(path, pending->first, arrived));
-  });
-  if (!queued.ok()) pending->second(error_response(queued));
+  admit(
+      context_, {Api::kOipRest, path.model},
+      [this, arrived = context_.clock.uptime(), path, pending] {
+        pending->second(run_inference(path, pending->first, arrived));
+      },
+      [pending](const absl::Status& why) { pending->second(error_response(why)); });
 }
 
 net::ServerResponse RestApi::run_inference(const RestPath& path, const net::ServerRequest& request,

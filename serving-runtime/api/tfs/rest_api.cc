@@ -1,6 +1,7 @@
 #include "serving-runtime/api/tfs/rest_api.h"
 
 #include "base/status.h"
+#include "serving-runtime/api/admission.h"
 #include "serving-runtime/api/http_status.h"
 #include "serving-runtime/api/tfs/examples_json.h"
 #include "serving-runtime/api/tfs/metadata_json.h"
@@ -68,10 +69,12 @@ void RestApi::handle(net::ServerRequest request, net::Responder respond) {
   // std::function wants what it holds to be copyable.
   auto pending =
       std::make_shared<std::pair<net::ServerRequest, net::Responder>>(std::move(request), std::move(respond));
-  absl::Status queued = context_.gate.run([this, arrived = context_.clock.uptime(), path = *std::move(path), pending] {
-    pending->second(infer(path, pending->first, arrived));
-  });
-  if (!queued.ok()) pending->second(error_response(queued));
+  admit(
+      context_, {Api::kTfsRest, path->model.name},
+      [this, arrived = context_.clock.uptime(), path = *path, pending] {
+        pending->second(infer(path, pending->first, arrived));
+      },
+      [pending](const absl::Status& why) { pending->second(error_response(why)); });
 }
 
 net::ServerResponse RestApi::describe(const net::ServerRequest& request) {
