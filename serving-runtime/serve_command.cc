@@ -88,15 +88,18 @@ class Server {
         cache_(options.response_cache_bytes > 0 ? std::make_unique<ResponseCache>(options.response_cache_bytes)
                                                 : nullptr),
         slots_(slot_count(options, batching)),
+        residents_(options.max_resident_bytes > 0 ? std::make_unique<ResidentModels>(residency_options(), clock_)
+                                                  : nullptr),
         threads_(slots_ + 1),
         gate_({slots_, options.queue_limit, options.concurrency_per_model},
               [this](InferenceGate::Work work) { asio::post(threads_.context(), std::move(work)); }),
         context_{directory_, gate_, metrics_, clock_},
         router_(context_, tokens_),
         repository_([this](const std::string& folder) { return backends_.for_folder(folder); }, directory_, clock_,
-                    repository_options(options, load_options(std::move(batching)))),
+                    repository_options(options, load_options(std::move(batching)), residents_.get())),
         config_file_(options, [this](std::vector<ModelConfig> changed) { reload(std::move(changed)); }) {
     if (options.model_control) context_.control = &repository_;
+    if (residents_) context_.demand = residents_.get(), metrics_.watch(*residents_);
     // In the table from now on, so that the server is not ready before they serve.
     repository_.reload(std::move(models),
                        [this](const auto& outcome) { control_.post([this, outcome] { on_first_load(outcome); }); });
@@ -132,6 +135,26 @@ class Server {
     loading.cache = cache_.get();
     if (cache_) metrics_.watch(*cache_);
     return loading;
+  }
+
+  ResidencyOptions residency_options() {
+    ResidencyOptions residency;
+    residency.max_bytes = options_.max_resident_bytes;
+    residency.max_waiting = options_.queue_limit;
+    residency.retry_pause = absl::Microseconds(options_.load_retry_microseconds);
+    residency.post = [this](std::function<void()> work) { asio::post(threads_.context(), std::move(work)); };
+    residency.wake_at = [this](absl::Time deadline) { control_.post([this, deadline] { expire_at(deadline); }); };
+    return residency;
+  }
+
+  // One timer, for the first deadline of those who wait for a model. Deadlines may be centuries away.
+  void expire_at(absl::Time deadline) {
+    if (deadline >= expiry_) return;
+    expiry_ = std::min(deadline, clock_.now() + absl::Hours(1));
+    expiry_timer_ = clock_.after(expiry_ - clock_.now(), [this] {
+      expiry_ = absl::InfiniteFuture();
+      expire_at(residents_->expire());
+    });
   }
 
   // Requests that wait for their batch keep a slot each.
@@ -236,7 +259,7 @@ class Server {
     router_.begin_drain();
     config_timer_.reset();
     security_timer_.reset();
-    repository_.stop();
+    if (!residents_) repository_.stop();  // else requests that still come may need a model
     rest_->announce_close();
     drain_timer_ = clock_.after(absl::Seconds(options_.drain_seconds), [this] { finish_in_flight(); });
     grace_timer_ = clock_.after(absl::Seconds(options_.grace_seconds), [this] {
@@ -248,6 +271,7 @@ class Server {
 
   // The router has had its time: finish what is in flight on both ports, then end.
   void finish_in_flight() {
+    repository_.stop();
     auto drained = [this] { control_.post([this] { on_port_drained(); }); };
     rest_->drain(drained);
     absl::Time deadline = clock_.now() + absl::Seconds(options_.grace_seconds);
@@ -277,6 +301,7 @@ class Server {
   RequestMetrics metrics_;
   const std::unique_ptr<ResponseCache> cache_;
   const size_t slots_;
+  const std::unique_ptr<ResidentModels> residents_;  // null: all models are loaded
   RequestThreads threads_;
   InferenceGate gate_;
   FrontEndContext context_;
@@ -291,6 +316,8 @@ class Server {
   std::unique_ptr<net::HttpServer> rest_;
   std::unique_ptr<GrpcServer> grpc_;
   std::thread grpc_drain_;
+  absl::Time expiry_ = absl::InfiniteFuture();
+  std::unique_ptr<base::Clock::Timer> expiry_timer_;
   int ports_drained_ = 0;
   bool cut_ = false;
   std::unique_ptr<base::Clock::Timer> drain_timer_;

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "serving-runtime/repository/heap_in_use.h"
 #include "serving-runtime/repository/server_config.h"
 
 namespace tidegate::serving {
@@ -76,9 +77,10 @@ absl::StatusOr<std::optional<BatchingOptions>> batching_options(const ServeOptio
   return batching;
 }
 
-RepositoryOptions repository_options(const ServeOptions& options, LoadOptions loading) {
+RepositoryOptions repository_options(const ServeOptions& options, LoadOptions loading, ResidentModels* residents) {
+  if (residents != nullptr) loading.memory_in_use = heap_in_use;
   loading.retries = {options.load_retries, absl::Microseconds(options.load_retry_microseconds)};
-  return {absl::Seconds(options.poll_seconds), std::move(loading), options.labels_for_unavailable};
+  return {absl::Seconds(options.poll_seconds), std::move(loading), options.labels_for_unavailable, residents};
 }
 
 ConfigFileWatch::ConfigFileWatch(const ServeOptions& options, std::function<void(std::vector<ModelConfig>)> take_over)

@@ -18,8 +18,8 @@ absl::StatusOr<std::vector<ModelConfig>> first_models(const ServeOptions& option
 // The batching parameters, if batching is on. Errors name the flag, or the file and the place in it.
 absl::StatusOr<std::optional<BatchingOptions>> batching_options(const ServeOptions& options);
 
-// All but what `loading` is to have of the process.
-RepositoryOptions repository_options(const ServeOptions& options, LoadOptions loading);
+// All but what `loading` is to have of the process. `residents`: null when all models are loaded.
+RepositoryOptions repository_options(const ServeOptions& options, LoadOptions loading, ResidentModels* residents);
 
 // Reads the config file again, now and then, and hands on what has changed.
 class ConfigFileWatch {

@@ -64,6 +64,13 @@ void add_model_options(CLI::App& app, ServeOptions& o) {
       ->transform(CLI::AsSizeValue(false))
       ->capture_default_str()
       ->group("Model");
+  app.add_option(
+         "--max-resident", o.max_resident_bytes,
+         "Load models when they are asked for, and keep so many bytes of them: those used longest ago make room; "
+         "0: all models are loaded at the start and stay")
+      ->transform(CLI::AsSizeValue(false))
+      ->capture_default_str()
+      ->group("Model");
   app.add_option("--batching-parameters-file,--batching_parameters_file", o.batching_parameters_file,
                  "TensorFlow Serving's BatchingParameters as text")
       ->group("Model");

@@ -53,6 +53,7 @@ struct ServeOptions {
   bool batching = false;
   std::string batching_parameters_file;
   uint64_t response_cache_bytes = 0;  // 0: none
+  uint64_t max_resident_bytes = 0;    // 0: all models are loaded
 
   std::string bind_address = "0.0.0.0";
   uint16_t grpc_port = 8500;

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "serving-runtime/core/inference_gate.h"
 #include "serving-runtime/core/model_control.h"
+#include "serving-runtime/core/model_demand.h"
 #include "serving-runtime/core/servable_table.h"
 #include "serving-runtime/server/request_metrics.h"
 
@@ -19,6 +20,7 @@ struct FrontEndContext {
   RequestMetrics& metrics;
   const base::Clock& clock;
   ModelControl* control = nullptr;  // null: nothing is loaded or unloaded on request
+  ModelDemand* demand = nullptr;    // null: all models are loaded
 };
 
 }  // namespace tidegate::serving

@@ -4,8 +4,8 @@
 
 namespace tidegate::serving {
 
-absl::Status Inference::choose(const ServableTable& table, const ModelSpec& spec) {
-  TG_ASSIGN_OR_RETURN(servable_, table.find(spec));
+absl::Status Inference::choose(const ServableFinder& servables, const ModelSpec& spec) {
+  TG_ASSIGN_OR_RETURN(servable_, servables.find(spec));
   return absl::OkStatus();
 }
 

@@ -19,8 +19,8 @@ class Inference {
   Inference(const base::Clock& clock, absl::Duration arrived)
       : clock_(clock), arrived_(arrived), begun_(clock.uptime()) {}
 
-  // Errors as ServableTable::find's; then there is no servable().
-  absl::Status choose(const ServableTable& table, const ModelSpec& spec);
+  // Errors as ServableFinder::find's; then there is no servable().
+  absl::Status choose(const ServableFinder& servables, const ModelSpec& spec);
   void choose(std::shared_ptr<const Servable> servable) { servable_ = std::move(servable); }
   // The version that was chosen, or null. Requests that fail later are counted against it too.
   const Servable* servable() const { return servable_.get(); }

@@ -69,9 +69,19 @@ absl::StatusOr<std::map<int64_t, VersionEntry, std::greater<>>> ServableTable::s
   return std::map<int64_t, VersionEntry, std::greater<>>{*entry};
 }
 
+bool ServableTable::can_serve(const ModelSpec& spec) const {
+  if (find(spec).ok()) return true;
+  const auto model = models.find(spec.name);
+  if (model == models.end() || !model->second.on_demand) return false;
+  const auto found = states(spec);
+  return found.ok() && std::any_of(found->begin(), found->end(),
+                                   [](const auto& entry) { return entry.second.state < VersionState::kEnd; });
+}
+
 bool ServableTable::ready() const {
   return !models.empty() && std::all_of(models.begin(), models.end(), [](const auto& model) {
     const auto& versions = model.second.versions;
+    if (model.second.on_demand) return !versions.empty();
     return std::any_of(versions.begin(), versions.end(),
                        [](const auto& entry) { return entry.second.servable != nullptr; });
   });

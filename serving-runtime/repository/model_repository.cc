@@ -12,9 +12,11 @@ namespace {
 // How often a model is looked at that polls nothing, while requests still use what it has unloaded, or a load that
 // failed is to be tried again.
 constexpr absl::Duration kUnfinished = absl::Seconds(1);
+// The same for one that makes room for others: they wait, and only a glance at the table can hold it up.
+constexpr absl::Duration kMakingRoom = absl::Milliseconds(10);
 
 bool serves(const ServableTable& table, const std::string& name, std::optional<int64_t> version) {
-  return table.find({name, version, std::nullopt}).ok();
+  return table.can_serve({name, version, std::nullopt});
 }
 
 absl::Status not_available(const std::map<std::string, absl::Status>& failed) {
@@ -28,6 +30,16 @@ absl::Status not_available(const std::map<std::string, absl::Status>& failed) {
 }
 
 }  // namespace
+
+ModelRepository::ModelRepository(BackendSource backends, ServableDirectory& directory, const base::Clock& clock,
+                                 RepositoryOptions options)
+    : backends_(std::move(backends)), directory_(directory), clock_(clock), options_(std::move(options)) {
+  if (options_.residents == nullptr) return;
+  options_.residents->on_work([this] {
+    std::lock_guard lock(mutex_);
+    changed_.notify_all();
+  });
+}
 
 // ---------------------------------------------------------------- what is wanted
 
@@ -87,7 +99,7 @@ std::set<std::string> ModelRepository::take_over(std::vector<ModelConfig> models
     configs[model.name] = std::move(model);
   }
   for (auto& [name, slot] : slots_) {
-    if (!configs.contains(name)) begin_to_leave(slot);
+    if (!configs.contains(name)) begin_to_leave(name, slot);
   }
   for (const auto& [name, config] : configs) {
     const auto before = configs_.find(name);
@@ -103,15 +115,18 @@ void ModelRepository::add(ModelConfig config) {
   const auto slot = slots_.find(config.name);
   if (slot == slots_.end()) {
     const std::string name = config.name;
-    slots_.emplace(name,
-                   std::make_unique<ModelVersions>(std::move(config), backends_, directory_, clock_, options_.loading));
+    auto versions = std::make_unique<ModelVersions>(std::move(config), backends_, directory_, clock_, options_.loading);
+    slots_.emplace(name, std::move(versions)).first->second.resident = options_.residents == nullptr;
+    if (options_.residents != nullptr) options_.residents->add(name);
     return;
   }
+  if (options_.residents != nullptr) options_.residents->forget_failure(config.name);
   slot->second.next = std::move(config);
   slot->second.due = -absl::InfiniteDuration();
 }
 
-void ModelRepository::begin_to_leave(Slot& slot) {
+void ModelRepository::begin_to_leave(const std::string& name, Slot& slot) {
+  if (options_.residents != nullptr) options_.residents->remove(name);
   slot.leaving = true;
   slot.next.reset();
   slot.due = -absl::InfiniteDuration();
@@ -126,6 +141,12 @@ void ModelRepository::load(const std::string& name, Done done) {
   }
   unloaded_.erase(name);
   add(config->second);
+  if (options_.residents != nullptr) {
+    changed_.notify_all();
+    lock.unlock();
+    return options_.residents->need(name, absl::InfiniteFuture(),
+                                    [done = std::move(done)](const auto& use) { done(use.status()); });
+  }
   waiters_.push_back({{name}, {}, [name, done = std::move(done)](const Outcome& outcome) {
                         const auto why = outcome.failed.find(name);
                         done(why == outcome.failed.end() ? outcome.status : why->second);
@@ -141,7 +162,7 @@ void ModelRepository::unload(const std::string& name, Done done) {
     return done(absl::NotFoundError(base::cat("The server has no model ", name, " that it could unload")));
   }
   unloaded_.insert(name);
-  begin_to_leave(slot->second);
+  begin_to_leave(name, slot->second);
   waiters_.push_back({{name}, {}, [done = std::move(done)](const Outcome& outcome) { done(outcome.status); }, true});
   changed_.notify_all();
 }
@@ -161,31 +182,47 @@ std::optional<absl::Duration> ModelRepository::run_one() {
   if (at == slots_.end()) return time_to_next();
   Slot& slot = at->second;
   slot.busy = true;
-  const bool leaving = slot.leaving;
+  const bool leaving = slot.leaving, resident = slot.resident;
   std::optional<ModelConfig> next = leaving ? std::nullopt : std::exchange(slot.next, std::nullopt);
   lock.unlock();
 
-  Worked worked = work_on(*slot.versions, std::move(next), leaving);
+  Worked worked = work_on(*slot.versions, std::move(next), leaving, resident);
 
   lock.lock();
   Finished finished;
-  worked.outdated = slot.leaving != leaving || slot.next.has_value();
+  worked.outdated = slot.leaving != leaving || slot.resident != resident || slot.next.has_value();
   settle(at->first, worked, finished);
-  give_back(at, worked.ended);
+  report(at, worked);
+  give_back(at, worked);
   changed_.notify_all();
   lock.unlock();
   for (const auto& [done, outcome] : finished) done(outcome);
   return std::nullopt;
 }
 
-ModelRepository::Worked ModelRepository::work_on(ModelVersions& versions, std::optional<ModelConfig> next,
-                                                 bool leaving) {
+ModelRepository::Worked ModelRepository::work_on(ModelVersions& versions, std::optional<ModelConfig> next, bool leaving,
+                                                 bool resident) {
+  std::unique_lock measuring(measuring_, std::defer_lock);
+  if (options_.residents != nullptr) measuring.lock();
   if (leaving) return {absl::CancelledError("the model was taken out of the config meanwhile"), versions.end()};
   if (next) versions.set_config(*std::move(next));
+  versions.set_resident(resident);
   return {versions.step()};
 }
 
+// Makes due what is to be loaded or unloaded.
+void ModelRepository::take_residency_work() {
+  if (options_.residents == nullptr) return;
+  while (const auto action = options_.residents->next_work()) {
+    const auto slot = slots_.find(action->model);
+    if (slot == slots_.end() || slot->second.leaving) continue;
+    slot->second.resident = action->step == ResidencyStep::kLoad;
+    slot->second.due = -absl::InfiniteDuration();
+  }
+}
+
 ModelRepository::Slots::iterator ModelRepository::next_due() {
+  take_residency_work();
   const absl::Duration now = clock_.uptime();
   auto chosen = slots_.end();
   for (auto slot = slots_.begin(); slot != slots_.end(); ++slot) {
@@ -203,20 +240,34 @@ absl::Duration ModelRepository::time_to_next() const {
   return soonest - clock_.uptime();
 }
 
-void ModelRepository::give_back(Slots::iterator at, bool ended) {
+// What came of it says nothing when something else was ordered meanwhile: that is due at once.
+void ModelRepository::report(Slots::iterator at, const Worked& worked) {
+  const auto& [name, slot] = *at;
+  if (options_.residents == nullptr || slot.leaving || worked.outdated) return;
+  const ModelVersions& versions = *slot.versions;
+  if (!slot.resident) {
+    const auto need = worked.result.ok() ? absl::StatusOr<MemoryNeed>(versions.memory()) : worked.result;
+    return options_.residents->at_rest(name, need, !versions.is_in_memory());
+  }
+  if (versions.serves()) return options_.residents->loaded(name, versions.memory().bytes);
+  options_.residents->failed(name, worked.result.ok() ? absl::NotFoundError("no version of it serves") : worked.result);
+}
+
+void ModelRepository::give_back(Slots::iterator at, const Worked& worked) {
   Slot& slot = at->second;
   slot.busy = false;
-  if (ended) {
+  if (worked.ended) {
     // Wanted again while it was leaving.
     const std::optional<ModelConfig> next = std::move(slot.next);
     slots_.erase(at);
     if (next) add(*next);
     return;
   }
-  if (slot.next && !slot.leaving) return;  // due at once
+  if (worked.outdated && !slot.leaving) return;  // due at once
   const bool unfinished = slot.leaving || slot.versions->is_unfinished();
   const absl::Duration pause = options_.poll > absl::ZeroDuration() ? options_.poll : absl::InfiniteDuration();
-  slot.due = clock_.uptime() + (unfinished ? std::min(pause, kUnfinished) : pause);
+  const absl::Duration soon = slot.resident ? kUnfinished : kMakingRoom;
+  slot.due = clock_.uptime() + (unfinished ? std::min(pause, soon) : pause);
 }
 
 void ModelRepository::settle(const std::string& name, const Worked& worked, Finished& finished) {
@@ -259,6 +310,7 @@ void ModelRepository::run() {
 void ModelRepository::stop() {
   std::unique_lock lock(mutex_);
   stopped_ = true;
+  if (options_.residents != nullptr) options_.residents->stop();
   const std::list<Waiter> waiters = std::exchange(waiters_, {});
   changed_.notify_all();
   lock.unlock();

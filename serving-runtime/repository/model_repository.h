@@ -5,7 +5,8 @@
 //   configs ─► reload() ─► one slot a model ─► run_one() on load threads ─► ModelVersions::step() ─► ServableDirectory
 //
 // A slot is worked on by one thread at a time, several slots at once. Loading happens in run_one() alone, apart from
-// the threads that answer requests.
+// the threads that answer requests. With --max-resident ResidentModels says which of the models are loaded; it is told
+// what came of it.
 #include <absl/status/status.h>
 #include <absl/time/time.h>
 
@@ -22,6 +23,7 @@
 
 #include "serving-runtime/core/model_control.h"
 #include "serving-runtime/repository/model_versions.h"
+#include "serving-runtime/repository/resident_models.h"
 
 namespace tidegate::serving {
 
@@ -30,20 +32,21 @@ struct RepositoryOptions {
   LoadOptions loading;
   // Labels may be given to versions that do not serve yet, unless the label is one that is in use.
   bool labels_for_unavailable = false;
+  // Set, as LoadOptions::memory_in_use is: it says which models are loaded. Outlives the repository.
+  ResidentModels* residents = nullptr;
 };
 
 class ModelRepository : public ModelControl {
  public:
   // What became of a reload. Called once, from reload(), run_one() or stop().
   struct Outcome {
-    absl::Status status;                         // OK: each model that it brought serves
+    absl::Status status;                         // OK: each model that it brought serves, or can be loaded on demand
     std::map<std::string, absl::Status> failed;  // the models that it brought and that do not, and why
   };
   using ReloadDone = std::function<void(const Outcome&)>;
 
   ModelRepository(BackendSource backends, ServableDirectory& directory, const base::Clock& clock,
-                  RepositoryOptions options)
-      : backends_(std::move(backends)), directory_(directory), clock_(clock), options_(options) {}
+                  RepositoryOptions options);
 
   // From now on exactly `models`: others are unloaded, new ones loaded, changed ones brought to what is wanted. Any
   // thread. Refused, and nothing changes: INVALID_ARGUMENT, see check_models(), also when a model's platform would
@@ -74,6 +77,7 @@ class ModelRepository : public ModelControl {
     explicit Slot(std::unique_ptr<ModelVersions> versions) : versions(std::move(versions)) {}
     std::unique_ptr<ModelVersions> versions;
     std::optional<ModelConfig> next;  // set by reload(), for the thread that steps it
+    bool resident = true;             // wanted: see ModelVersions::set_resident
     bool leaving = false;
     bool busy = false;
     absl::Duration due = -absl::InfiniteDuration();  // uptime
@@ -89,7 +93,7 @@ class ModelRepository : public ModelControl {
   struct Worked {
     absl::Status result;
     bool ended = false;     // a leaving model is gone
-    bool outdated = false;  // another config, or the order to leave, came meanwhile: `result` says nothing of that
+    bool outdated = false;  // another order came meanwhile: `result` says nothing of that
   };
   using Slots = std::map<std::string, Slot>;
   using Finished = std::vector<std::pair<ReloadDone, Outcome>>;
@@ -99,20 +103,24 @@ class ModelRepository : public ModelControl {
   absl::Status check_labels(const ModelConfig& model) const;
   std::set<std::string> take_over(std::vector<ModelConfig> models);
   void add(ModelConfig config);
-  void begin_to_leave(Slot& slot);
+  void begin_to_leave(const std::string& name, Slot& slot);
+  void take_residency_work();
   Slots::iterator next_due();
   absl::Duration time_to_next() const;
-  void give_back(Slots::iterator at, bool ended);
+  void report(Slots::iterator at, const Worked& worked);
+  void give_back(Slots::iterator at, const Worked& worked);
   void settle(const std::string& name, const Worked& worked, Finished& finished);
   void note(Waiter& waiter, const std::string& name, const Worked& worked) const;
 
   // Without it, by the thread that made the slot busy.
-  static Worked work_on(ModelVersions& versions, std::optional<ModelConfig> next, bool leaving);
+  Worked work_on(ModelVersions& versions, std::optional<ModelConfig> next, bool leaving, bool resident);
 
   const BackendSource backends_;
   ServableDirectory& directory_;
   const base::Clock& clock_;
   const RepositoryOptions options_;
+
+  std::mutex measuring_;  // one model at a time, or what it takes could not be told from what another one does
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

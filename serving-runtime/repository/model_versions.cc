@@ -13,7 +13,13 @@ namespace tidegate::serving {
 
 ModelVersions::ModelVersions(ModelConfig config, const BackendSource& backends, ServableDirectory& directory,
                              const base::Clock& clock, const LoadOptions& options)
-    : config_(std::move(config)), backends_(backends), directory_(directory), clock_(clock), options_(options) {
+    : config_(std::move(config)),
+      backends_(backends),
+      directory_(directory),
+      clock_(clock),
+      options_(options),
+      resident_(!options.memory_in_use) {
+  entry_.on_demand = !resident_;
   entry_.labels = config_.labels;
   publish();
 }
@@ -22,11 +28,18 @@ void ModelVersions::set_config(ModelConfig config) {
   config_ = std::move(config);
   // What failed may do now: somebody has just asked for it.
   for (auto& [version, progress] : progress_) progress = {progress.state};
+  if (!is_in_memory()) memory_ = {};
   entry_.labels = config_.labels;
   publish();
 }
 
+void ModelVersions::set_resident(bool resident) {
+  if (resident == std::exchange(resident_, resident) || !resident) return;
+  for (auto& [version, progress] : progress_) progress = {progress.state};
+}
+
 absl::Status ModelVersions::step() {
+  if (!resident_) return come_to_rest();
   free_retired();
   TG_ASSIGN_OR_RETURN(std::set<int64_t> wanted, scan());
   absl::Status result;
@@ -44,6 +57,54 @@ absl::Status ModelVersions::step() {
   return result.ok() ? why_nothing_serves() : result;
 }
 
+absl::Status ModelVersions::come_to_rest() {
+  for (const auto& [version, progress] : std::map(progress_)) {
+    if (progress.state == VersionState::kAvailable) begin_unload(version);
+  }
+  free_retired();
+  wanted_.clear();
+  TG_ASSIGN_OR_RETURN(wanted_, scan());
+  list_at_rest();
+  return absl::OkStatus();
+}
+
+// The table shows what a request would load. One that could not be loaded keeps its error until it is tried again.
+void ModelVersions::list_at_rest() {
+  for (const int64_t version : wanted_) {
+    if (!memory_.is_known(version)) memory_.expect(version, folder_bytes(folders_.at(version)));
+    const auto entry = entry_.versions.find(version);
+    const bool ended_well =
+        entry == entry_.versions.end() || (entry->second.state == VersionState::kEnd && entry->second.error.ok());
+    if (ended_well) set_state(version, VersionState::kStart, absl::OkStatus(), nullptr);
+  }
+  const auto is_over = [this](const auto& entry) {
+    return entry.second.state == VersionState::kStart && !wanted_.contains(entry.first);
+  };
+  std::erase_if(progress_, is_over);
+  if (std::erase_if(entry_.versions, is_over) > 0) publish();
+}
+
+bool ModelVersions::serves() const {
+  return std::any_of(entry_.versions.begin(), entry_.versions.end(),
+                     [](const auto& entry) { return entry.second.servable != nullptr; });
+}
+
+bool ModelVersions::is_in_memory() const { return serves() || !retired_.empty(); }
+
+MemoryNeed ModelVersions::memory() const {
+  std::set<int64_t> counted = resident_ ? std::set<int64_t>() : wanted_;
+  for (const auto& [version, entry] : entry_.versions) {
+    if (entry.servable) counted.insert(version);
+  }
+  for (const auto& [version, servable] : retired_) counted.insert(version);
+  MemoryNeed need;
+  for (const int64_t version : counted) {
+    need.bytes += memory_.bytes(version);
+    need.measured = need.measured && memory_.is_measured(version);
+  }
+  return need;
+}
+
 absl::Status ModelVersions::why_nothing_serves() const {
   absl::Status why;
   for (const auto& [version, entry] : entry_.versions) {
@@ -58,9 +119,10 @@ absl::Status ModelVersions::explained(const absl::Status& error, int64_t version
 }
 
 bool ModelVersions::is_unfinished() const {
-  return !retired_.empty() || std::any_of(progress_.begin(), progress_.end(), [this](const auto& entry) {
-    return entry.second.failures > 0 && entry.second.failures <= options_.retries.times;
-  });
+  if (!retired_.empty()) return true;
+  return resident_ && std::any_of(progress_.begin(), progress_.end(), [this](const auto& entry) {
+           return entry.second.failures > 0 && entry.second.failures <= options_.retries.times;
+         });
 }
 
 bool ModelVersions::end() {
@@ -104,6 +166,7 @@ absl::Status ModelVersions::replace_if_moved(int64_t version) {
   const std::shared_ptr<const Servable> before = entry_.versions[version].servable;
   if (!before || before->folder() == folders_.at(version)) return absl::OkStatus();
   if (!may_load(progress_[version], options_.retries, clock_.now())) return absl::OkStatus();
+  memory_.forget(version);
   auto servable = load_servable(version);
   if (!servable.ok()) return explained(servable.status(), version);
   retired_.emplace_back(version, before);
@@ -138,20 +201,29 @@ absl::StatusOr<std::shared_ptr<const Servable>> ModelVersions::make_servable(int
     return absl::InvalidArgumentError(base::cat(folder, " is a model for ", backend->name(), ", not for ",
                                                 config_.platform, ", which model_platform asks for"));
   }
+  // From here on, since opening the backend is not the model's doing.
+  const uint64_t before = memory_in_use();
+  if (options_.memory_in_use && !memory_.is_known(version)) memory_.expect(version, folder_bytes(folder));
   TG_ASSIGN_OR_RETURN(auto model, backend->load(folder));
   auto servable =
       std::make_shared<const Servable>(config_.name, version, folder, backend->name(), wrapped(std::move(model)));
-  if (!config_.warm_up) return servable;
+  if (config_.warm_up) TG_RETURN_IF_ERROR(warm_up(*servable));
+  memory_.loaded(version, std::max(before, memory_in_use()) - before);
+  return servable;
+}
+
+absl::Status ModelVersions::warm_up(const Servable& servable) const {
   WarmUpReport report;
-  TG_RETURN_IF_ERROR(base::annotate(warm_up(*servable, report), "warm-up"));
-  base::log_debug(
-      "warm-up done",
-      {{"model", config_.name}, {"version", version}, {"recorded", report.recorded}, {"synthetic", report.synthetic}});
+  TG_RETURN_IF_ERROR(base::annotate(serving::warm_up(servable, report), "warm-up"));
+  base::log_debug("warm-up done", {{"model", config_.name},
+                                   {"version", servable.version()},
+                                   {"recorded", report.recorded},
+                                   {"synthetic", report.synthetic}});
   for (const std::string& signature : report.refused) {
     base::log_warning("warm-up: the model refused an input of zeros; its first request may be slow",
-                      {{"model", config_.name}, {"version", version}, {"signature", signature}});
+                      {{"model", config_.name}, {"version", servable.version()}, {"signature", signature}});
   }
-  return servable;
+  return absl::OkStatus();
 }
 
 // What is remembered needs no batch.
@@ -175,19 +247,27 @@ void ModelVersions::begin_unload(int64_t version) {
 
 void ModelVersions::free_retired() {
   // Readers get a servable only from the table, which no longer has it, so the count can only fall.
-  std::set<int64_t> freed;
-  std::erase_if(retired_, [&freed](const auto& retired) {
-    const bool unused = retired.second.use_count() == 1;
-    if (unused) freed.insert(retired.first);
-    return unused;
-  });
-  for (const int64_t version : freed) {
-    if (progress_[version].state == VersionState::kUnloading) {
-      set_state(version, VersionState::kEnd, absl::OkStatus(), nullptr);
+  bool freed = false;
+  for (auto retired = retired_.begin(); retired != retired_.end();) {
+    if (retired->second.use_count() > 1) {
+      ++retired;
+      continue;
     }
-    base::log_info("model version unloaded", {{"model", config_.name}, {"version", version}});
+    const int64_t version = retired->first;
+    const uint64_t before = memory_in_use();
+    retired = retired_.erase(retired);
+    memory_.freed(version, before - std::min(before, memory_in_use()));
+    note_freed(version);
+    freed = true;
   }
-  if (!freed.empty()) malloc_trim(0);
+  if (freed) malloc_trim(0);
+}
+
+void ModelVersions::note_freed(int64_t version) {
+  if (progress_[version].state == VersionState::kUnloading) {
+    set_state(version, VersionState::kEnd, absl::OkStatus(), nullptr);
+  }
+  base::log_info("model version unloaded", {{"model", config_.name}, {"version", version}});
 }
 
 void ModelVersions::set_state(int64_t version, VersionState state, absl::Status error,

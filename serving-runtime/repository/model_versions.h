@@ -22,6 +22,7 @@
 #include "serving-runtime/core/servable_table.h"
 #include "serving-runtime/repository/load_planner.h"
 #include "serving-runtime/repository/model_config.h"
+#include "serving-runtime/repository/version_memory.h"
 
 namespace tidegate::serving {
 
@@ -34,6 +35,8 @@ struct LoadOptions {
   std::optional<BatchingOptions> batching;  // unset: each request is a run of its own
   std::function<void(const std::string& model, int64_t rows)> on_batch = [](const std::string&, int64_t) {};
   ResponseCache* cache = nullptr;  // null: each request is answered anew. Outlives what is loaded
+  // Set: models are loaded when they are asked for, and what they take is measured by it: bytes in use in the process.
+  std::function<uint64_t()> memory_in_use = nullptr;
 };
 
 class ModelVersions {
@@ -47,10 +50,20 @@ class ModelVersions {
   // that of its number there, as soon as that one serves.
   void set_config(ModelConfig config);
 
+  // Whether what is wanted is to be loaded, from the next step on. So it is at first, unless models are loaded when
+  // they are asked for. Loads that failed are tried again.
+  void set_resident(bool resident);
+
   // Looks once and carries out everything that is due. The error of the last load that failed (while nothing serves,
   // that of an earlier step), or NOT_FOUND when the base path holds no version that is wanted; versions that serve keep
-  // serving either way.
+  // serving either way. Without residence: unloads what serves; NOT_FOUND as above.
   absl::Status step();
+
+  bool serves() const;
+  // Something of it is loaded, if only by requests in flight.
+  bool is_in_memory() const;
+  // What it takes or, without residence, what it would take: as measured, or the size of its files.
+  MemoryNeed memory() const;
 
   // Requests still use what was unloaded, or a load that failed is to be tried again.
   bool is_unfinished() const;
@@ -60,15 +73,20 @@ class ModelVersions {
 
  private:
   absl::StatusOr<std::set<int64_t>> scan();
+  absl::Status come_to_rest();
+  void list_at_rest();
+  uint64_t memory_in_use() const { return options_.memory_in_use ? options_.memory_in_use() : 0; }
   absl::Status load(int64_t version);
   absl::Status replace_if_moved(int64_t version);
   absl::Status why_nothing_serves() const;
   absl::Status explained(const absl::Status& error, int64_t version) const;
   absl::StatusOr<std::shared_ptr<const Servable>> load_servable(int64_t version);
   absl::StatusOr<std::shared_ptr<const Servable>> make_servable(int64_t version);
+  absl::Status warm_up(const Servable& servable) const;
   std::unique_ptr<LoadedModel> wrapped(std::unique_ptr<LoadedModel> model) const;
   void begin_unload(int64_t version);
   void free_retired();
+  void note_freed(int64_t version);
   void set_state(int64_t version, VersionState state, absl::Status error, std::shared_ptr<const Servable> servable);
   void publish();
 
@@ -78,7 +96,10 @@ class ModelVersions {
   const base::Clock& clock_;
   const LoadOptions& options_;
   bool ended_ = false;
+  bool resident_;
   std::map<int64_t, std::string> folders_;
+  std::set<int64_t> wanted_;  // of them, when it was last looked
+  VersionMemory memory_;
   std::map<int64_t, VersionProgress> progress_;
   ModelEntry entry_;
   // Unloaded and replaced versions that requests in flight still use. Freed here, never on a thread that answers.

@@ -26,4 +26,16 @@ absl::StatusOr<std::map<int64_t, std::string>> list_version_folders(const std::s
   return folders;
 }
 
+uint64_t folder_bytes(const std::string& folder) {
+  uint64_t bytes = 0;
+  std::error_code error;
+  const auto options = fs::directory_options::follow_directory_symlink | fs::directory_options::skip_permission_denied;
+  for (fs::recursive_directory_iterator at(folder, options, error), end; !error && at != end; at.increment(error)) {
+    std::error_code unreadable;
+    const uintmax_t size = at->is_regular_file(unreadable) ? at->file_size(unreadable) : 0;
+    if (!unreadable) bytes += size;
+  }
+  return bytes;
+}
+
 }  // namespace tidegate::serving

@@ -12,4 +12,7 @@ namespace tidegate::serving {
 // NOT_FOUND when the base path does not exist or cannot be read.
 absl::StatusOr<std::map<int64_t, std::string>> list_version_folders(const std::string& base_path);
 
+// Bytes of all files in a folder and below. What cannot be read does not count.
+uint64_t folder_bytes(const std::string& folder);
+
 }  // namespace tidegate::serving

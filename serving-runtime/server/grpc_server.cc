@@ -150,13 +150,13 @@ class QueueServer : public GrpcServer {
 
   // A prediction: waits for a slot, is counted, names the version and says whose the error is.
   template <class Request, class Response>
-  Handle<Request, Response> prediction(Api api, absl::Status (*run)(const ServableTable&, const Request&, Response&,
+  Handle<Request, Response> prediction(Api api, absl::Status (*run)(const ServableFinder&, const Request&, Response&,
                                                                     Inference&)) {
     return [this, api, run](UnaryCall<Request, Response>& call) {
       const auto work = [this, api, run, arrived = context_.clock.uptime(), &call] {
         Inference inference(context_.clock, arrived);
         absl::Status result = check_deadline(call.deadline());
-        if (result.ok()) result = run(*context_.directory.read(), call.request(), call.response(), inference);
+        if (result.ok()) result = run(context_.directory, call.request(), call.response(), inference);
         if (const Servable* servable = inference.servable()) {
           call.add_header("x-tidegate-model-version", servable->version_text());
         }
@@ -164,7 +164,8 @@ class QueueServer : public GrpcServer {
         context_.metrics.count(api, inference.servable(), result, inference.end(result));
         call.finish(result);
       };
-      admit(context_, {api, model_of(call.request())}, work, [&call](const absl::Status& why) { call.finish(why); });
+      admit(context_, {api, model_of(call.request()), call.deadline()}, work,
+            [&call](const absl::Status& why) { call.finish(why); });
     };
   }
 
@@ -178,7 +179,7 @@ class QueueServer : public GrpcServer {
   void predict(StreamCall<inference::ModelInferRequest, inference::ModelStreamInferResponse>& call) {
     const auto work = [this, arrived = context_.clock.uptime(), &call] {
       Inference inference(context_.clock, arrived);
-      absl::Status result = oip::stream_infer(*context_.directory.read(), call.request(), call.response(), inference);
+      absl::Status result = oip::stream_infer(context_.directory, call.request(), call.response(), inference);
       context_.metrics.count(Api::kOipGrpc, inference.servable(), result, inference.end(result));
       call.answer();
     };
@@ -192,6 +193,16 @@ class QueueServer : public GrpcServer {
   Handle<Request, Response> question(absl::Status (*answer)(const ServableTable&, const Request&, Response&)) {
     return [this, answer](UnaryCall<Request, Response>& call) {
       call.finish(answer(*context_.directory.read(), call.request(), call.response()));
+    };
+  }
+
+  // One about the signatures of a model, which are known when it is loaded.
+  template <class Request, class Response>
+  Handle<Request, Response> model_question(absl::Status (*answer)(const ServableTable&, const Request&, Response&)) {
+    return [this, ask = question(answer)](UnaryCall<Request, Response>& call) {
+      with_model(
+          context_, model_of(call.request()), [ask, &call] { ask(call); },
+          [&call](const absl::Status& why) { call.finish(why); });
     };
   }
 
@@ -209,7 +220,7 @@ class QueueServer : public GrpcServer {
     offer(predictions_, &Predictions::RequestClassify, prediction(Api::kTfsGrpc, tfs::classify));
     offer(predictions_, &Predictions::RequestRegress, prediction(Api::kTfsGrpc, tfs::regress));
     offer(predictions_, &Predictions::RequestMultiInference, prediction(Api::kTfsGrpc, tfs::multi_inference));
-    offer(predictions_, &Predictions::RequestGetModelMetadata, question(tfs::get_model_metadata));
+    offer(predictions_, &Predictions::RequestGetModelMetadata, model_question(tfs::get_model_metadata));
     offer(models_, &Models::RequestGetModelStatus, question(tfs::get_model_status));
     offer(models_, &Models::RequestHandleReloadConfigRequest,
           Handle<tfs_pb::ReloadConfigRequest, tfs_pb::ReloadConfigResponse>([this](auto& call) { reload(call); }));
@@ -227,9 +238,9 @@ class QueueServer : public GrpcServer {
     using Service = inference::GRPCInferenceService::AsyncService;
     offer(inference_, &Service::RequestModelInfer, prediction(Api::kOipGrpc, oip::model_infer));
     offer_stream(inference_, &Service::RequestModelStreamInfer, [this](auto& call) { predict(call); });
-    offer(inference_, &Service::RequestModelMetadata, question(oip::model_metadata));
+    offer(inference_, &Service::RequestModelMetadata, model_question(oip::model_metadata));
     offer(inference_, &Service::RequestModelReady, question(oip::model_ready));
-    offer(inference_, &Service::RequestModelConfig, question(oip::model_config));
+    offer(inference_, &Service::RequestModelConfig, model_question(oip::model_config));
     offer(inference_, &Service::RequestModelStatistics, question(oip::model_statistics));
     offer(inference_, &Service::RequestRepositoryIndex, question(oip::repository_index));
     offer(inference_, &Service::RequestRepositoryModelLoad,

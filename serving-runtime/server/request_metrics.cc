@@ -46,6 +46,30 @@ void add_cache(const ResponseCache& cache, prometheus::Registry& registry) {
       .Set(static_cast<double>(counts.bytes));
 }
 
+void add_demand(const ModelDemand& demand, prometheus::Registry& registry) {
+  const ModelDemand::Counts counts = demand.counts();
+  const auto gauge = [&registry](const char* name, const char* help) -> auto& {
+    return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
+  };
+  const auto counter = [&registry](const char* name, const char* help) -> auto& {
+    return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+  };
+  auto& bytes = gauge("tidegate_runtime_model_resident_bytes", "Memory that a model takes; 0: it is not loaded");
+  auto& loads = counter("tidegate_runtime_model_loads_on_demand_total", "Loads because a request came");
+  auto& evictions = counter("tidegate_runtime_model_evictions_total", "Unloads because others needed the memory");
+  for (const auto& [name, model] : counts.models) {
+    bytes.Add({{"model", name}}).Set(static_cast<double>(model.resident_bytes));
+    loads.Add({{"model", name}}).Increment(static_cast<double>(model.loads));
+    evictions.Add({{"model", name}}).Increment(static_cast<double>(model.evictions));
+  }
+  gauge("tidegate_runtime_max_resident_bytes", "What all models together may take")
+      .Add({})
+      .Set(static_cast<double>(counts.max_bytes));
+  gauge("tidegate_runtime_requests_waiting_for_load", "Requests whose model is being loaded")
+      .Add({})
+      .Set(static_cast<double>(counts.waiting));
+}
+
 }  // namespace
 
 struct RequestMetrics::Series {
@@ -58,7 +82,7 @@ struct RequestMetrics::Series {
   prometheus::Family<prometheus::Counter>& refusals =
       prometheus::BuildCounter()
           .Name("tidegate_runtime_requests_refused_total")
-          .Help("Predictions turned away before their turn, because the queue was full")
+          .Help("Predictions turned away before their turn: the queue was full, or their model could not be loaded")
           .Register(registry);
   prometheus::Family<prometheus::Counter>& model_errors =
       prometheus::BuildCounter()
@@ -130,6 +154,7 @@ std::string RequestMetrics::render(const ServableTable& table, const InferenceGa
       .Add({})
       .Set(static_cast<double>(gate.queued()));
   if (cache_ != nullptr) add_cache(*cache_, momentary);
+  if (demand_ != nullptr) add_demand(*demand_, momentary);
   prometheus::TextSerializer serializer;
   return serializer.Serialize(series_->registry.Collect()) + serializer.Serialize(momentary.Collect());
 }

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "serving-runtime/core/inference_gate.h"
+#include "serving-runtime/core/model_demand.h"
 #include "serving-runtime/core/response_cache.h"
 #include "serving-runtime/core/servable_table.h"
 
@@ -30,6 +31,7 @@ class RequestMetrics {
 
   // Tells of this cache from now on. Not while others use the metrics.
   void watch(const ResponseCache& cache) { cache_ = &cache; }
+  void watch(const ModelDemand& demand) { demand_ = &demand; }
 
   // One run of a batched model. Any thread.
   void count_batch(const std::string& model, int64_t rows);
@@ -41,6 +43,7 @@ class RequestMetrics {
   struct Series;
   std::unique_ptr<Series> series_;
   const ResponseCache* cache_ = nullptr;
+  const ModelDemand* demand_ = nullptr;
 };
 
 }  // namespace tidegate::serving

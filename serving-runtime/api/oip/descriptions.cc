@@ -110,7 +110,7 @@ absl::Status model_metadata(const ServableTable& table, const inference::ModelMe
 absl::Status model_ready(const ServableTable& table, const inference::ModelReadyRequest& request,
                          inference::ModelReadyResponse& response) {
   TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(request.name(), request.version()));
-  response.set_ready(table.find(spec).ok());
+  response.set_ready(table.can_serve(spec));
   return absl::OkStatus();
 }
 

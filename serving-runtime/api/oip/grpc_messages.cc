@@ -168,10 +168,10 @@ void encode(const std::vector<NamedTensor>& outputs, inference::ModelInferRespon
 
 }  // namespace
 
-absl::Status model_infer(const ServableTable& table, const inference::ModelInferRequest& request,
+absl::Status model_infer(const ServableFinder& servables, const inference::ModelInferRequest& request,
                          inference::ModelInferResponse& response, Inference& inference) {
   TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(request.model_name(), request.model_version()));
-  TG_RETURN_IF_ERROR(inference.choose(table, spec));
+  TG_RETURN_IF_ERROR(inference.choose(servables, spec));
   TG_ASSIGN_OR_RETURN(RequestParameters parameters, read_parameters(request.parameters()));
   TG_ASSIGN_OR_RETURN(auto wanted, wanted_outputs(request));
   TG_ASSIGN_OR_RETURN(auto inputs, decode_inputs(request));
@@ -183,9 +183,9 @@ absl::Status model_infer(const ServableTable& table, const inference::ModelInfer
   return absl::OkStatus();
 }
 
-absl::Status stream_infer(const ServableTable& table, const inference::ModelInferRequest& request,
+absl::Status stream_infer(const ServableFinder& servables, const inference::ModelInferRequest& request,
                           inference::ModelStreamInferResponse& response, Inference& inference) {
-  absl::Status result = model_infer(table, request, *response.mutable_infer_response(), inference);
+  absl::Status result = model_infer(servables, request, *response.mutable_infer_response(), inference);
   if (result.ok()) {
     // Of a request, of which a stream may give several answers elsewhere, this is the last one.
     (*response.mutable_infer_response()->mutable_parameters())["triton_final_response"].set_bool_param(true);

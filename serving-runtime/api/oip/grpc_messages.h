@@ -10,11 +10,11 @@ namespace tidegate::serving::oip {
 
 // Inputs come raw or typed, never mixed; outputs go out raw, as Triton's do. `inference` gets its version whenever that
 // can be found, also when the rest fails.
-absl::Status model_infer(const ServableTable& table, const inference::ModelInferRequest& request,
+absl::Status model_infer(const ServableFinder& servables, const inference::ModelInferRequest& request,
                          inference::ModelInferResponse& response, Inference& inference);
 
 // One request of a stream: as model_infer, but an error is in the response, where it does not end the stream.
-absl::Status stream_infer(const ServableTable& table, const inference::ModelInferRequest& request,
+absl::Status stream_infer(const ServableFinder& servables, const inference::ModelInferRequest& request,
                           inference::ModelStreamInferResponse& response, Inference& inference);
 // The answer of a stream to a request that is not run.
 void refuse(const inference::ModelInferRequest& request, const absl::Status& error,

@@ -24,6 +24,7 @@ std::string_view state_word(VersionState state) {
 
 std::string reason(const VersionEntry& entry) {
   if (!entry.error.ok()) return std::string(base::view(entry.error.message()));
+  if (entry.state == VersionState::kStart) return "not loaded: the first request for it loads it";
   return entry.state == VersionState::kEnd ? "unloaded" : "";
 }
 

@@ -44,10 +44,10 @@ absl::StatusOr<Json> ask(const ServableTable& table, const RestPath& path,
 net::ServerResponse model_ready(const ServableTable& table, const RestPath& path) {
   auto spec = to_model_spec(path.model, path.version);
   if (!spec.ok()) return error_response(spec.status());
-  auto servable = table.find(*spec);
-  if (!table.models.contains(path.model)) return error_response(servable.status());
-  net::ServerResponse response = json_response({{"name", path.model}, {"ready", servable.ok()}});
-  if (!servable.ok()) response.status = 503;
+  if (!table.models.contains(path.model)) return error_response(table.find(*spec).status());
+  const bool ready = table.can_serve(*spec);
+  net::ServerResponse response = json_response({{"name", path.model}, {"ready", ready}});
+  if (!ready) response.status = 503;
   return response;
 }
 
@@ -78,11 +78,11 @@ absl::StatusOr<std::optional<size_t>> header_length(const net::ServerRequest& re
   return absl::InvalidArgumentError(base::cat(kHeaderLength, " '", text, "' is not a length"));
 }
 
-absl::StatusOr<InferResponse> infer_json(const ServableTable& table, const RestPath& path,
+absl::StatusOr<InferResponse> infer_json(const ServableFinder& servables, const RestPath& path,
                                          const net::ServerRequest& request, Inference& inference) {
   TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(path.model, path.version));
   // Before the body is read, so that even a malformed one is counted against the version.
-  TG_RETURN_IF_ERROR(inference.choose(table, spec));
+  TG_RETURN_IF_ERROR(inference.choose(servables, spec));
   TG_ASSIGN_OR_RETURN(auto json_bytes, header_length(request));
   TG_ASSIGN_OR_RETURN(InferRequest decoded, parse_infer(request.body, json_bytes));
   std::vector<std::string> wanted;
@@ -123,8 +123,18 @@ void RestApi::handle(net::ServerRequest request, net::Responder respond) {
     case Verb::kUnload:
       return change_model(*path, request, std::move(respond));
     default:
-      return respond(describe(*path, request));
+      return start_description(*std::move(path), std::move(request), std::move(respond));
   }
+}
+
+void RestApi::start_description(RestPath path, net::ServerRequest request, net::Responder respond) {
+  if (path.verb != Verb::kMetadata && path.verb != Verb::kConfig) return respond(describe(path, request));
+  const std::string model = path.model;
+  auto pending =
+      std::make_shared<std::pair<net::ServerRequest, net::Responder>>(std::move(request), std::move(respond));
+  with_model(
+      context_, model, [this, path = std::move(path), pending] { pending->second(describe(path, pending->first)); },
+      [pending](const absl::Status& why) { pending->second(error_response(why)); });
 }
 
 net::ServerResponse RestApi::describe(const RestPath& path, const net::ServerRequest& request) {
@@ -160,7 +170,7 @@ void RestApi::start_inference(RestPath path, net::ServerRequest request, net::Re
 net::ServerResponse RestApi::run_inference(const RestPath& path, const net::ServerRequest& request,
                                            absl::Duration arrived) {
   Inference inference(context_.clock, arrived);
-  auto result = infer_json(*context_.directory.read(), path, request, inference);
+  auto result = infer_json(context_.directory, path, request, inference);
   absl::Status status = result.status();
   net::ServerResponse response = infer_response(std::move(result));
   if (const Servable* servable = inference.servable()) {

@@ -14,7 +14,8 @@ class RestApi {
   void handle(net::ServerRequest request, net::Responder respond);
 
  private:
-  // What is known at once.
+  void start_description(RestPath path, net::ServerRequest request, net::Responder respond);
+  // What is known at once, of signatures when the model is loaded.
   net::ServerResponse describe(const RestPath& path, const net::ServerRequest& request);
   void start_inference(RestPath path, net::ServerRequest request, net::Responder respond);
   net::ServerResponse run_inference(const RestPath& path, const net::ServerRequest& request, absl::Duration arrived);

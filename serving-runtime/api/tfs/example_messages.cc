@@ -54,14 +54,14 @@ struct Task {
   ExampleMethod method;
 };
 
-absl::Status check_model(const ServableTable& table, const Servable& servable, const pb::ModelSpec& spec) {
+absl::Status check_model(const ServableFinder& servables, const Servable& servable, const pb::ModelSpec& spec) {
   if (spec.name().empty()) return absl::InvalidArgumentError("Found ModelSpec with an empty model name.");
   if (spec.name() != servable.name()) {
     return absl::InvalidArgumentError("All ModelSpecs in a MultiInferenceRequest must access the same model name.");
   }
   if (spec.version_choice_case() == pb::ModelSpec::VERSION_CHOICE_NOT_SET) return absl::OkStatus();
   TG_ASSIGN_OR_RETURN(ModelSpec wanted, to_model_spec(spec));
-  TG_ASSIGN_OR_RETURN(auto other, table.find(wanted));
+  TG_ASSIGN_OR_RETURN(auto other, servables.find(wanted));
   if (other->version() == servable.version()) return absl::OkStatus();
   return absl::InvalidArgumentError(
       base::cat("All ModelSpecs in a MultiInferenceRequest must access the same version: ", servable.version(), " and ",
@@ -83,12 +83,12 @@ absl::StatusOr<Task> plan(const Servable& servable, const pb::InferenceTask& tas
   return Task{signature, *method};
 }
 
-absl::StatusOr<std::vector<Task>> plan_all(const ServableTable& table, const Servable& servable,
+absl::StatusOr<std::vector<Task>> plan_all(const ServableFinder& servables, const Servable& servable,
                                            const pb::MultiInferenceRequest& request) {
   std::vector<Task> tasks;
   std::set<std::string> seen;
   for (const pb::InferenceTask& task : request.tasks()) {
-    TG_RETURN_IF_ERROR(check_model(table, servable, task.model_spec()));
+    TG_RETURN_IF_ERROR(check_model(servables, servable, task.model_spec()));
     std::string name = task.model_spec().signature_name();
     if (name.empty()) name = kDefaultSignature;
     if (!seen.insert(name).second) {
@@ -124,11 +124,11 @@ absl::Status run(Inference& inference, const Task& task, Tensor examples, pb::In
 
 // Classify and Regress: requests and responses of the same form.
 template <class Request, class Response>
-absl::Status answer(const ServableTable& table, ExampleMethod method, const Request& request, Response& response,
+absl::Status answer(const ServableFinder& servables, ExampleMethod method, const Request& request, Response& response,
                     Inference& inference) {
   if (!request.has_model_spec()) return absl::InvalidArgumentError("Missing ModelSpec");
   TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(request.model_spec()));
-  TG_RETURN_IF_ERROR(inference.choose(table, spec));
+  TG_RETURN_IF_ERROR(inference.choose(servables, spec));
   TG_ASSIGN_OR_RETURN(const model::Signature* signature,
                       find_signature(*inference.servable(), request.model_spec().signature_name(), method));
   TG_ASSIGN_OR_RETURN(Tensor examples, decode_examples(request.input()));
@@ -146,22 +146,22 @@ absl::StatusOr<Tensor> decode_examples(const pb::Input& input) {
   return batch.finish();
 }
 
-absl::Status classify(const ServableTable& table, const pb::ClassificationRequest& request,
+absl::Status classify(const ServableFinder& servables, const pb::ClassificationRequest& request,
                       pb::ClassificationResponse& response, Inference& inference) {
-  return answer(table, ExampleMethod::kClassify, request, response, inference);
+  return answer(servables, ExampleMethod::kClassify, request, response, inference);
 }
 
-absl::Status regress(const ServableTable& table, const pb::RegressionRequest& request, pb::RegressionResponse& response,
-                     Inference& inference) {
-  return answer(table, ExampleMethod::kRegress, request, response, inference);
+absl::Status regress(const ServableFinder& servables, const pb::RegressionRequest& request,
+                     pb::RegressionResponse& response, Inference& inference) {
+  return answer(servables, ExampleMethod::kRegress, request, response, inference);
 }
 
-absl::Status multi_inference(const ServableTable& table, const pb::MultiInferenceRequest& request,
+absl::Status multi_inference(const ServableFinder& servables, const pb::MultiInferenceRequest& request,
                              pb::MultiInferenceResponse& response, Inference& inference) {
   TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(request.tasks_size() > 0 ? request.tasks(0).model_spec()
                                                                              : pb::ModelSpec::default_instance()));
-  TG_RETURN_IF_ERROR(inference.choose(table, spec));
-  TG_ASSIGN_OR_RETURN(std::vector<Task> tasks, plan_all(table, *inference.servable(), request));
+  TG_RETURN_IF_ERROR(inference.choose(servables, spec));
+  TG_ASSIGN_OR_RETURN(std::vector<Task> tasks, plan_all(servables, *inference.servable(), request));
   for (const Task& task : tasks) {
     // A run takes its input over.
     TG_ASSIGN_OR_RETURN(Tensor examples, decode_examples(request.input()));

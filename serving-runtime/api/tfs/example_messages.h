@@ -12,15 +12,15 @@ namespace tidegate::serving::tfs {
 absl::StatusOr<Tensor> decode_examples(const tensorflow::serving::Input& input);
 
 // `inference` gets its version whenever that can be found, also when the rest fails.
-absl::Status classify(const ServableTable& table, const tensorflow::serving::ClassificationRequest& request,
+absl::Status classify(const ServableFinder& servables, const tensorflow::serving::ClassificationRequest& request,
                       tensorflow::serving::ClassificationResponse& response, Inference& inference);
-absl::Status regress(const ServableTable& table, const tensorflow::serving::RegressionRequest& request,
+absl::Status regress(const ServableFinder& servables, const tensorflow::serving::RegressionRequest& request,
                      tensorflow::serving::RegressionResponse& response, Inference& inference);
 
 // Classifies and regresses the same examples with several signatures of one version, the one that the first task names;
 // all tasks are checked before the first one runs. A later task may leave its version open; unlike TensorFlow Serving,
 // which does not look, one that asks for another version is refused.
-absl::Status multi_inference(const ServableTable& table, const tensorflow::serving::MultiInferenceRequest& request,
+absl::Status multi_inference(const ServableFinder& servables, const tensorflow::serving::MultiInferenceRequest& request,
                              tensorflow::serving::MultiInferenceResponse& response, Inference& inference);
 
 }  // namespace tidegate::serving::tfs

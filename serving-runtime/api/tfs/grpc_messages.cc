@@ -52,11 +52,11 @@ absl::StatusOr<std::vector<NamedTensor>> decode_inputs(const pb::PredictRequest&
   return inputs;
 }
 
-absl::Status predict(const ServableTable& table, const pb::PredictRequest& request, pb::PredictResponse& response,
+absl::Status predict(const ServableFinder& servables, const pb::PredictRequest& request, pb::PredictResponse& response,
                      Inference& inference) {
   if (!request.has_model_spec()) return absl::InvalidArgumentError("Missing ModelSpec");
   TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(request.model_spec()));
-  TG_RETURN_IF_ERROR(inference.choose(table, spec));
+  TG_RETURN_IF_ERROR(inference.choose(servables, spec));
   const model::Signature* signature = inference.servable()->find_signature(request.model_spec().signature_name());
   if (!signature) {
     const std::string& asked = request.model_spec().signature_name();

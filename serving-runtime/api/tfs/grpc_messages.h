@@ -18,7 +18,7 @@ void name_version(const Servable& servable, const model::Signature& signature, t
 absl::StatusOr<std::vector<NamedTensor>> decode_inputs(const tensorflow::serving::PredictRequest& request);
 
 // `inference` gets its version whenever that can be found, also when the rest fails.
-absl::Status predict(const ServableTable& table, const tensorflow::serving::PredictRequest& request,
+absl::Status predict(const ServableFinder& servables, const tensorflow::serving::PredictRequest& request,
                      tensorflow::serving::PredictResponse& response, Inference& inference);
 absl::Status get_model_metadata(const ServableTable& table, const tensorflow::serving::GetModelMetadataRequest& request,
                                 tensorflow::serving::GetModelMetadataResponse& response);

@@ -44,9 +44,9 @@ absl::StatusOr<std::string> run_examples(Inference& inference, ExampleMethod met
 
 // `inference` gets its version whenever the version can be found, so that even a malformed request is counted against
 // it.
-absl::StatusOr<std::string> run_inference(const ServableTable& table, const RestPath& path, std::string_view body,
+absl::StatusOr<std::string> run_inference(const ServableFinder& servables, const RestPath& path, std::string_view body,
                                           Inference& inference) {
-  absl::Status found = inference.choose(table, path.model);
+  absl::Status found = inference.choose(servables, path.model);
   TG_ASSIGN_OR_RETURN(RequestDocument document, RequestDocument::scan(body));
   TG_ASSIGN_OR_RETURN(std::string signature_name, document.signature_name());
   if (path.verb == Verb::kPredict) {
@@ -63,9 +63,9 @@ absl::StatusOr<std::string> run_inference(const ServableTable& table, const Rest
 }  // namespace
 
 void RestApi::handle(net::ServerRequest request, net::Responder respond) {
-  if (request.method != "POST") return respond(describe(request));
   auto path = parse_rest_path(request.method, request.path());
   if (!path.ok()) return respond(error_response(path.status()));
+  if (request.method != "POST") return describe(*path, std::move(respond));
   // std::function wants what it holds to be copyable.
   auto pending =
       std::make_shared<std::pair<net::ServerRequest, net::Responder>>(std::move(request), std::move(respond));
@@ -77,19 +77,24 @@ void RestApi::handle(net::ServerRequest request, net::Responder respond) {
       [pending](const absl::Status& why) { pending->second(error_response(why)); });
 }
 
-net::ServerResponse RestApi::describe(const net::ServerRequest& request) {
-  auto path = parse_rest_path(request.method, request.path());
-  if (!path.ok()) return error_response(path.status());
-  auto body = describe_model(*context_.directory.read(), *path);
-  if (!body.ok()) return error_response(body.status());
-  net::ServerResponse response;
-  response.body = *std::move(body);
-  return response;
+// Signatures are known of models that are loaded.
+void RestApi::describe(const RestPath& path, net::Responder respond) {
+  auto pending = std::make_shared<net::Responder>(std::move(respond));
+  auto answer = [this, path, pending] {
+    auto body = describe_model(*context_.directory.read(), path);
+    if (!body.ok()) return (*pending)(error_response(body.status()));
+    net::ServerResponse response;
+    response.body = *std::move(body);
+    (*pending)(std::move(response));
+  };
+  if (path.verb != Verb::kMetadata) return answer();
+  with_model(context_, path.model.name, std::move(answer),
+             [pending](const absl::Status& why) { (*pending)(error_response(why)); });
 }
 
 net::ServerResponse RestApi::infer(const RestPath& path, const net::ServerRequest& request, absl::Duration arrived) {
   Inference inference(context_.clock, arrived);
-  auto body = run_inference(*context_.directory.read(), path, request.body, inference);
+  auto body = run_inference(context_.directory, path, request.body, inference);
   net::ServerResponse response;
   if (body.ok()) {
     response.body = *std::move(body);

@@ -13,7 +13,7 @@ class RestApi {
   void handle(net::ServerRequest request, net::Responder respond);
 
  private:
-  net::ServerResponse describe(const net::ServerRequest& request);
+  void describe(const RestPath& path, net::Responder respond);
   net::ServerResponse infer(const RestPath& path, const net::ServerRequest& request, absl::Duration arrived);
 
   FrontEndContext& context_;

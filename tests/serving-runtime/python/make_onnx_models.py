@@ -38,6 +38,16 @@ def half_plus(offset):
         [constant("half", 0.5), constant("offset", offset)])
 
 
+def heavy(offset):
+    """y = x + offset, with 4 MB of weights that come to nothing."""
+    return model(
+        [helper.make_node("Unsqueeze", ["x", "axis"], ["column"]), helper.make_node("MatMul", ["column", "weights"], ["spread"]),
+         helper.make_node("ReduceSum", ["spread", "axis"], ["nothing"], keepdims=0),
+         helper.make_node("Add", ["x", "nothing"], ["same"]), helper.make_node("Add", ["same", "offset"], ["y"])],
+        [tensor("x", TensorProto.FLOAT, ["batch"])], [tensor("y", TensorProto.FLOAT, ["batch"])],
+        [constant("weights", np.zeros((1, 1 << 20))), constant("axis", [1], np.int64), constant("offset", offset)])
+
+
 def every_type():
     """Hands each input through: <type> -> <type>_out."""
     return model([helper.make_node("Identity", [name], [f"{name}_out"]) for name in TYPES],
@@ -137,6 +147,8 @@ def main():
     root = pathlib.Path(sys.argv[1])
     save(half_plus(2), root / "onnx_half_plus_two" / "1")
     save(half_plus(3), root / "onnx_half_plus_three" / "2", name="half_plus_three.onnx")
+    for i in range(6):
+        save(heavy(i), root / "onnx_heavy" / f"m{i}" / "1")
     save(every_type(), root / "onnx_types" / "1")
     save(same_name(), root / "onnx_same_name" / "1")
     save(strings(), root / "onnx_strings" / "1")
