@@ -69,8 +69,10 @@ TEST(OnnxOptions, SayWhichOneIsWrongAndWhatItHasToBe) {
 TEST(BackendOptions, AreThoseThatEachBackendKnows) {
   BackendFlags flags;
   flags.tensorflow_dir = "/tf";
+  flags.op_libraries = {"/a.so", "/b.so"};
   flags.onnxruntime_dir = "/ort";
   EXPECT_EQ(backend_options(model::Format::kSavedModel, flags)["library_dir"], "/tf");
+  EXPECT_EQ(backend_options(model::Format::kSavedModel, flags)["op_libraries"], "/a.so\n/b.so\n");
   EXPECT_EQ(backend_options(model::Format::kSavedModel, flags).count("graph_optimization"), 0u);
   EXPECT_EQ(backend_options(model::Format::kOnnx, flags)["library_dir"], "/ort");
   EXPECT_EQ(backend_options(model::Format::kOnnx, flags).count("gpu_allow_growth"), 0u);
