@@ -21,6 +21,7 @@
 #include "serving-runtime/repository/model_repository.h"
 #include "serving-runtime/repository/server_config.h"
 #include "serving-runtime/serve_models.h"
+#include "serving-runtime/serve_request_log.h"
 #include "serving-runtime/server/grpc_server.h"
 #include "serving-runtime/server/rest_router.h"
 #include "serving-runtime/server/termination_message.h"
@@ -107,6 +108,7 @@ class Server {
 
   int run() {
     if (absl::Status opened = backends_.open_ahead(); !opened.ok()) return fail("ModelLoadFailed", opened);
+    if (absl::Status opened = open_log(); !opened.ok()) return fail("Internal", opened);
     if (absl::Status listening = listen(); !listening.ok()) return fail("Internal", listening);
     asio::signal_set signals(control_.context(), SIGTERM, SIGINT);
     signals.async_wait([this](const boost::system::error_code& error, int signal) {
@@ -123,6 +125,7 @@ class Server {
     grpc_.reset();
     rest_.reset();
     threads_.stop();
+    request_log_.reset();
     base::flush_logging();
     return exit_code_;
   }
@@ -165,6 +168,14 @@ class Server {
     return std::max(cores, static_cast<size_t>(std::min<int64_t>(128, batching->max_batch_size)) * 2);
   }
 
+  absl::Status open_log() {
+    TG_ASSIGN_OR_RETURN(request_log_, open_request_log(options_.request_log, clock_));
+    if (!request_log_) return absl::OkStatus();
+    context_.recorder = request_log_.get();
+    metrics_.watch(*request_log_);
+    return absl::OkStatus();
+  }
+
   absl::Status listen() {
     TG_ASSIGN_OR_RETURN(security_, read_security(options_.security));
     tokens_.replace(security_.tokens);
@@ -190,7 +201,7 @@ class Server {
   }
 
   void reload(const tensorflow::serving::ModelServerConfig& config, std::function<void(absl::Status)> done) {
-    auto models = to_model_configs(config, options_.warm_up);
+    auto models = to_model_configs(config, model_defaults(options_));
     if (!models.ok()) return done(models.status());
     repository_.reload(*std::move(models), [done = std::move(done)](const auto& outcome) {
       if (!outcome.status.ok()) base::log_error("ReloadConfig failed", {{"error", outcome.status}});
@@ -300,6 +311,7 @@ class Server {
   ServableDirectory directory_;
   RequestMetrics metrics_;
   const std::unique_ptr<ResponseCache> cache_;
+  std::unique_ptr<RequestLog> request_log_;
   const size_t slots_;
   const std::unique_ptr<ResidentModels> residents_;  // null: all models are loaded
   RequestThreads threads_;

@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "serving-runtime/repository/heap_in_use.h"
-#include "serving-runtime/repository/server_config.h"
 
 namespace tidegate::serving {
 namespace {
@@ -52,7 +51,7 @@ absl::StatusOr<std::vector<ModelConfig>> single_model(const ServeOptions& option
 
 absl::StatusOr<std::vector<ModelConfig>> models_of(const ServeOptions& options) {
   TG_ASSIGN_OR_RETURN(const auto file, read_server_config(options.model_config_file));
-  auto models = to_model_configs(file, options.warm_up);
+  auto models = to_model_configs(file, model_defaults(options));
   if (absl::Status usable = models.ok() ? check_models(*models) : models.status(); !usable.ok()) {
     return base::annotate(usable, base::cat("Model config file ", options.model_config_file));
   }
@@ -60,6 +59,10 @@ absl::StatusOr<std::vector<ModelConfig>> models_of(const ServeOptions& options) 
 }
 
 }  // namespace
+
+ModelDefaults model_defaults(const ServeOptions& options) {
+  return {options.warm_up, !options.request_log.target.empty()};
+}
 
 absl::StatusOr<std::vector<ModelConfig>> first_models(const ServeOptions& options) {
   return options.model_config_file.empty() ? single_model(options) : models_of(options);

@@ -8,9 +8,12 @@
 #include <vector>
 
 #include "serving-runtime/repository/model_repository.h"
+#include "serving-runtime/repository/server_config.h"
 #include "serving-runtime/serve_options.h"
 
 namespace tidegate::serving {
+
+ModelDefaults model_defaults(const ServeOptions& options);
 
 // Those that the server has from its start. Errors name the flag, or the file and the place in it.
 absl::StatusOr<std::vector<ModelConfig>> first_models(const ServeOptions& options);

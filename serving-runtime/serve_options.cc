@@ -129,6 +129,39 @@ void add_network_options(CLI::App& app, ServeOptions& o) {
       ->group("Network");
 }
 
+void add_request_log_options(CLI::App& app, RequestLogFlags& o) {
+  app.add_option(
+         "--request-log", o.target,
+         "Write some predictions down, with inputs and outputs: to this file, a line each, or as CloudEvents to "
+         "this http:// or https:// URL")
+      ->group("Request log");
+  app.add_option("--request-log-sample", o.rate, "The share of the predictions, chosen at random; 1: all")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str()
+      ->group("Request log");
+  app.add_flag("--request-log-payloads", o.payloads, "Also their inputs and outputs (default: true)")
+      ->capture_default_str()
+      ->group("Request log");
+  const auto size = [&app](const char* name, uint64_t& value, const char* help) {
+    app.add_option(name, value, help)->transform(CLI::AsSizeValue(false))->capture_default_str()->group("Request log");
+  };
+  size("--request-log-payload-bytes", o.max_payload_bytes,
+       "The most that inputs and outputs of one prediction may take in memory; larger ones are written without");
+  size("--request-log-queue-bytes", o.queue_bytes,
+       "The most that may wait to be written; what comes beyond is dropped, and counted");
+  size("--request-log-file-bytes", o.file_bytes,
+       "Size at which the file is put aside, as <file>.1, and a new one begun");
+  app.add_option("--request-log-files", o.files, "Files that are kept, the current one included")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str()
+      ->group("Request log");
+  app.add_option("--request-log-batch", o.batch_records,
+                 "Events in one POST; 1: each in structured mode, for receivers that take no batches")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str()
+      ->group("Request log");
+}
+
 void add_litert_options(CLI::App& app, BackendFlags& o) {
   app.add_option("--litert-dir", o.litert_dir, "Folder of libLiteRt.so (default: near the backend)")->group("Backend");
   app.add_option("--litert-threads", o.litert_threads, "Threads inside one run of a TFLite model; 0: one a core")
@@ -209,6 +242,7 @@ void add_serve_options(CLI::App& app, ServeOptions& o) {
   add_model_options(app, o);
   add_network_options(app, o);
   add_backend_options(app, o.backend);
+  add_request_log_options(app, o.request_log);
   app.add_option("--termination-log", o.termination_log, "Where the reason for a failed start is written")
       ->capture_default_str()
       ->group("Process");

@@ -36,6 +36,18 @@ struct BackendFlags {
   bool litert_raw_io = false;
 };
 
+// Which predictions are written down, and where.
+struct RequestLogFlags {
+  std::string target;  // a path or a URL; empty: none are
+  double rate = 0.01;  // share of the requests
+  bool payloads = true;
+  uint64_t max_payload_bytes = 1 << 20;  // of one request
+  uint64_t queue_bytes = 16 << 20;       // of what waits to be written
+  uint64_t file_bytes = 64 << 20;        // of one file
+  uint32_t files = 8;
+  uint32_t batch_records = 100;  // in one POST
+};
+
 struct ServeOptions {
   std::string model_name;
   std::string model_base_path;    // empty: $MODEL_BASE_PATH/<model_name>
@@ -67,6 +79,7 @@ struct ServeOptions {
   uint32_t queue_limit = 1000;
 
   BackendFlags backend;
+  RequestLogFlags request_log;
 
   double drain_seconds = 5;
   double grace_seconds = 25;

@@ -2,10 +2,10 @@
 // What every front end (TensorFlow Serving and Open Inference Protocol, REST and gRPC) is given to do its work.
 #include <absl/time/time.h>
 
-#include <functional>
-#include <string>
+#include <string_view>
 
 #include "base/clock.h"
+#include "serving-runtime/core/inference.h"
 #include "serving-runtime/core/inference_gate.h"
 #include "serving-runtime/core/model_control.h"
 #include "serving-runtime/core/model_demand.h"
@@ -14,13 +14,26 @@
 
 namespace tidegate::serving {
 
+// How a request names itself, by the headers (on gRPC: metadata) kRequestId and kTraceparent as they were sent.
+struct RequestOrigin {
+  std::string_view id;
+  std::string_view traceparent;
+};
+
+inline constexpr const char* kRequestId = "x-request-id";
+
 struct FrontEndContext {
   const ServableDirectory& directory;
   InferenceGate& gate;
   RequestMetrics& metrics;
   const base::Clock& clock;
-  ModelControl* control = nullptr;  // null: nothing is loaded or unloaded on request
-  ModelDemand* demand = nullptr;    // null: all models are loaded
+  ModelControl* control = nullptr;      // null: nothing is loaded or unloaded on request
+  ModelDemand* demand = nullptr;        // null: all models are loaded
+  RequestRecorder* recorder = nullptr;  // null: no request is recorded
+
+  Inference begin(absl::Duration arrived) const { return Inference(clock, arrived, recorder); }
+  // The answer to a prediction is made: it is counted, and its record, if there is one, is handed in. Call once.
+  void end(Api api, Inference& inference, const absl::Status& result, const RequestOrigin& origin) const;
 };
 
 }  // namespace tidegate::serving

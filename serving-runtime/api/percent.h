@@ -1,5 +1,5 @@
 #pragma once
-// Percent-decoding of path segments.
+// Percent-coding of path segments (RFC 3986).
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,5 +8,8 @@ namespace tidegate::serving {
 
 // Nothing for a malformed escape or an encoded NUL.
 std::optional<std::string> percent_decode(std::string_view text);
+
+// Everything but letters, digits and -._~ escaped.
+std::string percent_encode(std::string_view text);
 
 }  // namespace tidegate::serving

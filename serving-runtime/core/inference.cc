@@ -6,16 +6,19 @@ namespace tidegate::serving {
 
 absl::Status Inference::choose(const ServableFinder& servables, const ModelSpec& spec) {
   TG_ASSIGN_OR_RETURN(servable_, servables.find(spec));
+  if (recorder_ != nullptr) record_ = recorder_->begin(servable_->record_rate());
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<NamedTensor>> Inference::predict(const model::Signature& signature,
                                                             std::vector<NamedTensor> inputs,
                                                             const std::vector<std::string>& wanted) {
+  if (record_) record_->note_inputs(signature.name, inputs);
   absl::Duration start = clock_.uptime();
   if (runs_++ == 0) input_ = start - begun_;
   auto outputs = servable_->predict(signature, std::move(inputs), wanted);
   infer_ += clock_.uptime() - start;
+  if (record_ && outputs.ok()) record_->note_outputs(*outputs);
   return outputs;
 }
 

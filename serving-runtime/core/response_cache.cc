@@ -37,9 +37,7 @@ uint64_t bytes_of(const std::vector<Tensor>& tensors) {
   uint64_t bytes = kOverhead;
   for (const Tensor& tensor : tensors) {
     bytes += tensor.shape().size() * sizeof(int64_t);
-    bytes += tensor.raw_bytes();
-    if (tensor.type() != model::DataType::kString) continue;
-    for (const TidegateString& text : tensor.strings()) bytes += text.size;
+    bytes += memory_of(tensor);
   }
   return bytes;
 }

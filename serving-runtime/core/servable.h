@@ -2,6 +2,7 @@
 // One version of a model that can be asked: what front ends call after routing.
 #include <absl/status/statusor.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -36,6 +37,14 @@ class Servable {
   const std::vector<model::Signature>& signatures() const { return model_->signatures(); }
   // An empty name means serving_default; null when there is no such signature.
   const model::Signature* find_signature(std::string_view name) const;
+  // The share of its requests that is recorded, 0..1; unset: the recorder's own. May change while it serves.
+  std::optional<double> record_rate() const {
+    const double rate = record_rate_.load(std::memory_order_relaxed);
+    return rate < 0 ? std::nullopt : std::optional(rate);
+  }
+  void set_record_rate(std::optional<double> rate) const {
+    record_rate_.store(rate.value_or(-1), std::memory_order_relaxed);
+  }
   // Of the requests that came through core/inference.h, which writes them.
   InferenceStatistics& statistics() const { return statistics_; }
 
@@ -53,6 +62,7 @@ class Servable {
   const std::string platform_;
   const std::unique_ptr<LoadedModel> model_;
   mutable InferenceStatistics statistics_;
+  mutable std::atomic<double> record_rate_ = -1;  // below 0: unset
 };
 
 }  // namespace tidegate::serving

@@ -122,4 +122,29 @@ void Tensor::swap(Tensor& other) {
   std::swap(c_, other.c_);
 }
 
+Tensor copy_of(const Tensor& tensor) {
+  if (tensor.type() == model::DataType::kString) {
+    StringList strings;
+    for (const TidegateString& text : tensor.strings()) strings.push({text.data, text.size});
+    return Tensor(tensor.shape(), std::move(strings));
+  }
+  AlignedBuffer data;
+  data.append(tensor.bytes());
+  return Tensor(tensor.type(), tensor.shape(), std::move(data));
+}
+
+std::vector<NamedTensor> copy_of(const std::vector<NamedTensor>& tensors) {
+  std::vector<NamedTensor> copies;
+  copies.reserve(tensors.size());
+  for (const NamedTensor& tensor : tensors) copies.push_back({tensor.name, copy_of(tensor.tensor)});
+  return copies;
+}
+
+uint64_t memory_of(const Tensor& tensor) {
+  uint64_t bytes = tensor.raw_bytes();
+  if (tensor.type() != model::DataType::kString) return bytes;
+  for (const TidegateString& text : tensor.strings()) bytes += text.size;
+  return bytes;
+}
+
 }  // namespace tidegate::serving

@@ -132,4 +132,11 @@ struct NamedTensor {
   Tensor tensor;
 };
 
+// On memory of its own, aligned as backends want it.
+Tensor copy_of(const Tensor& tensor);
+std::vector<NamedTensor> copy_of(const std::vector<NamedTensor>& tensors);
+
+// What the elements take in bytes, those of strings included.
+uint64_t memory_of(const Tensor& tensor);
+
 }  // namespace tidegate::serving

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@ struct ModelConfig {
   VersionPolicy versions;
   std::map<std::string, int64_t> labels;  // "stable" -> 3
   bool warm_up = true;
+  std::optional<double> record_rate;  // share of its requests that is recorded, 0..1; unset: as the server's flag says
 
   friend bool operator==(const ModelConfig&, const ModelConfig&) = default;
 };

@@ -279,6 +279,9 @@ void ModelVersions::set_state(int64_t version, VersionState state, absl::Status 
 
 void ModelVersions::publish() {
   if (ended_) return;
+  for (const auto& [version, entry] : entry_.versions) {
+    if (entry.servable) entry.servable->set_record_rate(config_.record_rate);
+  }
   directory_.update([this](ServableTable& table) { table.models[config_.name] = entry_; });
 }
 

@@ -52,15 +52,35 @@ VersionPolicy policy_of(const tfs_pb::VersionPolicy& from) {
   return policy;
 }
 
-absl::StatusOr<ModelConfig> to_model_config(const tfs_pb::ModelConfig& from, bool warm_up) {
-  if (from.has_logging_config()) return absl::InvalidArgumentError("logging_config is not supported; leave it out");
+// Where records go is one place for all models, which a flag names.
+absl::StatusOr<std::optional<double>> record_rate_of(const tfs_pb::ModelConfig& from, bool request_log) {
+  if (!from.has_logging_config()) return std::nullopt;
+  const tfs_pb::LoggingConfig& logging = from.logging_config();
+  if (logging.has_log_collector_config()) {
+    return absl::InvalidArgumentError(
+        "logging_config.log_collector_config is not supported; leave it out, --request-log says where records go");
+  }
+  if (logging.sampling_config().attributes() != 0) {
+    return absl::InvalidArgumentError("logging_config.sampling_config.attributes is not supported; leave it out");
+  }
+  const double rate = logging.sampling_config().sampling_rate();
+  if (rate > 0 && !request_log) {
+    return absl::InvalidArgumentError("logging_config.sampling_config.sampling_rate needs --request-log");
+  }
+  if (rate >= 0 && rate <= 1) return rate;
+  return absl::InvalidArgumentError(
+      base::cat("logging_config.sampling_config.sampling_rate must be between 0 and 1, not ", rate));
+}
+
+absl::StatusOr<ModelConfig> to_model_config(const tfs_pb::ModelConfig& from, const ModelDefaults& defaults) {
   ModelConfig config;
+  TG_ASSIGN_OR_RETURN(config.record_rate, record_rate_of(from, defaults.request_log));
   config.name = from.name();
   config.base_path = from.base_path();
   TG_ASSIGN_OR_RETURN(config.platform, platform_of(from));
   config.versions = policy_of(from.model_version_policy());
   config.labels = {from.version_labels().begin(), from.version_labels().end()};
-  config.warm_up = warm_up;
+  config.warm_up = defaults.warm_up;
   return config;
 }
 
@@ -85,11 +105,12 @@ absl::Status read_text(const std::string& path, std::string_view what, google::p
 
 }  // namespace
 
-absl::StatusOr<std::vector<ModelConfig>> to_model_configs(const tfs_pb::ModelServerConfig& config, bool warm_up) {
+absl::StatusOr<std::vector<ModelConfig>> to_model_configs(const tfs_pb::ModelServerConfig& config,
+                                                          const ModelDefaults& defaults) {
   if (config.has_custom_model_config()) return absl::InvalidArgumentError("custom_model_config is not supported");
   std::vector<ModelConfig> models;
   for (const tfs_pb::ModelConfig& model : config.model_config_list().config()) {
-    absl::StatusOr<ModelConfig> known = to_model_config(model, warm_up);
+    absl::StatusOr<ModelConfig> known = to_model_config(model, defaults);
     if (!known.ok()) return base::annotate(known.status(), base::cat("Model ", model.name()));
     models.push_back(*std::move(known));
   }

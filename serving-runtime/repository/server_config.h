@@ -11,10 +11,17 @@
 
 namespace tidegate::serving {
 
-// INVALID_ARGUMENT, with the model's name: what has no meaning here (custom_model_config, logging_config, model_type
-// OTHER, an unknown model_platform). A model without model_platform is run by the backend that its files are for.
+// What the server's flags say for all of its models.
+struct ModelDefaults {
+  bool warm_up = true;
+  bool request_log = false;  // there is one, for which a model may choose its share
+};
+
+// INVALID_ARGUMENT, with the model's name: what has no meaning here (custom_model_config, a log collector, model_type
+// OTHER, an unknown model_platform), a sampling rate that is no share
+// or that no request log heeds. A model without model_platform is run by the backend that its files are for.
 absl::StatusOr<std::vector<ModelConfig>> to_model_configs(const tensorflow::serving::ModelServerConfig& config,
-                                                          bool warm_up);
+                                                          const ModelDefaults& defaults);
 
 // Errors name the file, and of what cannot be read the line and column.
 absl::StatusOr<tensorflow::serving::ModelServerConfig> read_server_config(const std::string& path);

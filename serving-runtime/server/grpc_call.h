@@ -11,6 +11,8 @@
 #include <string_view>
 #include <utility>
 
+#include "serving-runtime/core/trace_context.h"
+
 namespace tidegate::serving {
 
 // What a completion queue's tags point to.
@@ -30,6 +32,12 @@ inline std::string_view first_header(const grpc::ServerContext& context, const c
   const auto found = context.client_metadata().find(name);
   if (found == context.client_metadata().end()) return "";
   return {found->second.data(), found->second.size()};
+}
+
+// The answer carries the request's place in a trace. Before the first message is sent.
+inline void echo_trace(grpc::ServerContext& context) {
+  const std::string_view traceparent = valid_traceparent(first_header(context, kTraceparent));
+  if (!traceparent.empty()) context.AddInitialMetadata(kTraceparent, std::string(traceparent));
 }
 
 template <class Request, class Response>
@@ -74,6 +82,7 @@ class UnaryCall : public QueueTag {
     }
     answered_ = true;
     listen(method_);
+    echo_trace(context_);
     method_.handle(*this);
   }
 

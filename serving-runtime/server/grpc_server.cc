@@ -14,6 +14,7 @@
 #include "serving-runtime/api/oip/repository_api.h"
 #include "serving-runtime/api/tfs/example_messages.h"
 #include "serving-runtime/api/tfs/grpc_messages.h"
+#include "serving-runtime/core/trace_context.h"
 #include "serving-runtime/server/grpc_call.h"
 #include "serving-runtime/server/grpc_stream.h"
 #include "tensorflow_serving.grpc.pb.h"
@@ -154,14 +155,14 @@ class QueueServer : public GrpcServer {
                                                                     Inference&)) {
     return [this, api, run](UnaryCall<Request, Response>& call) {
       const auto work = [this, api, run, arrived = context_.clock.uptime(), &call] {
-        Inference inference(context_.clock, arrived);
+        Inference inference = context_.begin(arrived);
         absl::Status result = check_deadline(call.deadline());
         if (result.ok()) result = run(context_.directory, call.request(), call.response(), inference);
         if (const Servable* servable = inference.servable()) {
           call.add_header("x-tidegate-model-version", servable->version_text());
         }
         if (is_model_error(result)) call.add_trailer("x-tidegate-error", "model");
-        context_.metrics.count(api, inference.servable(), result, inference.end(result));
+        context_.end(api, inference, result, {call.header(kRequestId), call.header(kTraceparent)});
         call.finish(result);
       };
       admit(context_, {api, model_of(call.request()), call.deadline()}, work,
@@ -178,9 +179,9 @@ class QueueServer : public GrpcServer {
   // A prediction of a stream: the same, but the version and the error are in the answer.
   void predict(StreamCall<inference::ModelInferRequest, inference::ModelStreamInferResponse>& call) {
     const auto work = [this, arrived = context_.clock.uptime(), &call] {
-      Inference inference(context_.clock, arrived);
+      Inference inference = context_.begin(arrived);
       absl::Status result = oip::stream_infer(context_.directory, call.request(), call.response(), inference);
-      context_.metrics.count(Api::kOipGrpc, inference.servable(), result, inference.end(result));
+      context_.end(Api::kOipGrpc, inference, result, {call.header(kRequestId), call.header(kTraceparent)});
       call.answer();
     };
     admit(context_, {Api::kOipGrpc, model_of(call.request())}, work, [&call](const absl::Status& why) {

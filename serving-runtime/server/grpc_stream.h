@@ -88,6 +88,7 @@ class StreamCall : public QueueTag, public OpenStreams::Stream {
       case State::kListening:
         if (!ok) return delete this;
         listen(method_);
+        echo_trace(context_);
         if (admitted()) read();
         return;
       case State::kReading:

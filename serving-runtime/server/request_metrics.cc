@@ -12,20 +12,6 @@
 namespace tidegate::serving {
 namespace {
 
-std::string_view name_of(Api api) {
-  switch (api) {
-    case Api::kTfsRest:
-      return "tfs_rest";
-    case Api::kTfsGrpc:
-      return "tfs_grpc";
-    case Api::kOipRest:
-      return "oip_rest";
-    case Api::kOipGrpc:
-      return "oip_grpc";
-  }
-  return "";
-}
-
 // Seconds; from a small model's microseconds to a large one's seconds, two buckets an octave of the canary's interest.
 prometheus::Histogram::BucketBoundaries duration_buckets() {
   return {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
@@ -68,6 +54,28 @@ void add_demand(const ModelDemand& demand, prometheus::Registry& registry) {
   gauge("tidegate_runtime_requests_waiting_for_load", "Requests whose model is being loaded")
       .Add({})
       .Set(static_cast<double>(counts.waiting));
+}
+
+void add_log(const RequestLog& log, prometheus::Registry& registry) {
+  const RequestLog::Counts counts = log.counts();
+  auto& dropped = prometheus::BuildCounter()
+                      .Name("tidegate_runtime_request_log_dropped_total")
+                      .Help("Records that were chosen and not written: the queue was full, or the target failed")
+                      .Register(registry);
+  dropped.Add({{"reason", "queue_full"}}).Increment(static_cast<double>(counts.dropped_full));
+  dropped.Add({{"reason", "target_failed"}}).Increment(static_cast<double>(counts.dropped_error));
+  prometheus::BuildCounter()
+      .Name("tidegate_runtime_request_log_records_total")
+      .Help("Records that were written")
+      .Register(registry)
+      .Add({})
+      .Increment(static_cast<double>(counts.written));
+  prometheus::BuildGauge()
+      .Name("tidegate_runtime_request_log_queue_bytes")
+      .Help("What waits to be written")
+      .Register(registry)
+      .Add({})
+      .Set(static_cast<double>(counts.queue_bytes));
 }
 
 }  // namespace
@@ -155,6 +163,7 @@ std::string RequestMetrics::render(const ServableTable& table, const InferenceGa
       .Set(static_cast<double>(gate.queued()));
   if (cache_ != nullptr) add_cache(*cache_, momentary);
   if (demand_ != nullptr) add_demand(*demand_, momentary);
+  if (log_ != nullptr) add_log(*log_, momentary);
   prometheus::TextSerializer serializer;
   return serializer.Serialize(series_->registry.Collect()) + serializer.Serialize(momentary.Collect());
 }

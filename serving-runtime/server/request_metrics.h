@@ -7,15 +7,14 @@
 #include <string>
 #include <string_view>
 
+#include "serving-runtime/core/api.h"
 #include "serving-runtime/core/inference_gate.h"
 #include "serving-runtime/core/model_demand.h"
 #include "serving-runtime/core/response_cache.h"
 #include "serving-runtime/core/servable_table.h"
+#include "serving-runtime/recording/request_log.h"
 
 namespace tidegate::serving {
-
-// Which door a request came through.
-enum class Api { kTfsRest, kTfsGrpc, kOipRest, kOipGrpc };
 
 class RequestMetrics {
  public:
@@ -29,9 +28,10 @@ class RequestMetrics {
   // One that was turned away before its turn. `model` as the table has it, else empty. Any thread.
   void count_refusal(Api api, std::string_view model, const absl::Status& why);
 
-  // Tells of this cache from now on. Not while others use the metrics.
+  // Tells of these from now on. Not while others use the metrics.
   void watch(const ResponseCache& cache) { cache_ = &cache; }
   void watch(const ModelDemand& demand) { demand_ = &demand; }
+  void watch(const RequestLog& log) { log_ = &log; }
 
   // One run of a batched model. Any thread.
   void count_batch(const std::string& model, int64_t rows);
@@ -44,6 +44,7 @@ class RequestMetrics {
   std::unique_ptr<Series> series_;
   const ResponseCache* cache_ = nullptr;
   const ModelDemand* demand_ = nullptr;
+  const RequestLog* log_ = nullptr;
 };
 
 }  // namespace tidegate::serving

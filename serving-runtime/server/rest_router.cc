@@ -1,7 +1,10 @@
 #include "serving-runtime/server/rest_router.h"
 
+#include <memory>
+
 #include "base/strings.h"
 #include "serving-runtime/api/http_status.h"
+#include "serving-runtime/core/trace_context.h"
 
 namespace tidegate::serving {
 namespace {
@@ -14,9 +17,22 @@ net::ServerResponse answer(int status, std::string body, std::string content_typ
   return response;
 }
 
+// Whatever the answer is, it carries the request's place in a trace.
+net::Responder tracing(net::Responder respond, std::string_view traceparent) {
+  // std::function wants what it holds to be copyable.
+  auto inner = std::make_shared<net::Responder>(std::move(respond));
+  return net::Responder([inner, value = std::string(traceparent)](net::ServerResponse response) {
+    response.headers.emplace_back(kTraceparent, value);
+    (*inner)(std::move(response));
+  });
+}
+
 }  // namespace
 
 void RestRouter::handle(net::ServerRequest request, net::Responder respond) {
+  if (const auto traceparent = valid_traceparent(request.header(kTraceparent)); !traceparent.empty()) {
+    respond = tracing(std::move(respond), traceparent);
+  }
   std::string_view path = request.path();
   if (path == "/v2/health/live") return respond(answer(200, R"({"live":true})"));
   if (path == "/v2/health/ready") {

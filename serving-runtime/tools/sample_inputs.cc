@@ -76,10 +76,22 @@ absl::StatusOr<Tensor> random_tensor(const model::TensorSpec& spec, int64_t rows
   return Tensor(spec.type, std::move(shape), std::move(data));
 }
 
-absl::StatusOr<std::vector<NamedTensor>> read_line(std::string_view line, const model::Signature& signature) {
+// A line that is for another signature, or a record that has no inputs.
+absl::StatusOr<bool> is_for_others(const tfs::RequestDocument& document, const model::Signature& signature) {
+  TG_ASSIGN_OR_RETURN(const std::string name, document.signature_name());
+  if (!name.empty() && name != signature.name) return true;
+  return document.find("payload") && !document.find("inputs") && !document.find("instances");
+}
+
+// Adds what the line holds to `all`, unless it is for others.
+absl::Status read_line(std::string_view line, const model::Signature& signature,
+                       std::vector<std::vector<NamedTensor>>& all) {
   TG_ASSIGN_OR_RETURN(const tfs::RequestDocument document, tfs::RequestDocument::scan(line));
+  TG_ASSIGN_OR_RETURN(const bool skipped, is_for_others(document, signature));
+  if (skipped) return absl::OkStatus();
   TG_ASSIGN_OR_RETURN(tfs::PredictInputs inputs, tfs::decode_predict(document, signature));
-  return std::move(inputs.tensors);
+  all.push_back(std::move(inputs.tensors));
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -103,11 +115,12 @@ absl::StatusOr<std::vector<std::vector<NamedTensor>>> read_inputs(const std::str
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
     if (line.empty()) continue;
-    auto inputs = read_line(line, signature);
-    if (!inputs.ok()) return base::annotate(inputs.status(), base::cat(path, ", line ", number));
-    all.push_back(*std::move(inputs));
+    const absl::Status read = read_line(line, signature, all);
+    if (!read.ok()) return base::annotate(read, base::cat(path, ", line ", number));
   }
-  if (all.empty()) return absl::InvalidArgumentError(base::cat(path, " holds no request"));
+  if (all.empty()) {
+    return absl::InvalidArgumentError(base::cat(path, " holds no request for signature ", signature.name));
+  }
   return all;
 }
 
@@ -121,23 +134,6 @@ absl::StatusOr<std::vector<std::vector<NamedTensor>>> gather_inputs(const std::s
     TG_ASSIGN_OR_RETURN(all.emplace_back(), random_inputs(signature, rows, random));
   }
   return all;
-}
-
-Tensor copy_of(const Tensor& tensor) {
-  if (tensor.type() == model::DataType::kString) {
-    StringList strings;
-    for (const TidegateString& text : tensor.strings()) strings.push({text.data, text.size});
-    return Tensor(tensor.shape(), std::move(strings));
-  }
-  AlignedBuffer data;
-  data.append(tensor.bytes());
-  return Tensor(tensor.type(), tensor.shape(), std::move(data));
-}
-
-std::vector<NamedTensor> copy_of(const std::vector<NamedTensor>& tensors) {
-  std::vector<NamedTensor> copies;
-  for (const NamedTensor& tensor : tensors) copies.push_back({tensor.name, copy_of(tensor.tensor)});
-  return copies;
 }
 
 }  // namespace tidegate::serving

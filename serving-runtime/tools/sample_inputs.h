@@ -17,8 +17,9 @@ namespace tidegate::serving {
 absl::StatusOr<std::vector<NamedTensor>> random_inputs(const model::Signature& signature, int64_t rows,
                                                        base::Random& random);
 
-// A file with a request of TensorFlow Serving's REST predict in each line ({"instances": …} or {"inputs": …}). Errors
-// name the file and the line.
+// A file with a request of TensorFlow Serving's REST predict in each line ({"instances": …} or {"inputs": …}), or with
+// the records of a request log, which have that form. Lines for another signature_name, and records without inputs, are
+// passed over; INVALID_ARGUMENT when no other is left. Errors name the file and the line.
 absl::StatusOr<std::vector<std::vector<NamedTensor>>> read_inputs(const std::string& path,
                                                                   const model::Signature& signature);
 
@@ -26,9 +27,5 @@ absl::StatusOr<std::vector<std::vector<NamedTensor>>> read_inputs(const std::str
 absl::StatusOr<std::vector<std::vector<NamedTensor>>> gather_inputs(const std::string& path,
                                                                     const model::Signature& signature, int64_t rows,
                                                                     int runs, uint64_t seed);
-
-// A run consumes its inputs; these can be run again.
-Tensor copy_of(const Tensor& tensor);
-std::vector<NamedTensor> copy_of(const std::vector<NamedTensor>& tensors);
 
 }  // namespace tidegate::serving

@@ -403,8 +403,9 @@ class ServerConfigTest : public testing::Test {
     std::ofstream(path_) << text;
     auto config = read_server_config(path_);
     if (!config.ok()) return config.status();
-    return to_model_configs(*config, true);
+    return to_model_configs(*config, {.warm_up = true, .request_log = request_log_});
   }
+  bool request_log_ = false;
   const fs::path path_ = fs::path(testing::TempDir()) / "models.config";
 };
 
@@ -431,12 +432,26 @@ TEST_F(ServerConfigTest, IsTensorFlowServings) {
 TEST_F(ServerConfigTest, SaysWhereItIsWrong) {
   EXPECT_THAT(read("model_config_list {\n  config { nam: \"a\" } }").status().message(),
               testing::AllOf(HasSubstr("models.config: line 2, column "), HasSubstr("nam")));
-  EXPECT_THAT(
-      read(R"(model_config_list { config { name: "a" base_path: "/a" logging_config {} } })").status().message(),
-      HasSubstr("Model a: logging_config is not supported"));
   EXPECT_THAT(read(R"(model_config_list { config { name: "a" model_platform: "caffe" } })").status().message(),
               HasSubstr("Model a: model_platform \"caffe\" is none of"));
   EXPECT_EQ(read_server_config("/nowhere").status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(ServerConfigTest, SaysHowManyRequestsOfAModelAreRecorded) {
+  const auto read_logging = [this](const std::string& logging) {
+    return read("model_config_list { config { name: \"a\" base_path: \"/a\" logging_config {" + logging + "} } }");
+  };
+  EXPECT_THAT(read_logging("sampling_config { sampling_rate: 0.5 }").status().message(),
+              HasSubstr("Model a: logging_config.sampling_config.sampling_rate needs --request-log"));
+  request_log_ = true;
+  EXPECT_EQ(read_logging("sampling_config { sampling_rate: 0.5 }")->at(0).record_rate, 0.5);
+  EXPECT_EQ(read_logging("")->at(0).record_rate, 0.0);
+  EXPECT_EQ(read("model_config_list { config { name: \"a\" base_path: \"/a\" } }")->at(0).record_rate, std::nullopt);
+  EXPECT_THAT(read_logging("sampling_config { sampling_rate: 1.5 }").status().message(),
+              HasSubstr("must be between 0 and 1, not 1.5"));
+  EXPECT_THAT(read_logging("sampling_config { attributes: 1 }").status().message(), HasSubstr("attributes"));
+  EXPECT_THAT(read_logging("log_collector_config { filename_prefix: \"/x\" }").status().message(),
+              HasSubstr("logging_config.log_collector_config is not supported"));
 }
 
 TEST_F(ServerConfigTest, BatchingParametersAreTensorFlowServings) {

@@ -172,6 +172,7 @@ absl::Status model_infer(const ServableFinder& servables, const inference::Model
                          inference::ModelInferResponse& response, Inference& inference) {
   TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(request.model_name(), request.model_version()));
   TG_RETURN_IF_ERROR(inference.choose(servables, spec));
+  inference.set_request_id(request.id());
   TG_ASSIGN_OR_RETURN(RequestParameters parameters, read_parameters(request.parameters()));
   TG_ASSIGN_OR_RETURN(auto wanted, wanted_outputs(request));
   TG_ASSIGN_OR_RETURN(auto inputs, decode_inputs(request));

@@ -11,6 +11,7 @@
 #include "serving-runtime/api/oip/message_json.h"
 #include "serving-runtime/api/oip/model_view.h"
 #include "serving-runtime/api/oip/repository_api.h"
+#include "serving-runtime/core/trace_context.h"
 
 namespace tidegate::serving::oip {
 namespace {
@@ -85,6 +86,7 @@ absl::StatusOr<InferResponse> infer_json(const ServableFinder& servables, const 
   TG_RETURN_IF_ERROR(inference.choose(servables, spec));
   TG_ASSIGN_OR_RETURN(auto json_bytes, header_length(request));
   TG_ASSIGN_OR_RETURN(InferRequest decoded, parse_infer(request.body, json_bytes));
+  inference.set_request_id(decoded.id);
   std::vector<std::string> wanted;
   for (const RequestedOutput& output : decoded.outputs) wanted.push_back(output.name);
   TG_ASSIGN_OR_RETURN(auto outputs, infer(inference, decoded.parameters, std::move(decoded.inputs), wanted));
@@ -169,14 +171,14 @@ void RestApi::start_inference(RestPath path, net::ServerRequest request, net::Re
 
 net::ServerResponse RestApi::run_inference(const RestPath& path, const net::ServerRequest& request,
                                            absl::Duration arrived) {
-  Inference inference(context_.clock, arrived);
+  Inference inference = context_.begin(arrived);
   auto result = infer_json(context_.directory, path, request, inference);
   absl::Status status = result.status();
   net::ServerResponse response = infer_response(std::move(result));
   if (const Servable* servable = inference.servable()) {
     response.headers.emplace_back("x-tidegate-model-version", servable->version_text());
   }
-  context_.metrics.count(Api::kOipRest, inference.servable(), status, inference.end(status));
+  context_.end(Api::kOipRest, inference, status, {request.header(kRequestId), request.header(kTraceparent)});
   return response;
 }
 

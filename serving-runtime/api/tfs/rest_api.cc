@@ -6,6 +6,7 @@
 #include "serving-runtime/api/tfs/examples_json.h"
 #include "serving-runtime/api/tfs/metadata_json.h"
 #include "serving-runtime/api/tfs/predict_json.h"
+#include "serving-runtime/core/trace_context.h"
 
 namespace tidegate::serving::tfs {
 namespace {
@@ -93,7 +94,7 @@ void RestApi::describe(const RestPath& path, net::Responder respond) {
 }
 
 net::ServerResponse RestApi::infer(const RestPath& path, const net::ServerRequest& request, absl::Duration arrived) {
-  Inference inference(context_.clock, arrived);
+  Inference inference = context_.begin(arrived);
   auto body = run_inference(context_.directory, path, request.body, inference);
   net::ServerResponse response;
   if (body.ok()) {
@@ -104,7 +105,7 @@ net::ServerResponse RestApi::infer(const RestPath& path, const net::ServerReques
   if (const Servable* servable = inference.servable()) {
     response.headers.emplace_back("x-tidegate-model-version", servable->version_text());
   }
-  context_.metrics.count(Api::kTfsRest, inference.servable(), body.status(), inference.end(body.status()));
+  context_.end(Api::kTfsRest, inference, body.status(), {request.header(kRequestId), request.header(kTraceparent)});
   return response;
 }
 

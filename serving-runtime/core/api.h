@@ -1,0 +1,24 @@
+#pragma once
+// Which door a prediction came through.
+#include <string_view>
+
+namespace tidegate::serving {
+
+enum class Api { kTfsRest, kTfsGrpc, kOipRest, kOipGrpc };
+
+// As metrics and records call it: "tfs_rest".
+constexpr std::string_view name_of(Api api) {
+  switch (api) {
+    case Api::kTfsRest:
+      return "tfs_rest";
+    case Api::kTfsGrpc:
+      return "tfs_grpc";
+    case Api::kOipRest:
+      return "oip_rest";
+    case Api::kOipGrpc:
+      return "oip_grpc";
+  }
+  return "";
+}
+
+}  // namespace tidegate::serving

@@ -1,0 +1,107 @@
+#include "serving-runtime/recording/file_sink.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <string_view>
+#include <utility>
+
+#include "base/status.h"
+#include "serving-runtime/recording/record_json.h"
+
+namespace tidegate::serving {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Of the running errno.
+absl::Status failed(std::string_view what, const std::string& path) {
+  const int error = errno;
+  return absl::ErrnoToStatus(error, base::cat(what, " ", path));
+}
+
+class FileSink : public RecordSink {
+ public:
+  explicit FileSink(FileSinkOptions options) : options_(std::move(options)) {}
+  ~FileSink() override { close(); }
+
+  absl::Status open() {
+    file_ = ::open(options_.path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (file_ < 0) return failed("cannot open", options_.path);
+    struct stat status{};
+    if (::fstat(file_, &status) != 0) return failed("cannot read the size of", options_.path);
+    size_ = static_cast<uint64_t>(status.st_size);
+    return absl::OkStatus();
+  }
+
+  absl::Status write(RecordBatch records) override {
+    std::string text;
+    for (const auto& record : records) {
+      for (const std::string& line : record_lines(*record, NonFinite::kBare)) {
+        const uint64_t bytes = line.size() + 1;
+        if (size_ + text.size() + bytes > options_.max_file_bytes) {
+          TG_RETURN_IF_ERROR(append(std::exchange(text, {})));
+          if (size_ > 0) TG_RETURN_IF_ERROR(rotate());
+        }
+        text.append(line) += '\n';
+      }
+    }
+    return append(text);
+  }
+
+  void hurry() override {}  // a disk keeps nobody waiting for long
+
+ private:
+  absl::Status append(std::string_view text) {
+    if (file_ < 0) TG_RETURN_IF_ERROR(open());
+    for (std::string_view rest = text; !rest.empty();) {
+      const ssize_t written = ::write(file_, rest.data(), rest.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) {
+        absl::Status why = failed("cannot write", options_.path);
+        // Should this fail too, the next line ends up behind a half one.
+        if (::ftruncate(file_, static_cast<off_t>(size_)) != 0) close();
+        return why;
+      }
+      rest.remove_prefix(static_cast<size_t>(written));
+    }
+    size_ += text.size();
+    return absl::OkStatus();
+  }
+
+  std::string older(uint32_t age) const { return base::cat(options_.path, ".", age); }
+
+  absl::Status rotate() {
+    close();
+    std::error_code error;
+    if (options_.max_files == 1) fs::remove(options_.path, error);
+    for (uint32_t age = options_.max_files - 1; age > 0 && !error; --age) {
+      const std::string from = age == 1 ? options_.path : older(age - 1);
+      if (fs::exists(from, error)) fs::rename(from, older(age), error);
+    }
+    if (error) return absl::UnavailableError(base::cat("cannot rotate ", options_.path, ": ", error.message()));
+    return open();
+  }
+
+  void close() {
+    if (file_ >= 0) ::close(file_);
+    file_ = -1;
+  }
+
+  const FileSinkOptions options_;
+  int file_ = -1;
+  uint64_t size_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RecordSink>> open_file_sink(FileSinkOptions options) {
+  auto sink = std::make_unique<FileSink>(std::move(options));
+  TG_RETURN_IF_ERROR(sink->open());
+  return sink;
+}
+
+}  // namespace tidegate::serving
