@@ -95,7 +95,7 @@ class Server {
         gate_({slots_, options.queue_limit, options.concurrency_per_model},
               [this](InferenceGate::Work work) { asio::post(threads_.context(), std::move(work)); }),
         context_{directory_, gate_, metrics_, clock_},
-        router_(context_, tokens_),
+        router_(context_, tokens_, {options.max_request_bytes, options.compress_from}),
         repository_([this](const std::string& folder) { return backends_.for_folder(folder); }, directory_, clock_,
                     repository_options(options, load_options(std::move(batching)), residents_.get())),
         config_file_(options, [this](std::vector<ModelConfig> changed) { reload(std::move(changed)); }) {

@@ -101,7 +101,13 @@ void add_network_options(CLI::App& app, ServeOptions& o) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str()
       ->group("Network");
-  app.add_option("--max-request-bytes", o.max_request_bytes, "Largest body of a request")
+  app.add_option("--compress-responses-from", o.compress_from,
+                 "REST answers of at least so many bytes are compressed for clients that accept gzip or deflate, which "
+                 "many do without need; 0: none")
+      ->transform(CLI::AsSizeValue(false))
+      ->capture_default_str()
+      ->group("Network");
+  app.add_option("--max-request-bytes", o.max_request_bytes, "Largest body of a request, decompressed")
       ->check(CLI::PositiveNumber)
       ->capture_default_str()
       ->group("Network");

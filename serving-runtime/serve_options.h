@@ -74,6 +74,7 @@ struct ServeOptions {
   SecurityFiles security;
   double security_poll_seconds = 10;
   uint64_t max_request_bytes = 64ull << 20;
+  uint64_t compress_from = 0;          // bytes of an answer; 0: none is compressed
   uint32_t concurrency = 0;            // 0: one a core, with batching as many as fill two batches
   uint32_t concurrency_per_model = 0;  // 0: no limit of its own
   uint32_t queue_limit = 1000;

@@ -33,6 +33,7 @@ void RestRouter::handle(net::ServerRequest request, net::Responder respond) {
   if (const auto traceparent = valid_traceparent(request.header(kTraceparent)); !traceparent.empty()) {
     respond = tracing(std::move(respond), traceparent);
   }
+  respond = compressing(std::move(respond), request, codings_);
   std::string_view path = request.path();
   if (path == "/v2/health/live") return respond(answer(200, R"({"live":true})"));
   if (path == "/v2/health/ready") {
@@ -47,6 +48,7 @@ void RestRouter::handle(net::ServerRequest request, net::Responder respond) {
     refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
     return respond(std::move(refusal));
   }
+  if (auto refused = decode_body(request, codings_)) return respond(*std::move(refused));
   if (path.starts_with("/v1/") || path.starts_with("/V1/")) return tfs_.handle(std::move(request), std::move(respond));
   if (path == "/v2" || path.starts_with("/v2/")) return oip_.handle(std::move(request), std::move(respond));
   respond(error_response(absl::NotFoundError(base::cat("There is nothing at ", path))));

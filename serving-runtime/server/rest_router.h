@@ -6,13 +6,14 @@
 #include "serving-runtime/api/oip/rest_api.h"
 #include "serving-runtime/api/tfs/rest_api.h"
 #include "serving-runtime/server/access_tokens.h"
+#include "serving-runtime/server/rest_codings.h"
 
 namespace tidegate::serving {
 
 class RestRouter {
  public:
-  RestRouter(FrontEndContext& context, const AccessTokens& tokens)
-      : context_(context), tokens_(tokens), tfs_(context), oip_(context) {}
+  RestRouter(FrontEndContext& context, const AccessTokens& tokens, const CodingOptions& codings)
+      : context_(context), tokens_(tokens), codings_(codings), tfs_(context), oip_(context) {}
   void handle(net::ServerRequest request, net::Responder respond);
 
   // From now on not ready, whatever is loaded: the pod is leaving.
@@ -22,6 +23,7 @@ class RestRouter {
  private:
   FrontEndContext& context_;
   const AccessTokens& tokens_;  // for all but health and metrics
+  const CodingOptions codings_;
   tfs::RestApi tfs_;
   oip::RestApi oip_;
   std::atomic<bool> draining_ = false;
