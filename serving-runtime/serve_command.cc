@@ -82,7 +82,8 @@ absl::Status write_port_file(const std::string& path, uint16_t rest, uint16_t gr
 // One run of the server, from ports to the end of the drain.
 class Server {
  public:
-  Server(const ServeOptions& options, std::vector<ModelConfig> models, std::optional<BatchingOptions> batching)
+  Server(const ServeOptions& options, std::vector<ModelConfig> models, std::optional<BatchingOptions> batching,
+         std::string tfs_metrics_path)
       : options_(options),
         clock_(control_.context()),
         backends_(options.backend),
@@ -95,7 +96,7 @@ class Server {
         gate_({slots_, options.queue_limit, options.concurrency_per_model},
               [this](InferenceGate::Work work) { asio::post(threads_.context(), std::move(work)); }),
         context_{directory_, gate_, metrics_, clock_},
-        router_(context_, tokens_, {options.max_request_bytes, options.compress_from}),
+        router_(context_, tokens_, {options.max_request_bytes, options.compress_from}, std::move(tfs_metrics_path)),
         repository_([this](const std::string& folder) { return backends_.for_folder(folder); }, directory_, clock_,
                     repository_options(options, load_options(std::move(batching)), residents_.get())),
         config_file_(options, [this](std::vector<ModelConfig> changed) { reload(std::move(changed)); }) {
@@ -135,6 +136,11 @@ class Server {
     LoadOptions loading;
     loading.batching = std::move(batching);
     loading.on_batch = [this](const std::string& model, int64_t rows) { metrics_.count_batch(model, rows); };
+    loading.on_load_step = [this](const std::string& folder, LoadStep step, const absl::Status& result,
+                                  absl::Duration took) {
+      step == LoadStep::kLoad ? metrics_.tfs().count_load(folder, result, took)
+                              : metrics_.tfs().count_warm_up(folder, result, took);
+    };
     loading.cache = cache_.get();
     if (cache_) metrics_.watch(*cache_);
     return loading;
@@ -347,13 +353,15 @@ int serve(const ServeOptions& options) {
   if (usable.ok()) usable = models.status();
   auto batching = batching_options(options);
   if (usable.ok()) usable = batching.status();
+  auto metrics_path = tfs_metrics_path(options);
+  if (usable.ok()) usable = metrics_path.status();
   if (!usable.ok()) {
     base::log_error("cannot serve", {{"error", usable}});
     base::flush_logging();
     return 1;
   }
   base::init_logging(level, format);
-  return Server(options, *std::move(models), *std::move(batching)).run();
+  return Server(options, *std::move(models), *std::move(batching), *std::move(metrics_path)).run();
 }
 
 }  // namespace tidegate::serving

@@ -80,6 +80,11 @@ absl::StatusOr<std::optional<BatchingOptions>> batching_options(const ServeOptio
   return batching;
 }
 
+absl::StatusOr<std::string> tfs_metrics_path(const ServeOptions& options) {
+  if (options.monitoring_config_file.empty()) return "";
+  return read_monitoring_path(options.monitoring_config_file);
+}
+
 RepositoryOptions repository_options(const ServeOptions& options, LoadOptions loading, ResidentModels* residents) {
   if (residents != nullptr) loading.memory_in_use = heap_in_use;
   loading.retries = {options.load_retries, absl::Microseconds(options.load_retry_microseconds)};

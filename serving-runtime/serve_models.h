@@ -21,6 +21,9 @@ absl::StatusOr<std::vector<ModelConfig>> first_models(const ServeOptions& option
 // The batching parameters, if batching is on. Errors name the flag, or the file and the place in it.
 absl::StatusOr<std::optional<BatchingOptions>> batching_options(const ServeOptions& options);
 
+// Where TensorFlow Serving's metrics are to be; empty: nowhere. Errors name the file and the place in it.
+absl::StatusOr<std::string> tfs_metrics_path(const ServeOptions& options);
+
 // All but what `loading` is to have of the process. `residents`: null when all models are loaded.
 RepositoryOptions repository_options(const ServeOptions& options, LoadOptions loading, ResidentModels* residents);
 

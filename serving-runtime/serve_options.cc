@@ -86,6 +86,9 @@ void add_network_options(CLI::App& app, ServeOptions& o) {
       ->group("Network");
   app.add_option("--port-file", o.port_file, "File to write the chosen ports to, as JSON, once listening")
       ->group("Network");
+  app.add_option("--monitoring-config-file,--monitoring_config_file", o.monitoring_config_file,
+                 "TensorFlow Serving's MonitoringConfig as text: a page with its metrics too")
+      ->group("Network");
   app.add_option("--tls-cert-file", o.security.certificate, "PEM certificate chain, for both ports")->group("Network");
   app.add_option("--tls-key-file", o.security.key, "Its PEM private key")->group("Network");
   app.add_option("--tls-client-ca-file", o.security.client_ca,

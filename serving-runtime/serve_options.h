@@ -71,6 +71,7 @@ struct ServeOptions {
   uint16_t grpc_port = 8500;
   uint16_t rest_port = 8501;
   std::string port_file;
+  std::string monitoring_config_file;
   SecurityFiles security;
   double security_poll_seconds = 10;
   uint64_t max_request_bytes = 64ull << 20;

@@ -12,8 +12,8 @@ namespace {
 // Bytes; what a client sends beyond is no name.
 constexpr size_t kMaxRequestId = 256;
 
-void log_failure(Api api, const Servable* servable, const absl::Status& result, const RequestOrigin& origin) {
-  base::log_debug("a prediction failed", {{"api", name_of(api)},
+void log_failure(const Servable* servable, const absl::Status& result, const RequestOrigin& origin) {
+  base::log_debug("a prediction failed", {{"api", name_of(origin.api)},
                                           {"model", servable ? servable->name() : ""},
                                           {"version", servable ? servable->version_text() : ""},
                                           {"request", origin.id.substr(0, kMaxRequestId)},
@@ -23,16 +23,15 @@ void log_failure(Api api, const Servable* servable, const absl::Status& result, 
 
 }  // namespace
 
-void FrontEndContext::end(Api api, Inference& inference, const absl::Status& result,
-                          const RequestOrigin& origin) const {
+void FrontEndContext::end(Inference& inference, const absl::Status& result, const RequestOrigin& origin) const {
   const absl::Duration took = inference.end(result);
   const Servable* servable = inference.servable();
-  metrics.count(api, servable, result, took);
-  if (!result.ok()) log_failure(api, servable, result, origin);
+  metrics.count({origin.api, origin.operation, servable, result, took, inference.computed()});
+  if (!result.ok()) log_failure(servable, result, origin);
   auto record = inference.take_record();
   if (!record) return;
   record->time = clock.now();
-  record->api = api;
+  record->api = origin.api;
   if (record->request_id.empty()) record->request_id = origin.id.substr(0, kMaxRequestId);
   record->traceparent = valid_traceparent(origin.traceparent);
   record->model = servable->name();

@@ -14,8 +14,11 @@
 
 namespace tidegate::serving {
 
-// How a request names itself, by the headers (on gRPC: metadata) kRequestId and kTraceparent as they were sent.
+// What was asked, and how the request names itself: by the headers (on gRPC: metadata) kRequestId and kTraceparent as
+// they were sent.
 struct RequestOrigin {
+  Api api;
+  Operation operation;
   std::string_view id;
   std::string_view traceparent;
 };
@@ -33,7 +36,7 @@ struct FrontEndContext {
 
   Inference begin(absl::Duration arrived) const { return Inference(clock, arrived, recorder); }
   // The answer to a prediction is made: it is counted, and its record, if there is one, is handed in. Call once.
-  void end(Api api, Inference& inference, const absl::Status& result, const RequestOrigin& origin) const;
+  void end(Inference& inference, const absl::Status& result, const RequestOrigin& origin) const;
 };
 
 }  // namespace tidegate::serving

@@ -1,10 +1,13 @@
 #pragma once
-// Which door a prediction came through.
+// What a prediction was asked for with: the door that it came through, and what was asked.
 #include <string_view>
 
 namespace tidegate::serving {
 
 enum class Api { kTfsRest, kTfsGrpc, kOipRest, kOipGrpc };
+inline constexpr int kApis = 4;
+
+enum class Operation { kPredict, kClassify, kRegress, kMultiInference };
 
 // As metrics and records call it: "tfs_rest".
 constexpr std::string_view name_of(Api api) {

@@ -37,6 +37,8 @@ class Inference {
   }
 
   absl::Duration queued() const { return begun_ - arrived_; }
+  // The model's own part, of all runs.
+  absl::Duration computed() const { return infer_; }
   // The answer is made: writes the statistics. Returns how long it took, the queue not counted. Call once.
   absl::Duration end(const absl::Status& result);
   // What was written down so far, or null. Call once, after end().

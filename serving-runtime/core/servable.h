@@ -24,6 +24,8 @@ inline constexpr std::string_view kDefaultSignature = "serving_default";
 absl::Status as_model_error(absl::Status status);
 bool is_model_error(const absl::Status& status);
 
+class VersionSeries;
+
 class Servable {
  public:
   Servable(std::string name, int64_t version, std::string folder, std::string platform,
@@ -47,6 +49,8 @@ class Servable {
   }
   // Of the requests that came through core/inference.h, which writes them.
   InferenceStatistics& statistics() const { return statistics_; }
+  // This version's metrics, so that no request has to look for them: server/request_metrics.h's alone.
+  std::atomic<VersionSeries*>& series() const { return series_; }
 
   // Runs `signature` (one of signatures()). `inputs` may come in any order; `wanted` names outputs, empty means all, in
   // the signature's order. Errors before the model runs have TensorFlow Serving's texts (INVALID_ARGUMENT); those that
@@ -63,6 +67,7 @@ class Servable {
   const std::unique_ptr<LoadedModel> model_;
   mutable InferenceStatistics statistics_;
   mutable std::atomic<double> record_rate_ = -1;  // below 0: unset
+  mutable std::atomic<VersionSeries*> series_ = nullptr;
 };
 
 }  // namespace tidegate::serving

@@ -204,9 +204,12 @@ absl::StatusOr<std::shared_ptr<const Servable>> ModelVersions::make_servable(int
   // From here on, since opening the backend is not the model's doing.
   const uint64_t before = memory_in_use();
   if (options_.memory_in_use && !memory_.is_known(version)) memory_.expect(version, folder_bytes(folder));
-  TG_ASSIGN_OR_RETURN(auto model, backend->load(folder));
+  const absl::Duration begin = clock_.uptime();
+  auto model = backend->load(folder);
+  options_.on_load_step(folder, LoadStep::kLoad, model.status(), clock_.uptime() - begin);
+  if (!model.ok()) return model.status();
   auto servable =
-      std::make_shared<const Servable>(config_.name, version, folder, backend->name(), wrapped(std::move(model)));
+      std::make_shared<const Servable>(config_.name, version, folder, backend->name(), wrapped(*std::move(model)));
   if (config_.warm_up) TG_RETURN_IF_ERROR(warm_up(*servable));
   memory_.loaded(version, std::max(before, memory_in_use()) - before);
   return servable;
@@ -214,7 +217,10 @@ absl::StatusOr<std::shared_ptr<const Servable>> ModelVersions::make_servable(int
 
 absl::Status ModelVersions::warm_up(const Servable& servable) const {
   WarmUpReport report;
-  TG_RETURN_IF_ERROR(base::annotate(serving::warm_up(servable, report), "warm-up"));
+  const absl::Duration begin = clock_.uptime();
+  const absl::Status warm = serving::warm_up(servable, report);
+  options_.on_load_step(servable.folder(), LoadStep::kWarmUp, warm, clock_.uptime() - begin);
+  TG_RETURN_IF_ERROR(base::annotate(warm, "warm-up"));
   base::log_debug("warm-up done", {{"model", config_.name},
                                    {"version", servable.version()},
                                    {"recorded", report.recorded},

@@ -29,11 +29,16 @@ namespace tidegate::serving {
 // The backend for a version's folder, opened on first use. Any thread.
 using BackendSource = std::function<absl::StatusOr<const Backend*>(const std::string& folder)>;
 
+// What loading a version is made of.
+enum class LoadStep { kLoad, kWarmUp };
+using OnLoadStep = std::function<void(const std::string& folder, LoadStep, const absl::Status&, absl::Duration took)>;
+
 // How models are loaded and run; the same for all of a server.
 struct LoadOptions {
   LoadRetries retries;
   std::optional<BatchingOptions> batching;  // unset: each request is a run of its own
   std::function<void(const std::string& model, int64_t rows)> on_batch = [](const std::string&, int64_t) {};
+  OnLoadStep on_load_step = [](const std::string&, LoadStep, const absl::Status&, absl::Duration) {};
   ResponseCache* cache = nullptr;  // null: each request is answered anew. Outlives what is loaded
   // Set: models are loaded when they are asked for, and what they take is measured by it: bytes in use in the process.
   std::function<uint64_t()> memory_in_use = nullptr;

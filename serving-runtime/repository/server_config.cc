@@ -123,6 +123,17 @@ absl::StatusOr<tfs_pb::ModelServerConfig> read_server_config(const std::string& 
   return config;
 }
 
+absl::StatusOr<std::string> read_monitoring_path(const std::string& path) {
+  tfs_pb::MonitoringConfig config;
+  TG_RETURN_IF_ERROR(read_text(path, "Monitoring config file", config));
+  if (!config.prometheus_config().enable()) return "";
+  const std::string& wanted = config.prometheus_config().path();
+  if (wanted.empty()) return "/monitoring/prometheus/metrics";
+  if (wanted.starts_with('/')) return wanted;
+  return absl::InvalidArgumentError(
+      base::cat("Monitoring config file ", path, ": prometheus_config.path \"", wanted, "\" does not begin with /"));
+}
+
 absl::Status read_batching_parameters(const std::string& path, BatchingOptions& options) {
   tfs_pb::BatchingParameters from;
   TG_RETURN_IF_ERROR(read_text(path, "Batching parameters file", from));

@@ -26,6 +26,11 @@ absl::StatusOr<std::vector<ModelConfig>> to_model_configs(const tensorflow::serv
 // Errors name the file, and of what cannot be read the line and column.
 absl::StatusOr<tensorflow::serving::ModelServerConfig> read_server_config(const std::string& path);
 
+// Where the metrics are that a file of TensorFlow Serving's MonitoringConfig asks for: prometheus_config.path, by
+// default /monitoring/prometheus/metrics. Empty when it does not enable them. Errors as above; INVALID_ARGUMENT for
+// what is no path.
+absl::StatusOr<std::string> read_monitoring_path(const std::string& path);
+
 // Puts what a file of TensorFlow Serving's BatchingParameters says into `options`. Errors as above, and those of
 // check(), with the file's name; also INVALID_ARGUMENT for pad_variable_length_inputs.
 absl::Status read_batching_parameters(const std::string& path, BatchingOptions& options);

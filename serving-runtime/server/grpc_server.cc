@@ -151,10 +151,11 @@ class QueueServer : public GrpcServer {
 
   // A prediction: waits for a slot, is counted, names the version and says whose the error is.
   template <class Request, class Response>
-  Handle<Request, Response> prediction(Api api, absl::Status (*run)(const ServableFinder&, const Request&, Response&,
-                                                                    Inference&)) {
-    return [this, api, run](UnaryCall<Request, Response>& call) {
-      const auto work = [this, api, run, arrived = context_.clock.uptime(), &call] {
+  Handle<Request, Response> prediction(Api api, Operation operation,
+                                       absl::Status (*run)(const ServableFinder&, const Request&, Response&,
+                                                           Inference&)) {
+    return [this, api, operation, run](UnaryCall<Request, Response>& call) {
+      const auto work = [this, api, operation, run, arrived = context_.clock.uptime(), &call] {
         Inference inference = context_.begin(arrived);
         absl::Status result = check_deadline(call.deadline());
         if (result.ok()) result = run(context_.directory, call.request(), call.response(), inference);
@@ -162,7 +163,7 @@ class QueueServer : public GrpcServer {
           call.add_header("x-tidegate-model-version", servable->version_text());
         }
         if (is_model_error(result)) call.add_trailer("x-tidegate-error", "model");
-        context_.end(api, inference, result, {call.header(kRequestId), call.header(kTraceparent)});
+        context_.end(inference, result, {api, operation, call.header(kRequestId), call.header(kTraceparent)});
         call.finish(result);
       };
       admit(context_, {api, model_of(call.request()), call.deadline()}, work,
@@ -181,7 +182,8 @@ class QueueServer : public GrpcServer {
     const auto work = [this, arrived = context_.clock.uptime(), &call] {
       Inference inference = context_.begin(arrived);
       absl::Status result = oip::stream_infer(context_.directory, call.request(), call.response(), inference);
-      context_.end(Api::kOipGrpc, inference, result, {call.header(kRequestId), call.header(kTraceparent)});
+      context_.end(inference, result,
+                   {Api::kOipGrpc, Operation::kPredict, call.header(kRequestId), call.header(kTraceparent)});
       call.answer();
     };
     admit(context_, {Api::kOipGrpc, model_of(call.request())}, work, [&call](const absl::Status& why) {
@@ -217,10 +219,11 @@ class QueueServer : public GrpcServer {
   void offer_tensorflow_serving() {
     using Predictions = tfs_pb::PredictionService::AsyncService;
     using Models = tfs_pb::ModelService::AsyncService;
-    offer(predictions_, &Predictions::RequestPredict, prediction(Api::kTfsGrpc, tfs::predict));
-    offer(predictions_, &Predictions::RequestClassify, prediction(Api::kTfsGrpc, tfs::classify));
-    offer(predictions_, &Predictions::RequestRegress, prediction(Api::kTfsGrpc, tfs::regress));
-    offer(predictions_, &Predictions::RequestMultiInference, prediction(Api::kTfsGrpc, tfs::multi_inference));
+    offer(predictions_, &Predictions::RequestPredict, prediction(Api::kTfsGrpc, Operation::kPredict, tfs::predict));
+    offer(predictions_, &Predictions::RequestClassify, prediction(Api::kTfsGrpc, Operation::kClassify, tfs::classify));
+    offer(predictions_, &Predictions::RequestRegress, prediction(Api::kTfsGrpc, Operation::kRegress, tfs::regress));
+    offer(predictions_, &Predictions::RequestMultiInference,
+          prediction(Api::kTfsGrpc, Operation::kMultiInference, tfs::multi_inference));
     offer(predictions_, &Predictions::RequestGetModelMetadata, model_question(tfs::get_model_metadata));
     offer(models_, &Models::RequestGetModelStatus, question(tfs::get_model_status));
     offer(models_, &Models::RequestHandleReloadConfigRequest,
@@ -237,7 +240,7 @@ class QueueServer : public GrpcServer {
 
   void offer_open_inference() {
     using Service = inference::GRPCInferenceService::AsyncService;
-    offer(inference_, &Service::RequestModelInfer, prediction(Api::kOipGrpc, oip::model_infer));
+    offer(inference_, &Service::RequestModelInfer, prediction(Api::kOipGrpc, Operation::kPredict, oip::model_infer));
     offer_stream(inference_, &Service::RequestModelStreamInfer, [this](auto& call) { predict(call); });
     offer(inference_, &Service::RequestModelMetadata, model_question(oip::model_metadata));
     offer(inference_, &Service::RequestModelReady, question(oip::model_ready));

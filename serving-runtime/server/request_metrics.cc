@@ -7,6 +7,12 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <array>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <utility>
+
 #include "base/strings.h"
 
 namespace tidegate::serving {
@@ -80,6 +86,51 @@ void add_log(const RequestLog& log, prometheus::Registry& registry) {
 
 }  // namespace
 
+// The series of one version, found once and then used by every request. They stay when the version is unloaded.
+class VersionSeries {
+ public:
+  struct Families {
+    prometheus::Family<prometheus::Counter>& requests;
+    prometheus::Family<prometheus::Counter>& model_errors;
+    prometheus::Family<prometheus::Histogram>& durations;
+  };
+
+  VersionSeries(const Families& families, std::string model, std::string version, TfsModelSeries* tfs)
+      : families_(families),
+        labels_{{"model", std::move(model)}, {"version", std::move(version)}},
+        durations_(families.durations.Add(labels_, duration_buckets())),
+        tfs_(tfs) {}
+
+  void count(const RequestMetrics::Answered& request) {
+    counter(request.api, request.result.code()).Increment();
+    if (is_model_error(request.result)) families_.model_errors.Add(labels_).Increment();
+    durations_.Observe(absl::ToDoubleSeconds(request.took));
+    if (tfs_) tfs_->count(request.api, request.operation, request.result.code(), request.took, request.computed);
+  }
+
+ private:
+  static constexpr size_t kCodes = 17;  // canonical codes
+
+  // Codes that have not occurred have no series.
+  prometheus::Counter& counter(Api api, absl::StatusCode code) {
+    const size_t number = static_cast<size_t>(code) < kCodes ? static_cast<size_t>(code) : size_t{2};  // UNKNOWN
+    std::atomic<prometheus::Counter*>& known = requests_[static_cast<size_t>(api)][number];
+    if (prometheus::Counter* counter = known.load(std::memory_order_acquire)) return *counter;
+    auto labels = labels_;
+    labels["api"] = name_of(api);
+    labels["code"] = absl::StatusCodeToString(static_cast<absl::StatusCode>(number));
+    prometheus::Counter& counter = families_.requests.Add(labels);  // the same one for the same labels
+    known.store(&counter, std::memory_order_release);
+    return counter;
+  }
+
+  const Families families_;
+  const std::map<std::string, std::string> labels_;
+  prometheus::Histogram& durations_;
+  TfsModelSeries* const tfs_;  // null: of requests for no model
+  std::array<std::array<std::atomic<prometheus::Counter*>, kCodes>, kApis> requests_{};
+};
+
 struct RequestMetrics::Series {
   prometheus::Registry registry;
   prometheus::Family<prometheus::Counter>& requests =
@@ -106,22 +157,31 @@ struct RequestMetrics::Series {
           .Name("tidegate_runtime_batch_rows")
           .Help("Rows in each run of a batched model, those that fill it up included")
           .Register(registry);
+
+  VersionSeries::Families families() { return {requests, model_errors, durations}; }
+
+  std::mutex mutex;
+  std::map<std::pair<std::string, std::string>, std::unique_ptr<VersionSeries>> versions;  // by model and version
+  std::atomic<VersionSeries*> nowhere = nullptr;  // of requests for which no version was found
 };
 
 RequestMetrics::RequestMetrics() : series_(std::make_unique<Series>()) {}
 RequestMetrics::~RequestMetrics() = default;
 
-void RequestMetrics::count(Api api, const Servable* servable, const absl::Status& result, absl::Duration duration) {
-  std::string model = servable ? servable->name() : "", version = servable ? servable->version_text() : "";
-  series_->requests
-      .Add({{"model", model},
-            {"version", version},
-            {"api", std::string(name_of(api))},
-            {"code", absl::StatusCodeToString(result.code())}})
-      .Increment();
-  if (is_model_error(result)) series_->model_errors.Add({{"model", model}, {"version", version}}).Increment();
-  series_->durations.Add({{"model", model}, {"version", version}}, duration_buckets())
-      .Observe(absl::ToDoubleSeconds(duration));
+void RequestMetrics::count(const Answered& request) { series_of(request.servable).count(request); }
+
+VersionSeries& RequestMetrics::series_of(const Servable* servable) {
+  std::atomic<VersionSeries*>& known = servable ? servable->series() : series_->nowhere;
+  if (VersionSeries* series = known.load(std::memory_order_acquire)) return *series;
+  const std::string model = servable ? servable->name() : "", version = servable ? servable->version_text() : "";
+  std::lock_guard lock(series_->mutex);
+  std::unique_ptr<VersionSeries>& series = series_->versions[{model, version}];
+  if (!series) {
+    TfsModelSeries* tfs = servable ? &tfs_.of_model(model, servable->platform()) : nullptr;
+    series = std::make_unique<VersionSeries>(series_->families(), model, version, tfs);
+  }
+  known.store(series.get(), std::memory_order_release);
+  return *series;
 }
 
 void RequestMetrics::count_refusal(Api api, std::string_view model, const absl::Status& why) {

@@ -13,6 +13,7 @@
 #include "serving-runtime/core/response_cache.h"
 #include "serving-runtime/core/servable_table.h"
 #include "serving-runtime/recording/request_log.h"
+#include "serving-runtime/server/tfs_metrics.h"
 
 namespace tidegate::serving {
 
@@ -21,9 +22,17 @@ class RequestMetrics {
   RequestMetrics();
   ~RequestMetrics();
 
-  // One prediction that was answered. `servable` is null when no version was found: such requests are counted under
-  // model "" so that strangers cannot make new series. Any thread.
-  void count(Api api, const Servable* servable, const absl::Status& result, absl::Duration duration);
+  // One prediction that was answered. Any thread.
+  struct Answered {
+    Api api;
+    Operation operation;
+    const Servable* servable;  // null when no version was found: counted under model "", so that strangers cannot make
+                               // new series
+    const absl::Status& result;
+    absl::Duration took;      // without the wait for its turn
+    absl::Duration computed;  // the model's part of that
+  };
+  void count(const Answered& request);
 
   // One that was turned away before its turn. `model` as the table has it, else empty. Any thread.
   void count_refusal(Api api, std::string_view model, const absl::Status& why);
@@ -38,9 +47,14 @@ class RequestMetrics {
 
   // Prometheus' text format 0.0.4. Loaded versions and waiting requests are read from the two at this moment.
   std::string render(const ServableTable& table, const InferenceGate& gate);
+  // Those that TensorFlow Serving has, under its names and in its form.
+  TfsMetrics& tfs() { return tfs_; }
 
  private:
   struct Series;
+  VersionSeries& series_of(const Servable* servable);
+
+  TfsMetrics tfs_;
   std::unique_ptr<Series> series_;
   const ResponseCache* cache_ = nullptr;
   const ModelDemand* demand_ = nullptr;

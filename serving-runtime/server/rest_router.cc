@@ -9,6 +9,8 @@
 namespace tidegate::serving {
 namespace {
 
+constexpr const char* kPrometheusText = "text/plain; version=0.0.4; charset=utf-8";
+
 net::ServerResponse answer(int status, std::string body, std::string content_type = "application/json") {
   net::ServerResponse response;
   response.status = status;
@@ -39,9 +41,9 @@ void RestRouter::handle(net::ServerRequest request, net::Responder respond) {
   if (path == "/v2/health/ready") {
     return respond(ready() ? answer(200, R"({"ready":true})") : answer(503, R"({"ready":false})"));
   }
-  if (path == "/metrics") {
-    return respond(answer(200, context_.metrics.render(*context_.directory.read(), context_.gate),
-                          "text/plain; version=0.0.4; charset=utf-8"));
+  if (path == "/metrics") return respond(answer(200, metrics(), kPrometheusText));
+  if (!tfs_metrics_path_.empty() && path == tfs_metrics_path_) {
+    return respond(answer(200, context_.metrics.tfs().render() + metrics(), kPrometheusText));
   }
   if (const absl::Status allowed = tokens_.check(request.header("authorization")); !allowed.ok()) {
     net::ServerResponse refusal = error_response(allowed);

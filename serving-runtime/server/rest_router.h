@@ -1,6 +1,8 @@
 #pragma once
 // The REST port: health and metrics here, /v1 to TensorFlow Serving's API, /v2 to the Open Inference Protocol's.
 #include <atomic>
+#include <string>
+#include <utility>
 
 #include "net/http_server.h"
 #include "serving-runtime/api/oip/rest_api.h"
@@ -12,8 +14,15 @@ namespace tidegate::serving {
 
 class RestRouter {
  public:
-  RestRouter(FrontEndContext& context, const AccessTokens& tokens, const CodingOptions& codings)
-      : context_(context), tokens_(tokens), codings_(codings), tfs_(context), oip_(context) {}
+  // `tfs_metrics_path`: where the metrics also are, with those of TensorFlow Serving; empty: nowhere.
+  RestRouter(FrontEndContext& context, const AccessTokens& tokens, const CodingOptions& codings,
+             std::string tfs_metrics_path)
+      : context_(context),
+        tokens_(tokens),
+        codings_(codings),
+        tfs_metrics_path_(std::move(tfs_metrics_path)),
+        tfs_(context),
+        oip_(context) {}
   void handle(net::ServerRequest request, net::Responder respond);
 
   // From now on not ready, whatever is loaded: the pod is leaving.
@@ -21,9 +30,12 @@ class RestRouter {
   bool ready() const { return !draining_ && context_.directory.read()->ready(); }
 
  private:
+  std::string metrics() { return context_.metrics.render(*context_.directory.read(), context_.gate); }
+
   FrontEndContext& context_;
   const AccessTokens& tokens_;  // for all but health and metrics
   const CodingOptions codings_;
+  const std::string tfs_metrics_path_;
   tfs::RestApi tfs_;
   oip::RestApi oip_;
   std::atomic<bool> draining_ = false;

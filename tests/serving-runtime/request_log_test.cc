@@ -395,7 +395,9 @@ class RecordedInferenceTest : public testing::Test {
       const auto* signature = inference.servable()->find_signature("");
       result = inference.predict(*signature, std::move(inputs), {"y"}).status();
     }
-    context_.end(Api::kTfsGrpc, inference, result, {"id-1", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"});
+    context_.end(
+        inference, result,
+        {Api::kTfsGrpc, Operation::kPredict, "id-1", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"});
   }
 
   const std::shared_ptr<std::atomic<int>> alive_ = std::make_shared<std::atomic<int>>(0);

@@ -178,7 +178,8 @@ net::ServerResponse RestApi::run_inference(const RestPath& path, const net::Serv
   if (const Servable* servable = inference.servable()) {
     response.headers.emplace_back("x-tidegate-model-version", servable->version_text());
   }
-  context_.end(Api::kOipRest, inference, status, {request.header(kRequestId), request.header(kTraceparent)});
+  context_.end(inference, status,
+               {Api::kOipRest, Operation::kPredict, request.header(kRequestId), request.header(kTraceparent)});
   return response;
 }
 

@@ -61,6 +61,11 @@ absl::StatusOr<std::string> run_inference(const ServableFinder& servables, const
   return run_examples(inference, method, std::move(examples), signature_name);
 }
 
+Operation operation_of(Verb verb) {
+  if (verb == Verb::kClassify) return Operation::kClassify;
+  return verb == Verb::kRegress ? Operation::kRegress : Operation::kPredict;
+}
+
 }  // namespace
 
 void RestApi::handle(net::ServerRequest request, net::Responder respond) {
@@ -105,7 +110,8 @@ net::ServerResponse RestApi::infer(const RestPath& path, const net::ServerReques
   if (const Servable* servable = inference.servable()) {
     response.headers.emplace_back("x-tidegate-model-version", servable->version_text());
   }
-  context_.end(Api::kTfsRest, inference, body.status(), {request.header(kRequestId), request.header(kTraceparent)});
+  context_.end(inference, body.status(),
+               {Api::kTfsRest, operation_of(path.verb), request.header(kRequestId), request.header(kTraceparent)});
   return response;
 }
 

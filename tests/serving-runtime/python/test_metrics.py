@@ -1,0 +1,61 @@
+"""Metrics under TensorFlow Serving's names, on its page."""
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+PAGE = "/monitoring/prometheus/metrics"
+
+
+def start_monitored(start, tmp_path, config):
+    path = tmp_path / "monitoring.config"
+    path.write_text(config)
+    return start("half_plus_two", f"--monitoring_config_file={path}")
+
+
+def test_the_page_of_tensorflow_serving_has_its_metrics(start, tmp_path, models):
+    runtime = start_monitored(start, tmp_path, "prometheus_config { enable: true }")
+    runtime.predict({"instances": [1.0]})
+    runtime.predict({"instances": ["x"]})
+    runtime.classify({"signature_name": "classify_x_to_y", "examples": [{"x": 2.0}]})
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "half_plus_two"
+    request.inputs["x"].CopyFrom(tf.make_tensor_proto(np.array([8.0], np.float32)))
+    prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(runtime.grpc)).Predict(request, timeout=30)
+    page = runtime.get(PAGE)
+    assert page.status_code == 200 and page.headers["content-type"].startswith("text/plain")
+    lines = page.text.splitlines()
+    path = models / "half_plus_two/123"
+    for line in (
+        ':tensorflow:serving:request_count{model_name="half_plus_two",status="OK"} 3',
+        ':tensorflow:serving:request_count{model_name="half_plus_two",status="INVALID_ARGUMENT"} 1',
+        ':tensorflow:serving:request_latency_count{model_name="half_plus_two",API="predict",entrypoint="REST"} 1',
+        ':tensorflow:serving:request_latency_count{model_name="half_plus_two",API="classify",entrypoint="REST"} 1',
+        ':tensorflow:serving:request_latency_count{model_name="half_plus_two",API="Predict",entrypoint="GRPC"} 1',
+        ':tensorflow:serving:runtime_latency_count{model_name="half_plus_two",API="Predict",runtime="TF1"} 2',
+        f':tensorflow:serving:model_warmup_latency_count{{model_path="{path}",status="OK"}} 1',
+        f':tensorflow:cc:saved_model:load_attempt_count{{model_path="{path}",status="success"}} 1',
+    ):
+        assert line in lines
+    assert any(line.startswith("tidegate_runtime_requests_total{") for line in lines)
+    assert ":tensorflow:serving" not in runtime.get("/metrics").text
+
+
+def test_the_page_is_where_the_config_says_or_nowhere(start, tmp_path):
+    runtime = start_monitored(start, tmp_path, 'prometheus_config { enable: true path: "/here" }')
+    assert runtime.get("/here").status_code == 200 and runtime.get(PAGE).status_code == 404
+    runtime = start_monitored(start, tmp_path, 'prometheus_config { path: "/here" }')
+    assert runtime.get("/here").status_code == 404 and runtime.get(PAGE).status_code == 404
+
+
+@pytest.mark.parametrize("config,part", [
+    ('prometheus_config { enable: true path: "here" }', "does not begin with /"),
+    ("prometheus { }", "monitoring.config: line 1"),
+])
+def test_a_config_that_cannot_be_ends_the_start(start, tmp_path, config, part):
+    path = tmp_path / "monitoring.config"
+    path.write_text(config)
+    runtime = start("half_plus_two", f"--monitoring_config_file={path}", wait=False)
+    assert runtime.process.wait(60) == 1 and part in runtime.log_path.read_text()
