@@ -26,15 +26,62 @@ int64_t common_rows(std::span<const Tensor> inputs) {
   return alike ? rows : 0;
 }
 
-// What requests of one batch have in common.
-std::string key_of(size_t signature, std::span<const Tensor> inputs, std::span<const uint64_t> outputs) {
-  std::string key = base::cat(signature);
-  for (const uint64_t output : outputs) base::append(key, base::cat(":", output));
-  for (const Tensor& input : inputs) {
-    base::append(key, base::cat("|", static_cast<int>(input.type())));
-    for (size_t i = 1; i < input.shape().size(); ++i) base::append(key, base::cat(",", input.shape()[i]));
+// Whether the signature leaves that size of an input to the client.
+bool is_open(const model::TensorSpec& spec, size_t dimension) {
+  return dimension < spec.shape.size() && spec.shape[dimension] < 0;
+}
+
+// The most bytes that padding may make of one input of a batch.
+constexpr uint64_t kMostPaddedBytes = 256 << 20;
+
+// One input of all requests of a batch, in memory that is at hand or that `padded` holds from now on.
+class BatchInput {
+ public:
+  explicit BatchInput(std::vector<const Tensor*> parts) : parts_(std::move(parts)) {}
+
+  // False when that would take too much memory.
+  bool pad() {
+    Shape largest = parts_.front()->shape();
+    for (const Tensor* part : parts_) {
+      for (size_t i = 1; i < largest.size(); ++i) largest[i] = std::max(largest[i], part->shape()[i]);
+    }
+    uint64_t bytes = 0;
+    for (const Tensor* part : parts_) bytes += padded_bytes(*part, largest);
+    if (bytes > kMostPaddedBytes) return false;
+    padded_.reserve(parts_.size());
+    for (const Tensor*& part : parts_) {
+      if (std::equal(largest.begin() + 1, largest.end(), part->shape().begin() + 1)) continue;
+      part = &padded_.emplace_back(pad_rows(*part, largest));
+    }
+    return true;
   }
-  return key;
+  Tensor join(int64_t rows) const { return join_rows(parts_, rows); }
+
+ private:
+  // 0: nothing is added.
+  static uint64_t padded_bytes(const Tensor& part, const Shape& to) {
+    if (std::equal(to.begin() + 1, to.end(), part.shape().begin() + 1)) return 0;
+    Shape shape = to;
+    shape[0] = part.shape()[0];
+    const absl::StatusOr<int64_t> count = element_count(shape);
+    if (!count.ok()) return kMostPaddedBytes + 1;
+    const bool text = part.type() == model::DataType::kString;
+    const uint64_t width = text ? sizeof(TidegateString) + part.strings()[0].size : model::size_of(part.type());
+    // Neither is above 2^48, and what is too much need not be exact.
+    return static_cast<uint64_t>(*count) > kMostPaddedBytes / width ? kMostPaddedBytes + 1
+                                                                    : static_cast<uint64_t>(*count) * width;
+  }
+
+  std::vector<const Tensor*> parts_;
+  std::vector<Tensor> padded_;
+};
+
+bool have_same_row_shape(std::span<const Tensor* const> parts) {
+  return std::all_of(parts.begin(), parts.end(), [&parts](const Tensor* part) {
+    const Shape &first = parts.front()->shape(), &shape = part->shape();
+    return !shape.empty() && !first.empty() &&
+           std::equal(first.begin() + 1, first.end(), shape.begin() + 1, shape.end());
+  });
 }
 
 }  // namespace
@@ -73,13 +120,36 @@ absl::StatusOr<std::vector<Tensor>> BatchedModel::run(size_t signature, std::spa
     return absl::InvalidArgumentError(
         base::cat("Task size ", rows, " is larger than maximum input batch size ", options_.max_batch_size));
   }
+  const Fit fit = options_.pad_variable_length_inputs ? Fit::kPadded : Fit::kExact;
+  return run_in_batch(signature, inputs, outputs, rows, fit);
+}
+
+absl::StatusOr<std::vector<Tensor>> BatchedModel::run_in_batch(size_t signature, std::span<Tensor> inputs,
+                                                               Outputs outputs, int64_t rows, Fit fit) const {
   Request request{inputs, rows};
-  TG_RETURN_IF_ERROR(join_or_lead(signature, outputs, request));
+  TG_RETURN_IF_ERROR(join_or_lead(key_of(signature, inputs, outputs, fit), signature, outputs, request));
   return std::move(request.result);
 }
 
-absl::Status BatchedModel::join_or_lead(size_t signature, Outputs outputs, Request& request) const {
-  const std::string key = key_of(signature, request.inputs, outputs);
+// What requests of one batch have in common.
+std::string BatchedModel::key_of(size_t signature, std::span<const Tensor> inputs, Outputs outputs, Fit fit) const {
+  std::string key = base::cat(signature, fit == Fit::kPadded ? "p" : "");
+  for (const uint64_t output : outputs) base::append(key, base::cat(":", output));
+  const std::vector<model::TensorSpec>& specs = model_->signatures()[signature].inputs;
+  for (size_t input = 0; input < inputs.size(); ++input) {
+    base::append(key, base::cat("|", static_cast<int>(inputs[input].type())));
+    const Shape& shape = inputs[input].shape();
+    const bool may_grow = fit == Fit::kPadded && inputs[input].raw_bytes() > 0;
+    for (size_t i = 1; i < shape.size(); ++i) {
+      base::append(key, ",");
+      if (!may_grow || !is_open(specs[input], i)) base::append(key, shape[i]);
+    }
+  }
+  return key;
+}
+
+absl::Status BatchedModel::join_or_lead(const std::string& key, size_t signature, Outputs outputs,
+                                        Request& request) const {
   std::unique_lock lock(mutex_);
   const auto found = open_.find(key);
   const bool joins = found != open_.end() && found->second->rows + request.rows <= options_.max_batch_size;
@@ -149,7 +219,9 @@ void BatchedModel::run_batch(size_t signature, Outputs outputs, Batch& batch) co
   for (size_t i = 0; i < batch.requests[0]->inputs.size(); ++i) {
     std::vector<const Tensor*> parts;
     for (const Request* request : batch.requests) parts.push_back(&request->inputs[i]);
-    joined.push_back(join_rows(parts, rows));
+    BatchInput input(std::move(parts));
+    if (options_.pad_variable_length_inputs && !input.pad()) return run_alone(signature, outputs, batch);
+    joined.push_back(input.join(rows));
   }
   auto results = model_->run(signature, joined, outputs);
   if (!results.ok()) return run_alone(signature, outputs, batch);
@@ -181,13 +253,19 @@ absl::StatusOr<std::vector<Tensor>> BatchedModel::run_in_pieces(size_t signature
     }
   }
   std::vector<std::vector<Tensor>> results;
-  for (std::vector<Tensor>& piece : pieces) {
-    TG_ASSIGN_OR_RETURN(results.emplace_back(), run(signature, piece, outputs));
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    // Padded with others, one piece could give rows of another size than the next.
+    TG_ASSIGN_OR_RETURN(results.emplace_back(), run_in_batch(signature, pieces[i], outputs, counts[i], Fit::kExact));
   }
   std::vector<Tensor> joined;
   for (size_t output = 0; output < outputs.size(); ++output) {
     std::vector<const Tensor*> parts;
     for (const std::vector<Tensor>& result : results) parts.push_back(&result[output]);
+    if (!have_same_row_shape(parts)) {
+      return absl::FailedPreconditionError(
+          base::cat("a request of ", rows, " rows is run in pieces of ", options_.max_batch_size,
+                    ", of which the model gave outputs of different shapes; send fewer rows"));
+    }
     joined.push_back(join_rows(parts, rows));
   }
   return joined;

@@ -34,6 +34,7 @@ struct BatchingOptions {
   int64_t num_batch_threads = 1;                    // runs at once
   std::vector<int64_t> allowed_batch_sizes;         // rising, the last is max_batch_size; empty: any. Rows are added
   bool enable_large_batch_splitting = true;         // of requests with more rows than max_batch_size; else refused
+  bool pad_variable_length_inputs = false;          // rows of different sizes run together, see BatchedModel::run()
   std::function<void(int64_t rows)> on_batch = {};  // of each run, with what was added; any thread
 };
 
@@ -51,6 +52,11 @@ class BatchedModel : public LoadedModel {
   // or output whose first dimension is fixed, and requests for which that does not hold, run alone. When a batch fails
   // each of its requests is run alone, so that none suffers from another's fault. RESOURCE_EXHAUSTED: too many batches
   // wait.
+  //
+  // With pad_variable_length_inputs the shapes need only be of the same length, and the same where the signature says
+  // the size: what differs is padded, behind the elements and with the request's first one, to the largest of the
+  // batch. Outputs are what the model makes of that. Inputs without elements, and batches that padding would make huge,
+  // are not padded.
   absl::StatusOr<std::vector<Tensor>> run(size_t signature, std::span<Tensor> inputs,
                                           std::span<const uint64_t> outputs) const override;
 
@@ -68,8 +74,13 @@ class BatchedModel : public LoadedModel {
     std::condition_variable changed;
   };
   using Outputs = std::span<const uint64_t>;
+  // Whether a request's inputs may be padded.
+  enum class Fit { kExact, kPadded };
 
-  absl::Status join_or_lead(size_t signature, Outputs outputs, Request& request) const;
+  absl::StatusOr<std::vector<Tensor>> run_in_batch(size_t signature, std::span<Tensor> inputs, Outputs outputs,
+                                                   int64_t rows, Fit fit) const;
+  std::string key_of(size_t signature, std::span<const Tensor> inputs, Outputs outputs, Fit fit) const;
+  absl::Status join_or_lead(const std::string& key, size_t signature, Outputs outputs, Request& request) const;
   std::shared_ptr<Batch> open_batch(const std::string& key) const;
   void lead(const std::string& key, std::unique_lock<std::mutex>& lock, size_t signature, Outputs outputs,
             const std::shared_ptr<Batch>& batch) const;

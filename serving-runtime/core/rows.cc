@@ -1,5 +1,6 @@
 #include "serving-runtime/core/rows.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -37,7 +38,71 @@ Tensor join_strings(std::span<const Tensor* const> parts, const Tensor& first, i
   return Tensor(with_rows(first.shape(), rows), std::move(strings));
 }
 
+// Calls `elements(begin, count)` for runs of the tensor's elements and `filling(count)` for what is new between them,
+// in the order of the padded tensor.
+class PaddingWalk {
+ public:
+  PaddingWalk(const Shape& from, const Shape& to) : from_(from), to_(to) {}
+
+  template <class Elements, class Filling>
+  void run(const Elements& elements, const Filling& filling) {
+    walk(0, elements, filling);
+  }
+
+ private:
+  template <class Elements, class Filling>
+  void walk(size_t dimension, const Elements& elements, const Filling& filling) {
+    if (alike_from(dimension)) {
+      const size_t count = elements_from(from_, dimension);
+      elements(next_, count);
+      next_ += count;
+      return;
+    }
+    for (int64_t i = 0; i < from_[dimension]; ++i) walk(dimension + 1, elements, filling);
+    const int64_t missing = to_[dimension] - from_[dimension];
+    filling(static_cast<size_t>(missing) * elements_from(to_, dimension + 1));
+  }
+
+  bool alike_from(size_t dimension) const {
+    return std::equal(from_.begin() + static_cast<std::ptrdiff_t>(dimension), from_.end(),
+                      to_.begin() + static_cast<std::ptrdiff_t>(dimension));
+  }
+  static size_t elements_from(const Shape& shape, size_t dimension) {
+    size_t count = 1;
+    for (size_t i = dimension; i < shape.size(); ++i) count *= static_cast<size_t>(shape[i]);
+    return count;
+  }
+
+  const Shape& from_;
+  const Shape& to_;
+  size_t next_ = 0;
+};
+
 }  // namespace
+
+Tensor pad_rows(const Tensor& tensor, const Shape& shape) {
+  Shape padded = with_rows(shape, tensor.shape()[0]);
+  PaddingWalk walk(tensor.shape(), padded);
+  if (tensor.type() == model::DataType::kString) {
+    StringList strings;
+    const auto push = [&strings](const TidegateString& text) { strings.push({text.data, text.size}); };
+    const auto texts = tensor.strings();
+    walk.run([&](size_t begin,
+                 size_t count) { std::for_each_n(texts.begin() + static_cast<std::ptrdiff_t>(begin), count, push); },
+             [&](size_t count) {
+               for (; count > 0; --count) push(texts[0]);
+             });
+    return Tensor(std::move(padded), std::move(strings));
+  }
+  const size_t width = model::size_of(tensor.type());
+  const std::string_view bytes = tensor.bytes();
+  AlignedBuffer data;
+  walk.run([&](size_t begin, size_t count) { data.append(bytes.substr(begin * width, count * width)); },
+           [&](size_t count) {
+             for (; count > 0; --count) data.append(bytes.substr(0, width));
+           });
+  return Tensor(tensor.type(), std::move(padded), std::move(data));
+}
 
 Tensor join_rows(std::span<const Tensor* const> parts, int64_t rows) {
   const Tensor* first = parts.front();

@@ -150,11 +150,8 @@ absl::Status read_batching_parameters(const std::string& path, BatchingOptions& 
   if (from.has_enable_large_batch_splitting()) {
     options.enable_large_batch_splitting = from.enable_large_batch_splitting().value();
   }
-  absl::Status usable = check(options);
-  if (from.pad_variable_length_inputs()) {
-    usable = absl::InvalidArgumentError("pad_variable_length_inputs is not supported; leave it out");
-  }
-  return base::annotate(usable, base::cat("Batching parameters file ", path));
+  options.pad_variable_length_inputs = from.pad_variable_length_inputs();
+  return base::annotate(check(options), base::cat("Batching parameters file ", path));
 }
 
 }  // namespace tidegate::serving

@@ -32,7 +32,7 @@ absl::StatusOr<tensorflow::serving::ModelServerConfig> read_server_config(const 
 absl::StatusOr<std::string> read_monitoring_path(const std::string& path);
 
 // Puts what a file of TensorFlow Serving's BatchingParameters says into `options`. Errors as above, and those of
-// check(), with the file's name; also INVALID_ARGUMENT for pad_variable_length_inputs.
+// check(), with the file's name.
 absl::Status read_batching_parameters(const std::string& path, BatchingOptions& options);
 
 }  // namespace tidegate::serving

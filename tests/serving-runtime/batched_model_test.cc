@@ -63,6 +63,18 @@ TEST(Rows, AreTakenApartWithoutACopy) {
   EXPECT_THAT(words_of((*split_rows(words({"x", "y"}), one))[0]), ElementsAre("x"));
 }
 
+TEST(Rows, ArePaddedWithTheFirstElement) {
+  const Tensor x = serving::floats({1, 2, 3, 4, 5, 6}, {1, 2, 3});
+  const Tensor padded = pad_rows(x, {9, 3, 4});
+  EXPECT_THAT(padded.shape(), ElementsAre(1, 3, 4));
+  EXPECT_THAT(padded.values<float>(), ElementsAre(1, 2, 3, 1, 4, 5, 6, 1, 1, 1, 1, 1));
+  EXPECT_THAT(pad_rows(x, {9, 2, 3}).values<float>(), ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(pad_rows(serving::floats({1, 2}, {2, 1}), {0, 3}).values<float>(), ElementsAre(1, 1, 1, 2, 1, 1));
+  Tensor texts = words({"a", "b"});
+  texts.shape() = {2, 1};
+  EXPECT_THAT(words_of(pad_rows(texts, {2, 2})), ElementsAre("a", "a", "b", "a"));
+}
+
 // y = x / 2 + 2; its runs can be held up, and it fails for a negative x.
 class SlowModel : public LoadedModel {
  public:
@@ -226,6 +238,112 @@ TEST_F(BatchedModelTest, RefusesWhenTooManyBatchesWait) {
   slow_->release();
   EXPECT_THAT(*waits->get(), ElementsAre(3));
   EXPECT_TRUE(running.get().ok());
+}
+
+// y = x, with its shape.
+class EchoModel : public LoadedModel {
+ public:
+  explicit EchoModel(std::vector<int64_t> shape) {
+    model::TensorSpec spec = float_spec("x");
+    spec.shape = std::move(shape);
+    signatures_.push_back({"serving_default", "tensorflow/serving/predict", {spec}, {spec}});
+  }
+  const std::vector<model::Signature>& signatures() const override { return signatures_; }
+  absl::StatusOr<std::vector<Tensor>> run(size_t, std::span<Tensor> inputs, std::span<const uint64_t>) const override {
+    {
+      std::lock_guard lock(mutex_);
+      shapes_.push_back(inputs[0].shape());
+    }
+    std::vector<Tensor> results;
+    results.push_back(copy_of(inputs[0]));
+    const auto values = inputs[0].values<float>();
+    if (!values.empty() && values[0] < 0) results[0].shape().back() = 1;  // as if the size depended on the values
+    return results;
+  }
+  std::vector<Shape> shapes() const {
+    std::lock_guard lock(mutex_);
+    return shapes_;
+  }
+
+ private:
+  std::vector<model::Signature> signatures_;
+  mutable std::mutex mutex_;
+  mutable std::vector<Shape> shapes_;
+};
+
+class PaddedBatchTest : public testing::Test {
+ protected:
+  void start(BatchingOptions options, std::vector<int64_t> shape = {-1, -1}) {
+    auto echo = std::make_unique<EchoModel>(std::move(shape));
+    echo_ = echo.get();
+    options.pad_variable_length_inputs = true;
+    model_ = std::make_unique<BatchedModel>(std::move(echo), std::move(options));
+  }
+  absl::StatusOr<Tensor> ask(std::vector<float> x, Shape shape) {
+    Tensor inputs[] = {serving::floats(std::move(x), std::move(shape))};
+    const uint64_t outputs[] = {0};
+    auto results = model_->run(0, inputs, outputs);
+    if (!results.ok()) return results.status();
+    return std::move(results->front());
+  }
+  std::future<absl::StatusOr<Tensor>> ask_soon(std::vector<float> x, Shape shape) {
+    return std::async(std::launch::async, [this, x = std::move(x), shape = std::move(shape)] { return ask(x, shape); });
+  }
+
+  EchoModel* echo_ = nullptr;
+  std::unique_ptr<BatchedModel> model_;
+};
+
+TEST_F(PaddedBatchTest, RunsRowsOfDifferentLengthsTogether) {
+  start({.max_batch_size = 3, .batch_timeout = absl::Hours(1)});
+  auto longer = ask_soon({1, 2, 3}, {1, 3});
+  auto shorter = ask_soon({7, 8}, {2, 1});
+  const auto a = longer.get(), b = shorter.get();
+  EXPECT_THAT(a->values<float>(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(b->shape(), ElementsAre(2, 3)) << "what the model made of the padded rows";
+  EXPECT_THAT(b->values<float>(), ElementsAre(7, 7, 7, 8, 7, 7));
+  EXPECT_THAT(echo_->shapes(), ElementsAre(ElementsAre(3, 3)));
+}
+
+TEST_F(PaddedBatchTest, PadsInEveryDirectionAndFillsUpToAnAllowedSize) {
+  start({.max_batch_size = 4, .batch_timeout = absl::Hours(1), .allowed_batch_sizes = {4}}, {-1, -1, -1});
+  auto tall = ask_soon({1, 2, 3, 4}, {2, 2, 1});
+  auto wide = ask_soon({5, 6, 7, 8}, {2, 1, 2});
+  EXPECT_THAT(tall.get()->values<float>(), ElementsAre(1, 1, 2, 1, 3, 1, 4, 1));
+  EXPECT_THAT(wide.get()->values<float>(), ElementsAre(5, 6, 5, 5, 7, 8, 5, 5));
+  EXPECT_THAT(echo_->shapes(), ElementsAre(ElementsAre(4, 2, 2)));
+}
+
+TEST_F(PaddedBatchTest, LeavesSizesAloneThatTheSignatureFixes) {
+  start({.max_batch_size = 2}, {-1, 2});
+  auto right = ask_soon({1, 2}, {1, 2});
+  auto wrong = ask_soon({5}, {1, 1});
+  EXPECT_THAT(right.get()->shape(), ElementsAre(1, 2));
+  EXPECT_THAT(wrong.get()->shape(), ElementsAre(1, 1)) << "the model may say what it thinks of that";
+}
+
+TEST_F(PaddedBatchTest, DoesNotPadWhatHasNoElement) {
+  start({.max_batch_size = 2});
+  auto empty = ask_soon({}, {1, 0});
+  auto full = ask_soon({1}, {1, 1});
+  EXPECT_THAT(empty.get().status().message(), testing::IsEmpty());
+  EXPECT_THAT(full.get()->shape(), ElementsAre(1, 1));
+}
+
+TEST_F(PaddedBatchTest, RunsAloneWhatPaddingWouldMakeHuge) {
+  start({.max_batch_size = 1000, .batch_timeout = absl::Hours(1)});
+  auto one_long = ask_soon(std::vector<float>(1 << 20, 1.0f), {1, 1 << 20});
+  auto many_short = ask_soon(std::vector<float>(999, 2.0f), {999, 1});
+  EXPECT_THAT(one_long.get()->shape(), ElementsAre(1, 1 << 20));
+  EXPECT_THAT(many_short.get()->shape(), ElementsAre(999, 1));
+  EXPECT_THAT(echo_->shapes(), testing::SizeIs(2));
+}
+
+TEST_F(PaddedBatchTest, GivesTheRowsOfALargeRequestOneShape) {
+  start({.max_batch_size = 2, .batch_timeout = absl::ZeroDuration()});
+  EXPECT_THAT(ask({1, 2, 3, 4, 5, 6}, {3, 2})->values<float>(), ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(echo_->shapes(), ElementsAre(ElementsAre(2, 2), ElementsAre(1, 2)));
+  EXPECT_THAT(ask({1, 2, 3, 4, -5, 6}, {3, 2}).status().message(), HasSubstr("outputs of different shapes"));
 }
 
 TEST(Batching, IsCheckedByItsFields) {

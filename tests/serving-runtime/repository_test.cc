@@ -471,7 +471,10 @@ TEST_F(ServerConfigTest, BatchingParametersAreTensorFlowServings) {
   EXPECT_THAT(options.allowed_batch_sizes, ElementsAre(4, 8));
   EXPECT_THAT(read_parameters("max_batch_size { value: 0 }", options).message(),
               HasSubstr("models.config: max_batch_size must be positive"));
-  EXPECT_THAT(read_parameters("pad_variable_length_inputs: true", options).message(), HasSubstr("is not supported"));
+  EXPECT_FALSE(options.pad_variable_length_inputs);
+  BatchingOptions padded;
+  EXPECT_TRUE(read_parameters("pad_variable_length_inputs: true", padded).ok());
+  EXPECT_TRUE(padded.pad_variable_length_inputs);
   EXPECT_THAT(read_parameters("max_batch_size: 8", options).message(), HasSubstr("line 1"));
 }
 

@@ -75,6 +75,14 @@ class Unfit(tf.Module):
         return {"y": tf.sqrt(x)}
 
 
+class Ragged(tf.Module):
+    """Rows of any length."""
+
+    @tf.function(input_signature=[spec([None, None], tf.float32, "x"), spec([None, None], tf.string, "text")])
+    def serve(self, x, text):
+        return {"sum": tf.reduce_sum(x, axis=1), "same": tf.identity(x), "joined": tf.strings.reduce_join(text, axis=1)}
+
+
 class Strings(tf.Module):
     """Text in, text and binary out."""
 
@@ -207,6 +215,7 @@ def main():
     save(HalfPlusTwo(3.0), root / "half_plus_three" / "124")
     save(Picky(), root / "picky" / "1")
     save(Unfit(), root / "unfit" / "1")
+    save(Ragged(), root / "ragged" / "1")
     save(Strings(), root / "strings" / "1")
     save(Many(), root / "many" / "1")
     save(Mlp(), root / "mlp" / "1")

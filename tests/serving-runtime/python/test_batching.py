@@ -63,10 +63,25 @@ def test_a_lone_request_waits_no_longer_than_the_timeout_and_is_filled_up(start,
     assert batches(runtime) == (4, 4 + 8 + 8 + 4)
 
 
+def test_rows_of_different_lengths_are_padded_with_their_first_element(start, tmp_path):
+    questions = [{"x": [1.0, 2.0, 3.0], "text": ["a"]}, {"x": [10.0], "text": ["b", "c"]}]
+    pad = "pad_variable_length_inputs: true"
+    runtime = start_batching(start, tmp_path, f"max_batch_size {{ value: 2 }} batch_timeout_micros {{ value: 60000000 }} {pad}", "ragged")
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda x: runtime.predict({"instances": [x]}).json()["predictions"][0], questions))
+    assert batches(runtime) == (1, 2)
+    assert answers == [{"sum": 6.0, "same": [1.0, 2.0, 3.0], "joined": "aa"}, {"sum": 30.0, "same": [10.0, 10.0, 10.0], "joined": "bc"}]
+
+
+def test_without_padding_rows_of_different_lengths_run_apart(start, tmp_path):
+    runtime = start_batching(start, tmp_path, "max_batch_size { value: 2 }", "ragged")
+    for x in ([1.0, 2.0], [10.0]):
+        assert runtime.predict({"instances": [{"x": x, "text": ["a"]}]}).json()["predictions"][0]["sum"] == sum(x)
+
+
 @pytest.mark.parametrize("parameters,part", [
     ("max_batch_size { value: 0 }", "batching.config: max_batch_size must be positive"),
     ("max_batch: 3", "batching.config: line 1"),
-    ("pad_variable_length_inputs: true", "is not supported"),
 ])
 def test_parameters_that_cannot_be_end_the_start(start, tmp_path, parameters, part):
     path = tmp_path / "batching.config"
