@@ -19,6 +19,9 @@ namespace tidegate::serving {
 
 using Shape = std::vector<int64_t>;
 
+// Tensors of more dimensions end TensorFlow's process (TensorShape::MaxDimensions), so no decoder lets them through.
+inline constexpr size_t kMostDimensions = 254;
+
 // The number of elements. INVALID_ARGUMENT for a negative dimension or a product beyond 2^48.
 absl::StatusOr<int64_t> element_count(const Shape& shape);
 // "[2,3]"

@@ -74,6 +74,17 @@ TEST(DecodePredict, BatchesRowsOfNamedInputs) {
   EXPECT_THAT(inputs->tensors[1].tensor.values<int64_t>(), ElementsAre(1, 2, 3, 4));
 }
 
+TEST(DecodePredict, CountsTheRowsAmongATensorsDimensions) {
+  const model::Signature one = {"", "", {float_spec("a")}, {}};
+  auto rows = [&one](size_t dimensions) {
+    std::string body =
+        "{\"instances\":[" + std::string(dimensions - 1, '[') + "1" + std::string(dimensions - 1, ']') + "]}";
+    return decode_predict(*RequestDocument::scan(body), one);
+  };
+  EXPECT_EQ(rows(254)->tensors[0].tensor.shape().size(), 254u);
+  EXPECT_THAT(rows(255).status().message(), HasSubstr("at most 254 dimensions"));
+}
+
 TEST(RequestDocument, FindsTheSignatureNameWhereverItStands) {
   auto name = [](std::string_view body) { return *RequestDocument::scan(body)->signature_name(); };
   EXPECT_EQ(name(R"({"instances":[1],"signature_name":"s"})"), "s");

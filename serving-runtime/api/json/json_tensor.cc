@@ -14,9 +14,6 @@ namespace {
 
 using model::DataType;
 
-// Tensors of more dimensions end TensorFlow's process (TensorShape::kMaxRep).
-constexpr size_t kMaxRank = 254;
-
 absl::Status type_error(const JsonReader& reader, DataType type) {
   JsonReader at = reader;
   return absl::InvalidArgumentError(base::cat("JSON Value: ", quote_value(reader), " Type: ", json_type_name(at.peek()),
@@ -148,7 +145,7 @@ absl::Status read_base64_object(JsonReader& reader, std::string& bytes) {
   return absl::Base64Unescape(text, &bytes) ? absl::OkStatus() : absl::InvalidArgumentError("Unable to base64 decode");
 }
 
-absl::Status read_dense(JsonReader& reader, TensorBuilder& builder, Shape& shape) {
+absl::Status read_dense(JsonReader& reader, TensorBuilder& builder, Shape& shape, size_t most_dimensions) {
   shape.clear();
   std::vector<int64_t> counts;  // elements so far in each list that is open
   bool rank_known = false;      // the first way down to an element, or to an empty list, sets the rank
@@ -160,8 +157,8 @@ absl::Status read_dense(JsonReader& reader, TensorBuilder& builder, Shape& shape
         return absl::InvalidArgumentError(
             base::cat("Encountered list at unexpected level: ", counts.size(), " expected < ", shape.size()));
       }
-      if (!rank_known && shape.size() == kMaxRank) {
-        return absl::InvalidArgumentError(base::cat("A tensor has at most ", kMaxRank, " dimensions"));
+      if (!rank_known && shape.size() == most_dimensions) {
+        return absl::InvalidArgumentError(base::cat("A tensor has at most ", kMostDimensions, " dimensions"));
       }
       reader.consume('[');
       if (!rank_known) shape.push_back(-1);

@@ -37,8 +37,10 @@ class TensorBuilder {
 // Reads {"b64": "…"} into the bytes that it stands for. INVALID_ARGUMENT when the object is another or no base64.
 absl::Status read_base64_object(JsonReader& reader, std::string& bytes);
 
-// Reads a scalar or a nested list into `builder`; the nesting gives `shape`, which every sub-list must keep to.
-absl::Status read_dense(JsonReader& reader, TensorBuilder& builder, Shape& shape);
+// Reads a scalar or a nested list into `builder`; the nesting gives `shape`, which every sub-list must keep to. A part
+// of a tensor has fewer dimensions at its disposal than a whole one.
+absl::Status read_dense(JsonReader& reader, TensorBuilder& builder, Shape& shape,
+                        size_t most_dimensions = kMostDimensions);
 
 // Appends a number as TensorFlow Serving prints it: six significant digits if they suffice, else all; whole numbers
 // with ".0"; NaN, Infinity, -Infinity bare.

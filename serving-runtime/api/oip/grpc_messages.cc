@@ -15,8 +15,6 @@ using inference::InferTensorContents;
 using model::DataType;
 using InputTensor = inference::ModelInferRequest::InferInputTensor;
 
-constexpr int kMaxRank = 254;
-
 // Field by field into elements of another width. INVALID_ARGUMENT for a number that does not fit.
 template <class To, class Field>
 absl::StatusOr<AlignedBuffer> copy(const Field& field) {
@@ -121,8 +119,8 @@ absl::StatusOr<Tensor> decode_input(const inference::ModelInferRequest& request,
                   "for '",
                   input.name(), "' for model '", request.model_name(), "'"));
   }
-  if (input.shape_size() > kMaxRank) {
-    return absl::InvalidArgumentError(base::cat("more than ", kMaxRank, " dimensions"));
+  if (static_cast<size_t>(input.shape_size()) > kMostDimensions) {
+    return absl::InvalidArgumentError(base::cat("more than ", kMostDimensions, " dimensions"));
   }
   TG_ASSIGN_OR_RETURN(DataType type, parse_type(input.datatype(), input.name()));
   Shape shape(input.shape().begin(), input.shape().end());

@@ -11,8 +11,6 @@
 namespace tidegate::serving::oip {
 namespace {
 
-constexpr size_t kMaxRank = 254;
-
 // An input as its members tell it. They come in any order: data that comes before name, datatype and shape is stepped
 // over and waits for them, else it is decoded where it stands.
 struct RawInput {
@@ -86,7 +84,7 @@ absl::Status check_input(const RawInput& input) {
   };
   if (!input.has_shape) return fault("no shape");
   if (input.datatype.empty()) return fault("no datatype");
-  if (input.shape.size() > kMaxRank) return fault("more than ", kMaxRank, " dimensions");
+  if (input.shape.size() > kMostDimensions) return fault("more than ", kMostDimensions, " dimensions");
   if (input.data_at && input.binary_bytes) return fault("both data and binary_data_size");
   if (!input.data_at && !input.binary_bytes) return fault("neither data nor binary_data_size");
   return absl::OkStatus();
@@ -98,7 +96,7 @@ absl::Status read_or_pass_data(JsonReader& reader, RawInput& input) {
   input.data_at = reader.position();
   model::DataType type = model::from_oip_name(input.datatype);
   bool described = !input.name.empty() && type != model::DataType::kInvalid && input.has_shape;
-  if (!described || input.shape.size() > kMaxRank) return skip_value(reader);
+  if (!described || input.shape.size() > kMostDimensions) return skip_value(reader);
   auto tensor = read_data(reader, type, input.shape);
   if (!tensor.ok()) return base::annotate(tensor.status(), base::cat("input '", input.name, "'"));
   input.tensor = *std::move(tensor);

@@ -28,7 +28,7 @@ struct RowInput {
 
 absl::Status RowInput::add_slice(JsonReader& reader) {
   Shape slice;
-  TG_RETURN_IF_ERROR(read_dense(reader, builder, slice));
+  TG_RETURN_IF_ERROR(read_dense(reader, builder, slice, kMostDimensions - 1));  // the rows are one more
   if (!shape) shape = slice;
   if (*shape == slice) return absl::OkStatus();
   TG_ASSIGN_OR_RETURN(int64_t expected, element_count(*shape));
