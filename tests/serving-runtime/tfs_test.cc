@@ -131,19 +131,24 @@ TEST(EncodePredict, NamesSeveralOutputsAndWantsOneBatchSizeForRows) {
   EXPECT_EQ(encode(std::move(uneven), Format::kRow), "Tensor name: z has inconsistent batch size: 1 expecting: 2");
 }
 
+absl::StatusOr<Tensor> decoded(const tensorflow::TensorProto& proto) {
+  RepeatAllowance allowance;
+  return from_proto(proto, allowance);
+}
+
 TEST(TensorProto, RepeatsTheLastValueAndTakesRawContent) {
   tensorflow::TensorProto proto;
   proto.set_dtype(1);
   proto.mutable_tensor_shape()->add_dim()->set_size(3);
   proto.add_float_val(1);
   proto.add_float_val(2);
-  EXPECT_THAT(to_vector(*from_proto(proto)), ElementsAre(1, 2, 2));
+  EXPECT_THAT(to_vector(*decoded(proto)), ElementsAre(1, 2, 2));
   proto.clear_float_val();
-  EXPECT_THAT(to_vector(*from_proto(proto)), ElementsAre(0, 0, 0));
+  EXPECT_THAT(to_vector(*decoded(proto)), ElementsAre(0, 0, 0));
   proto.set_tensor_content(std::string("\0\0\x80\x3f\0\0\0\x40\0\0\x40\x40", 12));
-  EXPECT_THAT(to_vector(*from_proto(proto)), ElementsAre(1, 2, 3));
+  EXPECT_THAT(to_vector(*decoded(proto)), ElementsAre(1, 2, 3));
   proto.set_tensor_content("12345678");
-  EXPECT_THAT(from_proto(proto).status().message(), HasSubstr("need 12"));
+  EXPECT_THAT(decoded(proto).status().message(), HasSubstr("need 12"));
 }
 
 TEST(TensorProto, RefusesShapesThatClaimMoreThanWasSent) {
@@ -151,11 +156,36 @@ TEST(TensorProto, RefusesShapesThatClaimMoreThanWasSent) {
   proto.set_dtype(1);
   proto.mutable_tensor_shape()->add_dim()->set_size(int64_t{1} << 40);
   proto.add_float_val(1);
-  EXPECT_EQ(from_proto(proto).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(decoded(proto).status().code(), absl::StatusCode::kInvalidArgument);
   proto.mutable_tensor_shape()->add_dim()->set_size(int64_t{1} << 60);
-  EXPECT_EQ(from_proto(proto).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(decoded(proto).status().code(), absl::StatusCode::kInvalidArgument);
   proto.mutable_tensor_shape()->mutable_dim(0)->set_size(-1);
-  EXPECT_EQ(from_proto(proto).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(decoded(proto).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(TensorProto, RepeatsAComplexNumberWhole) {
+  tensorflow::TensorProto proto;
+  proto.set_dtype(8);
+  proto.mutable_tensor_shape()->add_dim()->set_size(3);
+  for (float part : {1.0F, 2.0F, 3.0F, 4.0F}) proto.add_scomplex_val(part);
+  EXPECT_THAT(to_vector(*decoded(proto)), ElementsAre(1, 2, 3, 4, 3, 4));
+}
+
+TEST(TensorProto, RefusesALongStringThatIsToBeRepeatedWithoutBounds) {
+  tensorflow::TensorProto proto;
+  proto.set_dtype(7);
+  proto.mutable_tensor_shape()->add_dim()->set_size(1'000'000);
+  proto.add_string_val(std::string(10'000, 'x'));
+  EXPECT_EQ(decoded(proto).status().message(), "A tensor of 1000000 strings came with only 1");
+}
+
+TEST(TensorProto, SharesTheAllowanceForRepetitionAmongAMessagesTensors) {
+  tensorflow::serving::PredictRequest request;
+  tensorflow::TensorProto half;
+  half.set_dtype(1);
+  half.mutable_tensor_shape()->add_dim()->set_size(RepeatAllowance::kBytes / sizeof(float) / 2);
+  for (const char* name : {"a", "b", "c"}) (*request.mutable_inputs())[name] = half;
+  EXPECT_THAT(decode_inputs(request).status().message(), HasSubstr("elements came with only 0 values"));
 }
 
 TEST(TensorProto, RoundTripsStrings) {
@@ -164,8 +194,13 @@ TEST(TensorProto, RoundTripsStrings) {
   list.push(std::string_view("\0b", 2));
   tensorflow::TensorProto proto;
   to_proto(Tensor({2}, std::move(list)), proto);
-  auto tensor = from_proto(proto);
+  auto tensor = decoded(proto);
   EXPECT_EQ(std::string(tensor->strings()[1].data, tensor->strings()[1].size), std::string("\0b", 2));
+}
+
+TEST(HttpStatus, AnErrorIsTextWhateverItQuotes) {
+  EXPECT_EQ(error_response(absl::NotFoundError("no \xff\xe2\x82 \xe2\x82\xac")).body,
+            "{\"error\":\"no \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xe2\x82\xac\"}");
 }
 
 TEST(HttpStatus, MapsCodesAsTensorflowServingDoes) {

@@ -44,8 +44,9 @@ void name_version(const Servable& servable, const model::Signature& signature, p
 
 absl::StatusOr<std::vector<NamedTensor>> decode_inputs(const pb::PredictRequest& request) {
   std::vector<NamedTensor> inputs;
+  RepeatAllowance allowance;
   for (const auto& [name, proto] : request.inputs()) {
-    auto tensor = from_proto(proto);
+    auto tensor = from_proto(proto, allowance);
     if (!tensor.ok()) return base::annotate(tensor.status(), base::cat("input ", name));
     inputs.push_back({name, *std::move(tensor)});
   }

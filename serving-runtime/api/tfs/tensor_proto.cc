@@ -11,66 +11,62 @@ namespace {
 using model::DataType;
 using tensorflow::TensorProto;
 
-// A few bytes may claim a tensor of any size by repeating their last value; larger ones must send their content.
-constexpr int64_t kMostRepeatedBytes = 256 << 20;
-constexpr size_t kMaxRank = 254;
-
 absl::StatusOr<Shape> read_shape(const TensorProto& proto) {
   if (proto.tensor_shape().unknown_rank()) return absl::InvalidArgumentError("Tensor shape has an unknown rank");
-  if (static_cast<size_t>(proto.tensor_shape().dim_size()) > kMaxRank) {
-    return absl::InvalidArgumentError(base::cat("A tensor has at most ", kMaxRank, " dimensions"));
+  if (static_cast<size_t>(proto.tensor_shape().dim_size()) > kMostDimensions) {
+    return absl::InvalidArgumentError(base::cat("A tensor has at most ", kMostDimensions, " dimensions"));
   }
   Shape shape;
   for (const auto& dim : proto.tensor_shape().dim()) shape.push_back(dim.size());
   return shape;
 }
 
-// Typed values into memory; a short list repeats its last value, an empty one is zeros.
-template <class To, class Field>
-absl::StatusOr<AlignedBuffer> expand(const Field& field, int64_t count) {
-  if (count > field.size() && count > kMostRepeatedBytes / static_cast<int64_t>(sizeof(To))) {
-    return absl::InvalidArgumentError(
-        base::cat("A tensor of ", count, " elements came with only ", field.size(), " values"));
+// Typed values into memory, `parts` of them an element; a short list repeats its last element, an empty one is zeros.
+template <class To, int parts = 1, class Field>
+absl::StatusOr<AlignedBuffer> expand(const Field& field, int64_t count, RepeatAllowance& allowance) {
+  int64_t given = std::min<int64_t>(count, field.size() / parts);
+  if (!allowance.take(static_cast<uint64_t>(count - given), sizeof(To) * parts)) {
+    return absl::InvalidArgumentError(base::cat("A tensor of ", count, " elements came with only ", given, " values"));
   }
-  AlignedBuffer data(static_cast<size_t>(count) * sizeof(To));
+  AlignedBuffer data(static_cast<size_t>(count) * sizeof(To) * parts);
   auto* out = reinterpret_cast<To*>(data.data());
-  int64_t given = std::min<int64_t>(count, field.size());
-  for (int64_t i = 0; i < given; ++i) out[i] = static_cast<To>(field.Get(static_cast<int>(i)));
-  std::fill(out + given, out + count, given ? out[given - 1] : To{});
+  for (int64_t i = 0; i < given * parts; ++i) out[i] = static_cast<To>(field.Get(static_cast<int>(i)));
+  for (int64_t i = given * parts; i < count * parts; ++i) out[i] = given ? out[i - parts] : To{};
   return data;
 }
 
-absl::StatusOr<AlignedBuffer> read_numbers(const TensorProto& proto, DataType type, int64_t count) {
+absl::StatusOr<AlignedBuffer> read_numbers(const TensorProto& proto, DataType type, int64_t count,
+                                           RepeatAllowance& allowance) {
   switch (type) {
     case DataType::kFloat:
-      return expand<float>(proto.float_val(), count);
+      return expand<float>(proto.float_val(), count, allowance);
     case DataType::kDouble:
-      return expand<double>(proto.double_val(), count);
+      return expand<double>(proto.double_val(), count, allowance);
     case DataType::kInt32:
-      return expand<int32_t>(proto.int_val(), count);
+      return expand<int32_t>(proto.int_val(), count, allowance);
     case DataType::kInt16:
-      return expand<int16_t>(proto.int_val(), count);
+      return expand<int16_t>(proto.int_val(), count, allowance);
     case DataType::kInt8:
-      return expand<int8_t>(proto.int_val(), count);
+      return expand<int8_t>(proto.int_val(), count, allowance);
     case DataType::kUint8:
-      return expand<uint8_t>(proto.int_val(), count);
+      return expand<uint8_t>(proto.int_val(), count, allowance);
     case DataType::kUint16:
-      return expand<uint16_t>(proto.int_val(), count);
+      return expand<uint16_t>(proto.int_val(), count, allowance);
     case DataType::kInt64:
-      return expand<int64_t>(proto.int64_val(), count);
+      return expand<int64_t>(proto.int64_val(), count, allowance);
     case DataType::kBool:
-      return expand<uint8_t>(proto.bool_val(), count);
+      return expand<uint8_t>(proto.bool_val(), count, allowance);
     case DataType::kHalf:
     case DataType::kBfloat16:
-      return expand<uint16_t>(proto.half_val(), count);
+      return expand<uint16_t>(proto.half_val(), count, allowance);
     case DataType::kUint32:
-      return expand<uint32_t>(proto.uint32_val(), count);
+      return expand<uint32_t>(proto.uint32_val(), count, allowance);
     case DataType::kUint64:
-      return expand<uint64_t>(proto.uint64_val(), count);
+      return expand<uint64_t>(proto.uint64_val(), count, allowance);
     case DataType::kComplex64:
-      return expand<float>(proto.scomplex_val(), 2 * count);
+      return expand<float, 2>(proto.scomplex_val(), count, allowance);
     case DataType::kComplex128:
-      return expand<double>(proto.dcomplex_val(), 2 * count);
+      return expand<double, 2>(proto.dcomplex_val(), count, allowance);
     default:
       return absl::UnimplementedError(base::cat("Tensors of type ", model::tensorflow_name(type), " cannot be sent"));
   }
@@ -99,17 +95,17 @@ absl::StatusOr<StringList> read_packed_strings(std::string_view content, int64_t
   return absl::InvalidArgumentError("tensor_content does not hold the strings that the shape says");
 }
 
-absl::StatusOr<StringList> read_strings(const TensorProto& proto, int64_t count) {
+absl::StatusOr<StringList> read_strings(const TensorProto& proto, int64_t count, RepeatAllowance& allowance) {
   if (!proto.tensor_content().empty()) return read_packed_strings(proto.tensor_content(), count);
-  int given = proto.string_val_size();
-  if (count > given && count > (1 << 20)) {
+  int64_t given = std::min<int64_t>(count, proto.string_val_size());
+  std::string_view last = given == 0 ? std::string_view() : proto.string_val(static_cast<int>(given - 1));
+  constexpr size_t kElement = sizeof(TidegateString) + sizeof(size_t);  // what a string takes beside its bytes
+  if (!allowance.take(static_cast<uint64_t>(count - given), kElement + last.size())) {
     return absl::InvalidArgumentError(base::cat("A tensor of ", count, " strings came with only ", given));
   }
   StringList strings;
-  for (int64_t i = 0; i < count; ++i) {
-    strings.push(given == 0 ? std::string_view()
-                            : std::string_view(proto.string_val(static_cast<int>(std::min<int64_t>(i, given - 1)))));
-  }
+  for (int64_t i = 0; i < given; ++i) strings.push(proto.string_val(static_cast<int>(i)));
+  for (int64_t i = given; i < count; ++i) strings.push(last);
   return strings;
 }
 
@@ -158,12 +154,12 @@ void write_numbers(const Tensor& tensor, TensorProto& proto) {
 
 }  // namespace
 
-absl::StatusOr<Tensor> from_proto(const TensorProto& proto) {
+absl::StatusOr<Tensor> from_proto(const TensorProto& proto, RepeatAllowance& allowance) {
   auto type = static_cast<DataType>(proto.dtype());
   TG_ASSIGN_OR_RETURN(Shape shape, read_shape(proto));
   TG_ASSIGN_OR_RETURN(int64_t count, element_count(shape));
   if (type == DataType::kString) {
-    TG_ASSIGN_OR_RETURN(StringList strings, read_strings(proto, count));
+    TG_ASSIGN_OR_RETURN(StringList strings, read_strings(proto, count, allowance));
     return Tensor(std::move(shape), std::move(strings));
   }
   AlignedBuffer data;
@@ -176,7 +172,7 @@ absl::StatusOr<Tensor> from_proto(const TensorProto& proto) {
     }
     data.append(proto.tensor_content());
   } else {
-    TG_ASSIGN_OR_RETURN(data, read_numbers(proto, type, count));
+    TG_ASSIGN_OR_RETURN(data, read_numbers(proto, type, count, allowance));
   }
   return Tensor(type, std::move(shape), std::move(data));
 }
