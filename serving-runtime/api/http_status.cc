@@ -2,6 +2,7 @@
 
 #include "base/strings.h"
 #include "serving-runtime/api/json/json_tensor.h"
+#include "serving-runtime/api/json/utf8.h"
 #include "serving-runtime/core/servable.h"
 
 namespace tidegate::serving {
@@ -42,7 +43,8 @@ net::ServerResponse error_response(const absl::Status& error) {
   net::ServerResponse response;
   response.status = to_http_status(error.code());
   response.body = R"({"error":)";
-  append_json_string(response.body, base::view(error.message()));
+  // It may quote what the client sent, which may be anything.
+  append_json_string(response.body, to_utf8(base::view(error.message())));
   response.body += '}';
   if (is_model_error(error)) response.headers.emplace_back("x-tidegate-error", "model");
   return response;

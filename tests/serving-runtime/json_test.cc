@@ -6,6 +6,7 @@
 
 #include "serving-runtime/api/json/json_reader.h"
 #include "serving-runtime/api/json/json_tensor.h"
+#include "serving-runtime/api/json/utf8.h"
 
 namespace tidegate::serving {
 namespace {
@@ -99,6 +100,20 @@ absl::StatusOr<Tensor> dense(std::string_view text, DataType type) {
   if (absl::Status read = read_dense(reader, builder, shape); !read.ok()) return read;
   EXPECT_TRUE(reader.at_end()) << text;
   return builder.finish(shape);
+}
+
+TEST(QuoteValue, CutsBetweenCharacters) {
+  std::string text = "\"" + std::string(510, 'x') + "\xe2\x82\xac and more\"";
+  EXPECT_EQ(quote_value(JsonReader(text)), "\"" + std::string(510, 'x') + "…");
+}
+
+TEST(ToUtf8, MarksEachByteThatBelongsToNoCharacter) {
+  EXPECT_EQ(to_utf8("a\xe2\x82\xac"), "a\xe2\x82\xac");
+  EXPECT_EQ(to_utf8("\xff"
+                    "a\xc3"),
+            "\xef\xbf\xbd"
+            "a\xef\xbf\xbd");
+  EXPECT_EQ(to_utf8("\xed\xa0\x80"), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
 }
 
 TEST(ReadDense, TakesTheShapeFromTheNesting) {

@@ -70,6 +70,7 @@ TEST(ParseInfer, RefusesWhatIsNotTheProtocol) {
       refused(input(R"("name":"x","shape":[1],"datatype":"FP32","data":[1],"parameters":{"binary_data_size":4})")),
       HasSubstr("input 'x' has both data and binary_data_size"));
   EXPECT_THAT(refused(R"({"id":"1"})"), HasSubstr("the request has no inputs"));
+  EXPECT_EQ(refused("{\"id\":\"\xff\",\"inputs\":[]}"), "id is not UTF-8");
   EXPECT_THAT(refused(R"({"inputs":[],"inputs":[]})"), HasSubstr("the request has inputs twice"));
 }
 

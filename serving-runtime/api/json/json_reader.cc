@@ -325,7 +325,10 @@ std::string quote_value(JsonReader reader) {
   size_t begin = reader.position();
   reader.skip_value();
   std::string_view value = reader.text().substr(begin, reader.position() - begin);
-  return value.size() <= kLongest ? std::string(value) : base::cat(value.substr(0, kLongest), "…");
+  if (value.size() <= kLongest) return std::string(value);
+  size_t end = kLongest;
+  while (end > 0 && (static_cast<unsigned char>(value[end]) & 0xc0) == 0x80) --end;  // not inside a character
+  return base::cat(value.substr(0, end), "…");
 }
 
 }  // namespace tidegate::serving

@@ -1,10 +1,12 @@
 #pragma once
-// Whether bytes are text that a JSON document can carry.
+// Which bytes are text, as JSON and error messages must be.
+#include <string>
 #include <string_view>
 
 namespace tidegate::serving {
 
-// RFC 3629.
 bool is_utf8(std::string_view bytes);
+// The bytes with U+FFFD in the place of each one that belongs to no character.
+std::string to_utf8(std::string_view bytes);
 
 }  // namespace tidegate::serving

@@ -165,10 +165,16 @@ absl::Status read_request_parameter(JsonReader& reader, const std::string& name,
   return take_request_parameter(name, value, request.parameters);
 }
 
+// It goes into the answer as it came.
+absl::Status read_id(JsonReader& reader, std::string& id) {
+  TG_RETURN_IF_ERROR(read_text(reader, "id", id));
+  return is_utf8(id) ? absl::OkStatus() : absl::InvalidArgumentError("id is not UTF-8");
+}
+
 absl::Status read_request(JsonReader& reader, InferRequest& request, std::vector<RawInput>& inputs) {
   bool has_inputs = false, has_outputs = false;
   TG_RETURN_IF_ERROR(read_object(reader, [&](const std::string& key) -> absl::Status {
-    if (key == "id") return read_text(reader, "id", request.id);
+    if (key == "id") return read_id(reader, request.id);
     if (key == "inputs") {
       TG_RETURN_IF_ERROR(once(std::exchange(has_inputs, true), "the request", key));
       return read_array(reader, [&] { return read_input(reader, inputs.emplace_back()); });
