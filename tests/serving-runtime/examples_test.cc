@@ -149,6 +149,10 @@ TEST(DecodeExamples, RefusesFeaturesInTensorflowServingsWords) {
   EXPECT_EQ(message("1e39"), "Cannot convert JSON value: 1e39 to float without loss of precision.");
 }
 
+TEST(DecodeExamples, RefusesANameThatNoProtoCanHold) {
+  EXPECT_THAT(decode_error("{\"examples\":[{\"\xff\":1}]}"), HasSubstr("has a name that is not UTF-8"));
+}
+
 TEST(DecodeExamples, SurvivesDeepNesting) {
   std::string deep = R"({"examples":[{"x":)" + std::string(200'000, '[') + std::string(200'000, ']') + "}]}";
   EXPECT_THAT(decode_error(deep), HasSubstr("unexpected JSON type: Array"));
