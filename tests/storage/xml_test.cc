@@ -44,6 +44,9 @@ TEST(Xml, RefusesWhatIsNotWellFormed) {
                            "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>",
                            "</a>",
                            "<>x</>",
+                           "<a:>x</a:>",
+                           "<a><b:!--></a>",
+                           "<1/>",
                            "<a></a",
                            "\xef\xbb\xbf"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(parse_xml(text).status())) << text;
