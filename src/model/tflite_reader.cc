@@ -36,10 +36,6 @@ constexpr std::array<TypeNames, 23> kTypes = {{
 
 std::string quoted(std::string_view name) { return "'" + std::string(name) + "'"; }
 
-bool contains(const std::vector<uint32_t>& numbers, uint32_t number) {
-  return std::find(numbers.begin(), numbers.end(), number) != numbers.end();
-}
-
 // Short text that may be padded with zeros; empty when it is something else.
 std::string readable(std::string_view bytes) {
   constexpr size_t kLongest = 200;
@@ -243,9 +239,7 @@ class Parser {
       return file_.fail(table.offset(),
                         words + " is of subgraph " + std::to_string(signature.subgraph) + ", which there is not");
     }
-    for (const TfliteSignature& other : model_.signatures) {
-      if (other.name == signature.name) file_.fail(table.offset(), words + " is there twice");
-    }
+    if (!signature_names_.insert(signature.name).second) file_.fail(table.offset(), words + " is there twice");
     const TfliteSubgraph& subgraph = model_.subgraphs[signature.subgraph];
     signature.inputs = read_named_ends(table, 0, subgraph.inputs, words + ", input ");
     if (signature.inputs.size() > subgraph.inputs.size()) {
@@ -259,9 +253,10 @@ class Parser {
   std::vector<TfliteEnd> read_named_ends(const FlatTable& table, uint32_t field, const std::vector<uint32_t>& expected,
                                          const std::string& words) {
     std::vector<TfliteEnd> ends;
+    const std::set<uint32_t> possible(expected.begin(), expected.end());
     each(table.tables(field), [&](const FlatTable& entry) {
       TfliteEnd end{std::string(entry.text(0)), entry.number<uint32_t>(1, 0)};
-      if (!contains(expected, end.tensor)) {
+      if (!possible.contains(end.tensor)) {
         file_.fail(entry.offset(), words + quoted(end.name) + " is tensor " + std::to_string(end.tensor) +
                                        ", which is none of its subgraph's");
       }
@@ -334,6 +329,7 @@ class Parser {
 
   FlatFile file_;
   TfliteModel model_;
+  std::set<std::string> signature_names_;
   std::vector<std::string_view> buffers_;
   std::vector<TfliteOperator> operators_;  // by operator code
 };
