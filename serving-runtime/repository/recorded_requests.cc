@@ -69,9 +69,13 @@ absl::Status parse(std::string_view record, std::vector<RecordedRequest>& reques
 absl::StatusOr<std::vector<RecordedRequest>> read_recorded_requests(const std::string& folder) {
   std::string path = folder + "/assets.extra/tf_serving_warmup_requests";
   std::ifstream file(path, std::ios::binary);
-  std::vector<RecordedRequest> requests;
-  if (!file) return requests;
+  if (!file) return std::vector<RecordedRequest>();
   std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  return parse_recorded_requests(bytes, path);
+}
+
+absl::StatusOr<std::vector<RecordedRequest>> parse_recorded_requests(std::string_view bytes, std::string_view path) {
+  std::vector<RecordedRequest> requests;
   std::string_view rest = bytes;
   for (size_t record = 0; !rest.empty() && record < kMostRecords; ++record) {
     uint64_t size = 0;

@@ -4,6 +4,7 @@
 #include <absl/status/statusor.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "serving-runtime/core/tensor.h"
@@ -20,5 +21,7 @@ struct RecordedRequest {
 // when it holds other requests than predict, classify, regress and multi-inference; the last is one request for each
 // task. At most 1,000 records are read, as TensorFlow Serving does.
 absl::StatusOr<std::vector<RecordedRequest>> read_recorded_requests(const std::string& folder);
+// The same of a file's bytes. `path` is what errors call it.
+absl::StatusOr<std::vector<RecordedRequest>> parse_recorded_requests(std::string_view bytes, std::string_view path);
 
 }  // namespace tidegate::serving

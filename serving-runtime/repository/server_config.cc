@@ -92,14 +92,21 @@ class FirstError : public google::protobuf::io::ErrorCollector {
   std::string text;
 };
 
-absl::Status read_text(const std::string& path, std::string_view what, google::protobuf::Message& message) {
+constexpr std::string_view kConfigFile = "Model config file", kBatchingFile = "Batching parameters file";
+
+absl::StatusOr<std::string> read_file(const std::string& path, std::string_view what) {
   std::ifstream file(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::string text{std::istreambuf_iterator<char>(file), {}};
   if (!file) return absl::NotFoundError(base::cat(what, " ", path, " cannot be read"));
+  return text;
+}
+
+absl::Status parse_text(std::string_view text, std::string_view path, std::string_view what,
+                        google::protobuf::Message& message) {
   FirstError error;
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&error);
-  if (parser.ParseFromString(text, &message)) return absl::OkStatus();
+  if (parser.ParseFromString(std::string(text), &message)) return absl::OkStatus();
   return absl::InvalidArgumentError(base::cat(what, " ", path, ": ", error.text));
 }
 
@@ -118,25 +125,37 @@ absl::StatusOr<std::vector<ModelConfig>> to_model_configs(const tfs_pb::ModelSer
 }
 
 absl::StatusOr<tfs_pb::ModelServerConfig> read_server_config(const std::string& path) {
+  TG_ASSIGN_OR_RETURN(const std::string text, read_file(path, kConfigFile));
+  return parse_server_config(text, path);
+}
+
+absl::StatusOr<tfs_pb::ModelServerConfig> parse_server_config(std::string_view text, std::string_view path) {
   tfs_pb::ModelServerConfig config;
-  TG_RETURN_IF_ERROR(read_text(path, "Model config file", config));
+  TG_RETURN_IF_ERROR(parse_text(text, path, kConfigFile, config));
   return config;
 }
 
 absl::StatusOr<std::string> read_monitoring_path(const std::string& path) {
+  constexpr std::string_view kWhat = "Monitoring config file";
   tfs_pb::MonitoringConfig config;
-  TG_RETURN_IF_ERROR(read_text(path, "Monitoring config file", config));
+  TG_ASSIGN_OR_RETURN(const std::string text, read_file(path, kWhat));
+  TG_RETURN_IF_ERROR(parse_text(text, path, kWhat, config));
   if (!config.prometheus_config().enable()) return "";
   const std::string& wanted = config.prometheus_config().path();
   if (wanted.empty()) return "/monitoring/prometheus/metrics";
   if (wanted.starts_with('/')) return wanted;
   return absl::InvalidArgumentError(
-      base::cat("Monitoring config file ", path, ": prometheus_config.path \"", wanted, "\" does not begin with /"));
+      base::cat(kWhat, " ", path, ": prometheus_config.path \"", wanted, "\" does not begin with /"));
 }
 
 absl::Status read_batching_parameters(const std::string& path, BatchingOptions& options) {
+  TG_ASSIGN_OR_RETURN(const std::string text, read_file(path, kBatchingFile));
+  return parse_batching_parameters(text, path, options);
+}
+
+absl::Status parse_batching_parameters(std::string_view text, std::string_view path, BatchingOptions& options) {
   tfs_pb::BatchingParameters from;
-  TG_RETURN_IF_ERROR(read_text(path, "Batching parameters file", from));
+  TG_RETURN_IF_ERROR(parse_text(text, path, kBatchingFile, from));
   const auto take = [](bool given, const google::protobuf::Int64Value& value, int64_t& to) {
     if (given) to = value.value();
   };
@@ -151,7 +170,7 @@ absl::Status read_batching_parameters(const std::string& path, BatchingOptions& 
     options.enable_large_batch_splitting = from.enable_large_batch_splitting().value();
   }
   options.pad_variable_length_inputs = from.pad_variable_length_inputs();
-  return base::annotate(check(options), base::cat("Batching parameters file ", path));
+  return base::annotate(check(options), base::cat(kBatchingFile, " ", path));
 }
 
 }  // namespace tidegate::serving

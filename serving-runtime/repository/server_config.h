@@ -3,6 +3,7 @@
 #include <absl/status/statusor.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "serving-runtime/core/batched_model.h"
@@ -26,6 +27,10 @@ absl::StatusOr<std::vector<ModelConfig>> to_model_configs(const tensorflow::serv
 // Errors name the file, and of what cannot be read the line and column.
 absl::StatusOr<tensorflow::serving::ModelServerConfig> read_server_config(const std::string& path);
 
+// The same of a file's text. `path` is what errors call it.
+absl::StatusOr<tensorflow::serving::ModelServerConfig> parse_server_config(std::string_view text,
+                                                                           std::string_view path);
+
 // Where the metrics are that a file of TensorFlow Serving's MonitoringConfig asks for: prometheus_config.path, by
 // default /monitoring/prometheus/metrics. Empty when it does not enable them. Errors as above; INVALID_ARGUMENT for
 // what is no path.
@@ -34,5 +39,6 @@ absl::StatusOr<std::string> read_monitoring_path(const std::string& path);
 // Puts what a file of TensorFlow Serving's BatchingParameters says into `options`. Errors as above, and those of
 // check(), with the file's name.
 absl::Status read_batching_parameters(const std::string& path, BatchingOptions& options);
+absl::Status parse_batching_parameters(std::string_view text, std::string_view path, BatchingOptions& options);
 
 }  // namespace tidegate::serving
