@@ -22,6 +22,7 @@
 #include "serving-runtime/repository/server_config.h"
 #include "serving-runtime/serve_models.h"
 #include "serving-runtime/serve_request_log.h"
+#include "serving-runtime/server/descriptor_limit.h"
 #include "serving-runtime/server/grpc_server.h"
 #include "serving-runtime/server/rest_router.h"
 #include "serving-runtime/server/termination_message.h"
@@ -189,6 +190,11 @@ class Server {
     http.address = options_.bind_address;
     http.port = options_.rest_port;
     http.max_body_bytes = options_.max_request_bytes;
+    // The rest is for gRPC, files and models. Slow and idle connections must not keep others out.
+    const uint64_t most = raise_descriptor_limit() / 4 * 3;
+    http.max_connections = static_cast<uint32_t>(std::min<uint64_t>(http.max_connections, most));
+    http.evict_when_full = true;
+    http.drain_patience = drain_patience();
     TG_ASSIGN_OR_RETURN(rest_, net::make_beast_http_server(threads_.context(), http, rest_tls(security_),
                                                            [this](net::ServerRequest request, net::Responder respond) {
                                                              router_.handle(std::move(request), std::move(respond));
@@ -204,6 +210,13 @@ class Server {
     TG_ASSIGN_OR_RETURN(grpc_, start_grpc_server(grpc, context_, std::move(questions)));
     base::log_info("listening", {{"rest", static_cast<int>(rest_->port())}, {"grpc", static_cast<int>(grpc_->port())}});
     return write_port_file(options_.port_file, rest_->port(), grpc_->port());
+  }
+
+  // For what is in flight when the router has had its time: a little less than what is left then, so that a peer that
+  // does not send the rest of its request does not make this process look as if it had failed.
+  absl::Duration drain_patience() const {
+    constexpr double kMarginSeconds = 1;
+    return absl::Seconds(std::max(0.0, options_.grace_seconds - options_.drain_seconds - kMarginSeconds));
   }
 
   void reload(const tensorflow::serving::ModelServerConfig& config, std::function<void(absl::Status)> done) {
@@ -291,7 +304,7 @@ class Server {
     repository_.stop();
     auto drained = [this] { control_.post([this] { on_port_drained(); }); };
     rest_->drain(drained);
-    absl::Time deadline = clock_.now() + absl::Seconds(options_.grace_seconds);
+    absl::Time deadline = clock_.now() + drain_patience();
     grpc_drain_ = std::thread([this, deadline, drained] {
       grpc_->drain(deadline);
       drained();

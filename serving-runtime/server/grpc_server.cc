@@ -27,6 +27,9 @@ namespace tfs_pb = tensorflow::serving;
 // Calls of one method that wait for a request; more would only cost memory.
 constexpr int kWaitingCalls = 32;
 
+// What a new connection may take until it speaks HTTP/2, as long as a request on the REST port.
+constexpr int kHandshakeMilliseconds = 60'000;
+
 // Which model a request is for; of several tasks the first one's.
 template <class Request>
 std::string_view model_of(const Request& request) {
@@ -55,6 +58,7 @@ class QueueServer : public GrpcServer {
     builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
     builder.SetMaxSendMessageSize(-1);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMilliseconds);
     builder.RegisterService(&predictions_);
     builder.RegisterService(&models_);
     builder.RegisterService(&inference_);

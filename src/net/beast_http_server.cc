@@ -52,6 +52,7 @@ class ServerCore : public ConnectionHost, public std::enable_shared_from_this<Se
       : context_(context),
         acceptor_(asio::make_strand(context)),
         retry_(acceptor_.get_executor()),
+        patience_(acceptor_.get_executor()),
         options_(std::move(options)),
         handler_(std::move(handler)) {}
 
@@ -99,6 +100,7 @@ class ServerCore : public ConnectionHost, public std::enable_shared_from_this<Se
       error_code ignored;
       self->acceptor_.close(ignored);
       self->close_connections();
+      self->limit_patience();
     });
   }
 
@@ -168,6 +170,16 @@ class ServerCore : public ConnectionHost, public std::enable_shared_from_this<Se
     report_if_drained();
   }
 
+  void limit_patience() {
+    if (options_.drain_patience == absl::InfiniteDuration()) return;
+    patience_.expires_after(absl::ToChronoNanoseconds(options_.drain_patience));
+    patience_.async_wait([weak = weak_from_this()](error_code error) {
+      auto self = weak.lock();
+      if (error || !self) return;
+      for (const auto& connection : self->open_connections()) connection->evict();
+    });
+  }
+
   void forget(Connection* ended) {
     {
       std::lock_guard lock(mutex_);
@@ -188,6 +200,7 @@ class ServerCore : public ConnectionHost, public std::enable_shared_from_this<Se
   asio::io_context& context_;
   tcp::acceptor acceptor_;
   asio::steady_timer retry_;
+  asio::steady_timer patience_;
   const HttpServerOptions options_;
   const Handler handler_;
   uint16_t port_ = 0;

@@ -81,6 +81,8 @@ struct HttpServerOptions {
   absl::Duration idle_timeout = absl::Seconds(300);  // between requests of one connection
   absl::Duration read_timeout = absl::Seconds(60);   // from the first byte of a request to its last
   absl::Duration write_timeout = absl::Seconds(60);  // an answer that the peer does not take
+  // After drain(): peers that are in the middle of a request, or of an answer, have so long for the rest.
+  absl::Duration drain_patience = absl::InfiniteDuration();
   // With evict_when_full each connection beyond the limit ends the one that has kept the server waiting longest, of
   // those that were never answered first, and none that is being answered.
 };

@@ -3,11 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
+
 #include <utility>
 
 #include <boost/asio.hpp>
 #include <boost/asio/ssl.hpp>
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -257,6 +260,61 @@ TEST(BeastHttpServer, DrainsByAnsweringWhatIsInFlightAndClosingTheRest) {
   std::unique_lock lock(mutex);
   EXPECT_TRUE(changed.wait_for(lock, std::chrono::seconds(20), [&] { return drained; }));
   EXPECT_THROW(Client late(world), boost::system::system_error);
+}
+
+TEST(BeastHttpServer, DrainsWithoutPeersThatTakeTooLongForTheRestOfTheirRequest) {
+  World world({.drain_patience = absl::Milliseconds(50)});
+  Client slow(world), also_slow(world);
+  slow.send("GET / HTTP/1.1\r\nHo");
+  also_slow.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe");
+  std::promise<void> drained;
+  world.server->drain([&drained] { drained.set_value(); });
+  EXPECT_EQ(drained.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  EXPECT_TRUE(slow.ended());
+  EXPECT_TRUE(also_slow.ended());
+}
+
+// A connection that never gets to the end of its request, a byte at a time.
+class SlowClient {
+ public:
+  SlowClient(const World& world, asio::io_context& context) : socket_(context) {
+    socket_.connect({asio::ip::make_address("127.0.0.1"), world.server->port()});
+    socket_.non_blocking(true);
+    asio::write(socket_, asio::buffer(std::string_view("POST / HTTP/1.1\r\nX: ")));
+  }
+  // Sends one more byte; false once the server has ended the connection.
+  bool go_on() {
+    boost::system::error_code error;
+    char byte = 'a';
+    asio::write(socket_, asio::buffer(&byte, 1), error);
+    if (!error) socket_.read_some(asio::buffer(&byte, 1), error);
+    return error == asio::error::would_block;
+  }
+
+ private:
+  tcp::socket socket_;
+};
+
+TEST(BeastHttpServer, GoesOnAnsweringOthersWhileAThousandConnectionsSendAByteNowAndThen) {
+  rlimit descriptors{};
+  getrlimit(RLIMIT_NOFILE, &descriptors);
+  descriptors.rlim_cur = descriptors.rlim_max;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &descriptors), 0);
+  World world({.read_timeout = absl::Seconds(1)});
+  asio::io_context context;
+  std::vector<std::unique_ptr<SlowClient>> slow;
+  for (int i = 0; i < 1000; ++i) slow.push_back(std::make_unique<SlowClient>(world, context));
+  Client patient(world);
+  int answers = 0;
+  const absl::Time deadline = absl::Now() + absl::Seconds(60);
+  while (!slow.empty() && absl::Now() < deadline) {
+    ASSERT_THAT(patient.ask(kGet), StartsWith("HTTP/1.1 200")) << answers;
+    ASSERT_THAT(Client(world).ask(kGet), StartsWith("HTTP/1.1 200")) << answers;
+    ++answers;
+    std::erase_if(slow, [](const auto& one) { return !one->go_on(); });
+  }
+  EXPECT_TRUE(slow.empty()) << slow.size() << " are still open: each byte gave them more time";
+  EXPECT_GT(answers, 1);
 }
 
 TEST(BeastHttpServer, AnnouncesTheCloseButStillAnswers) {

@@ -4,13 +4,15 @@ import concurrent.futures
 import json
 import shutil
 import subprocess
+import threading
 
+import grpc
 import numpy as np
 import requests
 import tensorflow as tf
 from conftest import RUNTIME
-from tensorflow_serving.apis import (classification_pb2, inference_pb2, predict_pb2, prediction_log_pb2, regression_pb2,
-                                     session_service_pb2)
+from tensorflow_serving.apis import (classification_pb2, inference_pb2, predict_pb2, prediction_log_pb2,
+                                     prediction_service_pb2_grpc, regression_pb2, session_service_pb2)
 
 
 def run(*arguments):
@@ -190,6 +192,36 @@ def test_sigterm_under_load_fails_no_request(start):
             one.result()
     assert runtime.process.wait(30) == 0
     assert set(answers) == {200}
+
+
+def test_sigterm_under_grpc_load_fails_no_request(start):
+    leaving, staying = start("half_plus_two", "--drain-seconds=1"), start("half_plus_two")
+    request = predict_request([2.0])
+    request.model_spec.name = "half_plus_two"
+    answered, failures, moved = {leaving: 0, staying: 0}, [], threading.Event()
+
+    def client():
+        """Calls one after the other, and leaves when it is told that the server is not ready, as a router's clients do."""
+        with grpc.insecure_channel(leaving.grpc) as first, grpc.insecure_channel(staying.grpc) as second:
+            while answered[staying] < 500:
+                runtime = staying if moved.is_set() else leaving
+                stub = prediction_service_pb2_grpc.PredictionServiceStub(second if moved.is_set() else first)
+                try:
+                    stub.Predict(request, timeout=30)
+                    answered[runtime] += 1
+                except grpc.RpcError as error:
+                    failures.append(error)
+                    return
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        clients = [pool.submit(client) for _ in range(8)]
+        leaving.wait_until(lambda: failures or answered[leaving] > 500)
+        leaving.process.terminate()
+        leaving.wait_until(lambda: failures or leaving.get("/v2/health/ready").status_code == 503)
+        moved.set()
+        for one in clients:
+            one.result()
+    assert leaving.process.wait(30) == 0 and not failures
 
 
 def test_too_large_a_body_is_refused(start):
