@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build build-release images cluster cluster-down kubeconfig demo demo-down test test-unit test-tools \
-  test-lint test-e2e sim mutants lint lint-tidy format bench bench-scale clean purge
+  test-lint test-e2e sim mutants lint lint-tidy format bench bench-scale bench-runtime clean purge
 
 CACHE := $(or $(TIDEGATE_CACHE),$(HOME)/.cache/tidegate)
 JOBS := $(shell nproc)
@@ -75,6 +75,9 @@ bench: build-release ## run the benchmarks
 
 bench-scale: setup ## the operator beside others with many objects: OPTIONS="--objects=1000 --peers=tidegate,argo"
 	@"$(CACHE)/venv/bin/python" bench/scale/measure --setup $(OPTIONS)
+
+bench-runtime: setup ## the model server beside others: OPTIONS="--servers=onnx,triton --cases='small/*'" (TRITON_ONNX_BACKEND=FILE)
+	@"$(CACHE)/venv/bin/python" bench/runtime/measure --setup $(OPTIONS)
 
 clean: ## remove build/
 	@rm -rf build

@@ -1,0 +1,1 @@
+"""The parts of bench/runtime/measure; see README.md beside it."""
