@@ -3,8 +3,10 @@
 // Only beast_http_server.cc includes this.
 #include <utility>
 
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
+#include <boost/asio/strand.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,6 +14,10 @@
 #include "net/http_server.h"
 
 namespace tidegate::net {
+
+// With its executor's type known: Asio's any_io_executor would cost allocations with every operation.
+using Socket =
+    boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::strand<boost::asio::io_context::executor_type>>;
 
 // What all connections of a server share. Lives as long as the server or any connection.
 class ConnectionHost {
@@ -23,6 +29,8 @@ class ConnectionHost {
   virtual bool closing() const = 0;
   // Any thread: 1, 2, 3, …; tells who began to wait before whom.
   virtual int64_t next_turn() = 0;
+  // Any thread: the clock that timeouts are counted on.
+  virtual absl::Duration uptime() const = 0;
 };
 
 class Connection {
@@ -41,7 +49,7 @@ class Connection {
 };
 
 // `on_end` runs once, when the connection is closed and its last request answered. `tls` null: plain HTTP.
-std::shared_ptr<Connection> make_connection(std::shared_ptr<ConnectionHost> host, boost::asio::ip::tcp::socket socket,
+std::shared_ptr<Connection> make_connection(std::shared_ptr<ConnectionHost> host, Socket socket,
                                             std::shared_ptr<boost::asio::ssl::context> tls,
                                             std::function<void(Connection*)> on_end);
 

@@ -12,6 +12,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 
+#include "base/clock.h"
 #include "base/strings.h"
 #include "net/beast_connection.h"
 
@@ -50,6 +51,7 @@ class ServerCore : public ConnectionHost, public std::enable_shared_from_this<Se
  public:
   ServerCore(asio::io_context& context, HttpServerOptions options, Handler handler)
       : context_(context),
+        clock_(context),
         acceptor_(asio::make_strand(context)),
         retry_(acceptor_.get_executor()),
         patience_(acceptor_.get_executor()),
@@ -84,6 +86,7 @@ class ServerCore : public ConnectionHost, public std::enable_shared_from_this<Se
   const Handler& handler() const override { return handler_; }
   bool closing() const override { return closing_.load(std::memory_order_relaxed); }
   int64_t next_turn() override { return ++turns_; }
+  absl::Duration uptime() const override { return clock_.uptime(); }
 
   uint16_t port() const { return port_; }
   void announce_close() { closing_ = true; }
@@ -107,13 +110,12 @@ class ServerCore : public ConnectionHost, public std::enable_shared_from_this<Se
  private:
   void accept_next() {
     if (!acceptor_.is_open()) return;
-    acceptor_.async_accept(asio::make_strand(context_),
-                           [self = shared_from_this()](error_code error, tcp::socket socket) {
-                             self->on_accept(error, std::move(socket));
-                           });
+    acceptor_.async_accept(asio::make_strand(context_), [self = shared_from_this()](error_code error, Socket socket) {
+      self->on_accept(error, std::move(socket));
+    });
   }
 
-  void on_accept(error_code error, tcp::socket socket) {
+  void on_accept(error_code error, Socket socket) {
     if (!acceptor_.is_open()) return;
     if (error) return accept_later();  // out of descriptors, most likely: others may close in the meantime
     auto connection = make_connection(shared_from_this(), std::move(socket), std::atomic_load(&tls_),
@@ -198,6 +200,7 @@ class ServerCore : public ConnectionHost, public std::enable_shared_from_this<Se
   }
 
   asio::io_context& context_;
+  base::SystemClock clock_;
   tcp::acceptor acceptor_;
   asio::steady_timer retry_;
   asio::steady_timer patience_;

@@ -110,6 +110,28 @@ TEST(BeastHttpServer, AnswersPipelinedRequestsInTheirOrder) {
   for (int i = 0; i < 50; ++i) EXPECT_THAT(client.receive(), HasSubstr("GET /" + std::to_string(i) + " 0"));
 }
 
+TEST(BeastHttpServer, ReadsABodyOfManyPiecesAndTheRequestBehindIt) {
+  World world;
+  Client client(world);
+  constexpr size_t kBytes = 3'000'000;
+  client.send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(kBytes) + "\r\n\r\n" +
+              std::string(kBytes, 'x') + std::string(kGet));
+  EXPECT_THAT(client.receive(), testing::EndsWith("POST /a 3000000"));
+  EXPECT_THAT(client.receive(), testing::EndsWith("GET /a 0"));
+}
+
+// Larger than what the kernel takes at once.
+void answer_at_length(ServerRequest, Responder respond) { respond(ServerResponse{.body = std::string(64 << 20, 'x')}); }
+
+TEST(BeastHttpServer, WritesAnAnswerThatTheKernelDoesNotTakeAtOnce) {
+  World world({}, answer_at_length);
+  Client client(world);
+  for (int i = 0; i < 2; ++i) {
+    const std::string answer = client.ask(kGet);
+    EXPECT_EQ(answer.size() - answer.find("\r\n\r\n") - 4, size_t{64} << 20);
+  }
+}
+
 TEST(BeastHttpServer, EndsTheConnectionWhenTheClientAsksForIt) {
   World world;
   Client client(world);
@@ -162,6 +184,19 @@ TEST(BeastHttpServer, EndsConnectionsThatAreIdleOrTooSlow) {
   Client slow(world);
   slow.send("GET / HTTP/1.1\r\nHo");
   EXPECT_TRUE(slow.ended());
+}
+
+TEST(BeastHttpServer, EndsConnectionsThatDoNotTakeTheirAnswer) {
+  std::promise<void> asked, drained;
+  World world({.write_timeout = absl::Milliseconds(50)}, [&asked](ServerRequest request, Responder respond) {
+    answer_at_length(std::move(request), std::move(respond));
+    asked.set_value();
+  });
+  Client deaf(world);
+  deaf.send(kGet);
+  asked.get_future().wait();
+  world.server->drain([&drained] { drained.set_value(); });
+  EXPECT_EQ(drained.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
 }
 
 TEST(BeastHttpServer, SendsFiveHundredForARequestThatItsHandlerLost) {
