@@ -404,7 +404,7 @@ class RecordedInferenceTest : public testing::Test {
   TickingClock clock_;
   ServableDirectory directory_;
   RequestMetrics metrics_;
-  InferenceGate gate_{1, 1, [](InferenceGate::Work) {}};
+  InferenceGate gate_{{1, 1}, [](InferenceGate::Work) {}};
   FrontEndContext context_{directory_, gate_, metrics_, clock_};
   KeepingRecorder recorder_;
 };

@@ -26,7 +26,7 @@ class RequestMetricsTest : public testing::Test {
 
   const std::shared_ptr<std::atomic<int>> alive_ = std::make_shared<std::atomic<int>>(0);
   ServableTable table_;
-  InferenceGate gate_{1, 1, [](InferenceGate::Work) {}};
+  InferenceGate gate_{{1, 1}, [](InferenceGate::Work) {}};
   RequestMetrics metrics_;
 };
 
