@@ -42,12 +42,21 @@ std::string_view shortened(std::string_view text) {
   return text.substr(0, end);
 }
 
+// Bytes may be UTF-8 by chance, as short serialized protos are; text has no control characters but these.
+bool is_text(std::string_view bytes) {
+  constexpr std::string_view kAllowed = "\t\n\r";
+  const bool plain = std::all_of(bytes.begin(), bytes.end(), [&](char c) {
+    return static_cast<unsigned char>(c) >= 0x20 || kAllowed.find(c) != std::string_view::npos;
+  });
+  return plain && is_utf8(bytes);
+}
+
 bool is_binary(const NamedTensor& tensor) {
   if (tensor.tensor.type() != model::DataType::kString) return false;
   if (tensor.name.ends_with("_bytes")) return true;
   const auto strings = tensor.tensor.strings();
   return !std::all_of(strings.begin(), strings.end(),
-                      [](const TidegateString& text) { return is_utf8({text.data, text.size}); });
+                      [](const TidegateString& text) { return is_text({text.data, text.size}); });
 }
 
 // NaN, Infinity and -Infinity outside of strings, into quotes.

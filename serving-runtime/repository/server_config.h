@@ -19,8 +19,8 @@ struct ModelDefaults {
 };
 
 // INVALID_ARGUMENT, with the model's name: what has no meaning here (custom_model_config, a log collector, model_type
-// OTHER, an unknown model_platform), a sampling rate that is no share
-// or that no request log heeds. A model without model_platform is run by the backend that its files are for.
+// OTHER, an unknown model_platform), a sampling rate that is no share or that no request log heeds. A model without
+// model_platform is run by the backend that its files are for.
 absl::StatusOr<std::vector<ModelConfig>> to_model_configs(const tensorflow::serving::ModelServerConfig& config,
                                                           const ModelDefaults& defaults);
 

@@ -105,6 +105,7 @@ TEST(RecordJsonTest, SaysWhyThereIsNoPayload) {
 TEST(RecordJsonTest, WritesBytesAsBase64AndTextAsText) {
   EXPECT_THAT(only_line(*make_record(texts({"a\n", "\xc3\xbc"}))), HasSubstr("{\"x\":[\"a\\n\",\"\xc3\xbc\"]}"));
   EXPECT_THAT(only_line(*make_record(texts({"a", "\xff"}))), HasSubstr(R"({"x":[{"b64":"YQ=="},{"b64":"/w=="}]})"));
+  EXPECT_THAT(only_line(*make_record(texts({"\x01"}))), HasSubstr(R"({"x":[{"b64":"AQ=="}]})"));
   EXPECT_THAT(only_line(*make_record(texts({"a"}), "image_bytes")), HasSubstr(R"({"image_bytes":[{"b64":"YQ=="}]})"));
   auto record = make_record(floats({2}));
   record->request_id = "\xff";
