@@ -11,6 +11,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/strings.h"
+#include "serving-runtime/api/json/utf8.h"
 #include "serving-runtime/core/trace_context.h"
 
 namespace tidegate::serving {
@@ -23,8 +25,11 @@ class QueueTag {
   virtual void advance(bool ok) = 0;
 };
 
+// A message may quote what the client sent. Clients take headers of 8 KiB, and a byte that is no ASCII takes three:
+// with a longer message they would see RESOURCE_EXHAUSTED instead of the error.
 inline grpc::Status to_grpc(const absl::Status& status) {
-  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
+  constexpr size_t kLongestMessage = 2048;
+  return {static_cast<grpc::StatusCode>(status.code()), shortened(base::view(status.message()), kLongestMessage)};
 }
 
 // The first of the client's headers of that name (lower case), or empty.

@@ -235,6 +235,15 @@ TEST_F(GrpcDoor, ARequestWhoseDeadlineHasPassedIsNotRun) {
   EXPECT_THAT(late.error_message(), HasSubstr("before the request's turn came"));
 }
 
+TEST_F(GrpcDoor, AnErrorThatQuotesALongNameStillArrives) {
+  inference::ModelInferRequest asked = request("a");
+  asked.mutable_inputs(0)->set_name(std::string(100'000, 'x'));
+  inference::ModelInferResponse answer;
+  grpc::Status refused = stub_->ModelInfer(&call_, asked, &answer);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << refused.error_message();
+  EXPECT_THAT(refused.error_message(), testing::EndsWith("xxx…"));
+}
+
 TEST_F(GrpcDoor, LoadingAnswersWhenTheModelIsThere) {
   inference::RepositoryModelLoadRequest asked;
   inference::RepositoryModelLoadResponse answer;

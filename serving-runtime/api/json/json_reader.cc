@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/strings.h"
+#include "serving-runtime/api/json/utf8.h"
 
 namespace tidegate::serving {
 namespace {
@@ -325,10 +326,7 @@ std::string quote_value(JsonReader reader) {
   size_t begin = reader.position();
   reader.skip_value();
   std::string_view value = reader.text().substr(begin, reader.position() - begin);
-  if (value.size() <= kLongest) return std::string(value);
-  size_t end = kLongest;
-  while (end > 0 && (static_cast<unsigned char>(value[end]) & 0xc0) == 0x80) --end;  // not inside a character
-  return base::cat(value.substr(0, end), "…");
+  return shortened(value, kLongest);
 }
 
 }  // namespace tidegate::serving
