@@ -103,7 +103,7 @@ class Parser {
     const size_t end = std::min(text_.find_first_of(" \t\r\n/>=<&\"'", at_), text_.size());
     if (end == at_) return error("a name is missing");
     std::string name(text_.substr(at_, end - at_));
-    const size_t colon = name.find(':');
+    const size_t colon = name.rfind(':');
     if (colon != std::string::npos) name.erase(0, colon + 1);
     if (name.empty() || std::string_view("!?-.0123456789").find(name.front()) != std::string_view::npos) {
       return error("a name begins with what no name begins with");

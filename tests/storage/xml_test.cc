@@ -45,6 +45,7 @@ TEST(Xml, RefusesWhatIsNotWellFormed) {
                            "</a>",
                            "<>x</>",
                            "<a:>x</a:>",
+                           "<a:b:>x</a:b:>",
                            "<a><b:!--></a>",
                            "<1/>",
                            "<a></a",
