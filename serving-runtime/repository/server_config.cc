@@ -106,6 +106,7 @@ absl::Status parse_text(std::string_view text, std::string_view path, std::strin
   FirstError error;
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&error);
+  parser.SetRecursionLimit(32);  // custom_model_config may hold a config; without a limit their depth ends the stack
   if (parser.ParseFromString(std::string(text), &message)) return absl::OkStatus();
   return absl::InvalidArgumentError(base::cat(what, " ", path, ": ", error.text));
 }

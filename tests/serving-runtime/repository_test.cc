@@ -454,6 +454,15 @@ TEST_F(ServerConfigTest, SaysHowManyRequestsOfAModelAreRecorded) {
               HasSubstr("logging_config.log_collector_config is not supported"));
 }
 
+TEST_F(ServerConfigTest, SurvivesConfigsInConfigs) {
+  std::string begin, end;
+  for (int i = 0; i < 20'000; ++i) {
+    begin += "custom_model_config { [type.googleapis.com/tensorflow.serving.ModelServerConfig] {";
+    end += "}}";
+  }
+  EXPECT_FALSE(read(begin + end).ok());
+}
+
 TEST_F(ServerConfigTest, BatchingParametersAreTensorFlowServings) {
   const auto read_parameters = [this](const std::string& text, BatchingOptions& options) {
     std::ofstream(path_) << text;
