@@ -17,21 +17,23 @@ constexpr size_t kHeaderBytes = 12;  // length and its checksum
 constexpr size_t kFooterBytes = 4;   // the data's checksum; a damaged message does not parse, so it is not looked at
 
 absl::StatusOr<RecordedRequest> from_examples(const std::string& signature_name,
-                                              const tensorflow::serving::Input& input) {
+                                              const tensorflow::serving::Input& input,
+                                              tfs::RepeatAllowance& allowance) {
   RecordedRequest recorded{signature_name, {}};
-  TG_ASSIGN_OR_RETURN(Tensor examples, tfs::decode_examples(input));
+  TG_ASSIGN_OR_RETURN(Tensor examples, tfs::decode_examples(input, allowance));
   recorded.inputs.push_back({std::string(tfs::kExamplesInput), std::move(examples)});
   return recorded;
 }
 
-absl::StatusOr<RecordedRequest> from_tensors(const tensorflow::serving::PredictRequest& request) {
+absl::StatusOr<RecordedRequest> from_tensors(const tensorflow::serving::PredictRequest& request,
+                                             tfs::RepeatAllowance& allowance) {
   RecordedRequest recorded{request.model_spec().signature_name(), {}};
-  TG_ASSIGN_OR_RETURN(recorded.inputs, tfs::decode_inputs(request));
+  TG_ASSIGN_OR_RETURN(recorded.inputs, tfs::decode_inputs(request, allowance));
   return recorded;
 }
 
 // Adds what one record asks for: a multi-inference is one request for each task.
-absl::Status parse(std::string_view record, std::vector<RecordedRequest>& requests) {
+absl::Status parse(std::string_view record, tfs::RepeatAllowance& allowance, std::vector<RecordedRequest>& requests) {
   tensorflow::serving::PredictionLog log;
   if (!log.ParseFromArray(record.data(), static_cast<int>(record.size()))) {
     return absl::DataLossError("is no PredictionLog");
@@ -42,19 +44,19 @@ absl::Status parse(std::string_view record, std::vector<RecordedRequest>& reques
   };
   switch (log.log_type_case()) {
     case tensorflow::serving::PredictionLog::kPredictLog:
-      return add(from_tensors(log.predict_log().request()));
+      return add(from_tensors(log.predict_log().request(), allowance));
     case tensorflow::serving::PredictionLog::kClassifyLog: {
       const auto& request = log.classify_log().request();
-      return add(from_examples(request.model_spec().signature_name(), request.input()));
+      return add(from_examples(request.model_spec().signature_name(), request.input(), allowance));
     }
     case tensorflow::serving::PredictionLog::kRegressLog: {
       const auto& request = log.regress_log().request();
-      return add(from_examples(request.model_spec().signature_name(), request.input()));
+      return add(from_examples(request.model_spec().signature_name(), request.input(), allowance));
     }
     case tensorflow::serving::PredictionLog::kMultiInferenceLog: {
       const auto& request = log.multi_inference_log().request();
       for (const auto& task : request.tasks()) {
-        TG_RETURN_IF_ERROR(add(from_examples(task.model_spec().signature_name(), request.input())));
+        TG_RETURN_IF_ERROR(add(from_examples(task.model_spec().signature_name(), request.input(), allowance)));
       }
       return absl::OkStatus();
     }
@@ -76,6 +78,7 @@ absl::StatusOr<std::vector<RecordedRequest>> read_recorded_requests(const std::s
 
 absl::StatusOr<std::vector<RecordedRequest>> parse_recorded_requests(std::string_view bytes, std::string_view path) {
   std::vector<RecordedRequest> requests;
+  tfs::RepeatAllowance allowance;  // for all, since all are kept
   std::string_view rest = bytes;
   for (size_t record = 0; !rest.empty() && record < kMostRecords; ++record) {
     uint64_t size = 0;
@@ -83,7 +86,7 @@ absl::StatusOr<std::vector<RecordedRequest>> parse_recorded_requests(std::string
     if (rest.size() < kHeaderBytes + kFooterBytes || size > rest.size() - kHeaderBytes - kFooterBytes) {
       return absl::DataLossError(base::cat(path, " is cut short after ", record, " requests"));
     }
-    absl::Status parsed = parse(rest.substr(kHeaderBytes, size), requests);
+    absl::Status parsed = parse(rest.substr(kHeaderBytes, size), allowance, requests);
     if (!parsed.ok()) return base::annotate(parsed, base::cat(path, ": record ", record));
     rest.remove_prefix(kHeaderBytes + size + kFooterBytes);
   }

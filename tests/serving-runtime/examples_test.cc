@@ -159,11 +159,12 @@ TEST(DecodeExamples, SurvivesDeepNesting) {
 }
 
 TEST(ExampleBatch, RefusesToRepeatALongContextWithoutBounds) {
-  ExampleBatch batch(std::string(100, 'c'), 250);
+  RepeatAllowance allowance(250);
+  ExampleBatch batch(std::string(100, 'c'), allowance);
   EXPECT_TRUE(batch.add("").ok());
   EXPECT_TRUE(batch.add("").ok());
   EXPECT_EQ(batch.add("").code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(ExampleBatch().finish().status().message(), "Input is empty.");
+  EXPECT_EQ(ExampleBatch("", allowance).finish().status().message(), "Input is empty.");
 }
 
 // A request that has chosen `model`, which must stay.
@@ -328,7 +329,8 @@ TEST(DecodeInput, PutsTheContextBeforeEachExample) {
   (*example.mutable_features()->mutable_feature())["x"].mutable_int64_list()->add_value(2);
   input.mutable_example_list_with_context()->set_context(context.SerializeAsString());
   input.mutable_example_list_with_context()->add_examples(example.SerializeAsString());
-  auto tensor = decode_examples(input);
+  RepeatAllowance allowance;
+  auto tensor = decode_examples(input, allowance);
   ASSERT_TRUE(tensor.ok()) << tensor.status();
   Example merged = parsed(*tensor, 0);
   EXPECT_THAT(feature(merged, "c").int64_list().value(), ElementsAre(1));

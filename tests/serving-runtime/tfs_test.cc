@@ -7,6 +7,7 @@
 #include "serving-runtime/api/tfs/predict_json.h"
 #include "serving-runtime/api/tfs/rest_path.h"
 #include "serving-runtime/api/tfs/tensor_proto.h"
+#include "serving-runtime/repository/recorded_requests.h"
 
 namespace tidegate::serving::tfs {
 namespace {
@@ -163,6 +164,16 @@ TEST(TensorProto, RefusesShapesThatClaimMoreThanWasSent) {
   EXPECT_EQ(decoded(proto).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST(TensorProto, RefusesARawBoolThatIsNeitherTrueNorFalse) {
+  tensorflow::TensorProto proto;
+  proto.set_dtype(10);
+  proto.mutable_tensor_shape()->add_dim()->set_size(2);
+  proto.set_tensor_content(std::string("\0\1", 2));
+  EXPECT_THAT(decoded(proto)->values<uint8_t>(), ElementsAre(0, 1));
+  proto.set_tensor_content(std::string("\0\2", 2));
+  EXPECT_THAT(decoded(proto).status().message(), HasSubstr("a byte other than 0 and 1"));
+}
+
 TEST(TensorProto, RepeatsAComplexNumberWhole) {
   tensorflow::TensorProto proto;
   proto.set_dtype(8);
@@ -185,7 +196,22 @@ TEST(TensorProto, SharesTheAllowanceForRepetitionAmongAMessagesTensors) {
   half.set_dtype(1);
   half.mutable_tensor_shape()->add_dim()->set_size(RepeatAllowance::kBytes / sizeof(float) / 2);
   for (const char* name : {"a", "b", "c"}) (*request.mutable_inputs())[name] = half;
-  EXPECT_THAT(decode_inputs(request).status().message(), HasSubstr("elements came with only 0 values"));
+  RepeatAllowance allowance;
+  EXPECT_THAT(decode_inputs(request, allowance).status().message(), HasSubstr("elements came with only 0 values"));
+}
+
+TEST(RecordedRequests, ShareTheAllowanceForRepetition) {
+  tensorflow::serving::PredictionLog log;
+  tensorflow::TensorProto& input = (*log.mutable_predict_log()->mutable_request()->mutable_inputs())["x"];
+  input.set_dtype(1);
+  input.mutable_tensor_shape()->add_dim()->set_size(RepeatAllowance::kBytes / sizeof(float) * 3 / 4);
+  const std::string bytes = log.SerializeAsString();
+  const uint64_t size = bytes.size();
+  std::string record(reinterpret_cast<const char*>(&size), sizeof size);
+  record += "crc!" + bytes + "crc!";
+  EXPECT_TRUE(parse_recorded_requests(record, "file").ok());
+  EXPECT_THAT(parse_recorded_requests(record + record, "file").status().message(),
+              HasSubstr("file: record 1: input x"));
 }
 
 TEST(TensorProto, RoundTripsStrings) {

@@ -8,7 +8,7 @@ absl::Status ExampleBatch::add(std::string_view example) {
     examples_.push(example);
     return absl::OkStatus();
   }
-  if (examples_.size() >= most_context_bytes_ / context_.size()) {
+  if (!allowance_.take(1, context_.size())) {
     return absl::InvalidArgumentError(base::cat("A context of ", context_.size(), " bytes for more than ",
                                                 examples_.size(), " examples takes too much memory"));
   }

@@ -5,27 +5,25 @@
 #include <string>
 #include <string_view>
 
+#include "serving-runtime/api/tfs/repeat_allowance.h"
 #include "serving-runtime/core/tensor.h"
 
 namespace tidegate::serving::tfs {
 
 class ExampleBatch {
  public:
-  // A few bytes of examples may claim any number of copies of a long context.
-  static constexpr size_t kMostContextBytes = 256 << 20;
+  // The features of `context`, a serialized Example, go to every example that has none of the same name. The allowance
+  // must outlive the batch.
+  ExampleBatch(std::string context, RepeatAllowance& allowance) : context_(std::move(context)), allowance_(allowance) {}
 
-  // The features of `context`, a serialized Example, go to every example that has none of the same name.
-  explicit ExampleBatch(std::string context = {}, size_t most_context_bytes = kMostContextBytes)
-      : context_(std::move(context)), most_context_bytes_(most_context_bytes) {}
-
-  // INVALID_ARGUMENT when all copies of the context would be more than `most_context_bytes`.
+  // INVALID_ARGUMENT when another copy of the context is more than the allowance has left.
   absl::Status add(std::string_view example);
   // Shape [examples]. INVALID_ARGUMENT "Input is empty." when nothing was added.
   absl::StatusOr<Tensor> finish();
 
  private:
   const std::string context_;
-  const size_t most_context_bytes_;
+  RepeatAllowance& allowance_;
   StringList examples_;
 };
 

@@ -131,7 +131,8 @@ absl::Status answer(const ServableFinder& servables, ExampleMethod method, const
   TG_RETURN_IF_ERROR(inference.choose(servables, spec));
   TG_ASSIGN_OR_RETURN(const model::Signature* signature,
                       find_signature(*inference.servable(), request.model_spec().signature_name(), method));
-  TG_ASSIGN_OR_RETURN(Tensor examples, decode_examples(request.input()));
+  RepeatAllowance allowance;
+  TG_ASSIGN_OR_RETURN(Tensor examples, decode_examples(request.input(), allowance));
   absl::Status ran = run(inference, *signature, std::move(examples), *response.mutable_result());
   if (!ran.ok()) return blame(ran, request.input());
   name_version(*inference.servable(), *signature, *response.mutable_model_spec());
@@ -140,8 +141,8 @@ absl::Status answer(const ServableFinder& servables, ExampleMethod method, const
 
 }  // namespace
 
-absl::StatusOr<Tensor> decode_examples(const pb::Input& input) {
-  ExampleBatch batch(input.example_list_with_context().context());  // what is not set reads as empty
+absl::StatusOr<Tensor> decode_examples(const pb::Input& input, RepeatAllowance& allowance) {
+  ExampleBatch batch(input.example_list_with_context().context(), allowance);  // what is not set reads as empty
   for (const std::string& example : examples_of(input)) TG_RETURN_IF_ERROR(batch.add(example));
   return batch.finish();
 }
@@ -164,7 +165,8 @@ absl::Status multi_inference(const ServableFinder& servables, const pb::MultiInf
   TG_ASSIGN_OR_RETURN(std::vector<Task> tasks, plan_all(servables, *inference.servable(), request));
   for (const Task& task : tasks) {
     // A run takes its input over.
-    TG_ASSIGN_OR_RETURN(Tensor examples, decode_examples(request.input()));
+    RepeatAllowance allowance;
+    TG_ASSIGN_OR_RETURN(Tensor examples, decode_examples(request.input(), allowance));
     absl::Status ran = run(inference, task, std::move(examples), *response.add_results());
     if (!ran.ok()) return blame(ran, request.input());
   }

@@ -3,13 +3,15 @@
 // out, no gRPC in sight. Called by server/grpc_server.h and, for warm-up, by repository/recorded_requests.h.
 #include <absl/status/statusor.h>
 
+#include "serving-runtime/api/tfs/repeat_allowance.h"
 #include "serving-runtime/core/inference.h"
 #include "tensorflow_serving.pb.h"
 
 namespace tidegate::serving::tfs {
 
-// The examples, each with the context's features. INVALID_ARGUMENT "Input is empty." when there are none.
-absl::StatusOr<Tensor> decode_examples(const tensorflow::serving::Input& input);
+// The examples, each with the context's features. INVALID_ARGUMENT "Input is empty." when there are none, or when the
+// context's copies are more than `allowance` has left.
+absl::StatusOr<Tensor> decode_examples(const tensorflow::serving::Input& input, RepeatAllowance& allowance);
 
 // `inference` gets its version whenever that can be found, also when the rest fails.
 absl::Status classify(const ServableFinder& servables, const tensorflow::serving::ClassificationRequest& request,

@@ -145,7 +145,8 @@ absl::StatusOr<Tensor> decode_examples(const RequestDocument& document) {
   if (!reader) return document.error("When method is classify, key 'examples' is expected and was not found");
   if (!reader->consume('[')) return document.error("Expecting 'examples' value to be an list/array");
   if (reader->peek() == ']') return document.error("'examples' value is an empty array");
-  ExampleBatch batch(std::move(context));
+  RepeatAllowance allowance;
+  ExampleBatch batch(std::move(context), allowance);
   for (bool more = true; more;) {
     Example example;
     TG_RETURN_IF_ERROR(read_example(*reader, example));

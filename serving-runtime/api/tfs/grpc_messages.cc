@@ -42,9 +42,8 @@ void name_version(const Servable& servable, const model::Signature& signature, p
   spec.set_signature_name(signature.name);
 }
 
-absl::StatusOr<std::vector<NamedTensor>> decode_inputs(const pb::PredictRequest& request) {
+absl::StatusOr<std::vector<NamedTensor>> decode_inputs(const pb::PredictRequest& request, RepeatAllowance& allowance) {
   std::vector<NamedTensor> inputs;
-  RepeatAllowance allowance;
   for (const auto& [name, proto] : request.inputs()) {
     auto tensor = from_proto(proto, allowance);
     if (!tensor.ok()) return base::annotate(tensor.status(), base::cat("input ", name));
@@ -64,7 +63,8 @@ absl::Status predict(const ServableFinder& servables, const pb::PredictRequest& 
     return absl::FailedPreconditionError(
         base::cat("Serving signature key \"", asked.empty() ? kDefaultSignature : asked, "\" not found."));
   }
-  TG_ASSIGN_OR_RETURN(auto inputs, decode_inputs(request));
+  RepeatAllowance allowance;
+  TG_ASSIGN_OR_RETURN(auto inputs, decode_inputs(request, allowance));
   std::vector<std::string> wanted(request.output_filter().begin(), request.output_filter().end());
   TG_ASSIGN_OR_RETURN(auto outputs, inference.predict(*signature, std::move(inputs), wanted));
   for (const NamedTensor& output : outputs) to_proto(output.tensor, (*response.mutable_outputs())[output.name]);

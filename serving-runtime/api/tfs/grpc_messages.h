@@ -3,6 +3,7 @@
 // of Classify, Regress and MultiInference are in example_messages.h.
 #include <absl/status/status.h>
 
+#include "serving-runtime/api/tfs/repeat_allowance.h"
 #include "serving-runtime/core/inference.h"
 #include "tensorflow_serving.pb.h"
 
@@ -15,7 +16,8 @@ absl::StatusOr<ModelSpec> to_model_spec(const tensorflow::serving::ModelSpec& sp
 void name_version(const Servable& servable, const model::Signature& signature, tensorflow::serving::ModelSpec& spec);
 
 // The request's tensors. Errors name the input.
-absl::StatusOr<std::vector<NamedTensor>> decode_inputs(const tensorflow::serving::PredictRequest& request);
+absl::StatusOr<std::vector<NamedTensor>> decode_inputs(const tensorflow::serving::PredictRequest& request,
+                                                       RepeatAllowance& allowance);
 
 // `inference` gets its version whenever that can be found, also when the rest fails.
 absl::Status predict(const ServableFinder& servables, const tensorflow::serving::PredictRequest& request,

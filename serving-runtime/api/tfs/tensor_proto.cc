@@ -109,6 +109,11 @@ absl::StatusOr<StringList> read_strings(const TensorProto& proto, int64_t count,
   return strings;
 }
 
+// Kernels may do anything with a bool that is neither.
+bool is_bool(std::string_view bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](char byte) { return byte == 0 || byte == 1; });
+}
+
 template <class From, class Field>
 void fill(const Tensor& tensor, Field* field) {
   auto values = tensor.values<From>();
@@ -169,6 +174,9 @@ absl::StatusOr<Tensor> from_proto(const TensorProto& proto, RepeatAllowance& all
       return absl::InvalidArgumentError(base::cat("tensor_content has ", proto.tensor_content().size(), " bytes; type ",
                                                   model::tensorflow_name(type), " and shape ", shape_text(shape),
                                                   " need ", expected));
+    }
+    if (type == DataType::kBool && !is_bool(proto.tensor_content())) {
+      return absl::InvalidArgumentError("tensor_content of type bool has a byte other than 0 and 1");
     }
     data.append(proto.tensor_content());
   } else {
