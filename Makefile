@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build build-release images cluster cluster-down kubeconfig demo demo-down test test-unit test-tools \
-  test-lint test-e2e sim mutants lint lint-tidy format bench bench-scale bench-runtime clean purge
+  test-lint test-fuzz test-tsan test-e2e fuzz sim mutants lint lint-tidy format bench bench-scale bench-runtime clean purge
 
 CACHE := $(or $(TIDEGATE_CACHE),$(HOME)/.cache/tidegate)
 JOBS := $(shell nproc)
@@ -40,8 +40,8 @@ demo: ## the whole story on a real cluster: one version promoted, one taken back
 demo-down: ## remove what the demo made, the cluster included
 	@e2e/demo/down
 
-test: setup ## every suite: lint, tools, unit, end to end; one line a suite and a summary
-	@tools/run-tests lint tools unit e2e
+test: setup ## every suite: lint, tools, unit, fuzz, end to end; one line a suite and a summary
+	@tools/run-tests lint tools unit fuzz e2e
 
 test-lint: setup ## format, include rules, shapes of coroutines
 	@tools/run-tests lint
@@ -52,8 +52,17 @@ test-tools: setup ## tests of our own checks
 test-unit: setup ## GoogleTest and the model server's clients, in build/release
 	@tools/run-tests unit
 
+test-fuzz: setup ## every fuzz target for a few seconds, after all inputs that are known
+	@tools/run-tests fuzz
+
+test-tsan: setup ## the tests of what has threads, with ThreadSanitizer; builds all of it anew, so it is not part of test
+	@tools/run-tests tsan
+
 test-e2e: setup ## pytest on the cluster, which is started and stopped when it is not up already
 	@tools/run-tests e2e
+
+fuzz: setup ## fuzz the decoders of what strangers send: SECONDS=60 for each target, TARGET=tfs_json for one of them
+	@tests/fuzz/run --seconds $(or $(SECONDS),60) $(TARGET)
 
 sim: setup ## simulate the operator in a made-up cluster: SEED=7 repeats one, SEEDS=1..1000 runs many, HOURS=8 goes on
 	@tools/compile release sim

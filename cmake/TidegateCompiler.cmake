@@ -7,7 +7,7 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_CXX_VISIBILITY_PRESET hidden)
 set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
 
-set(TIDEGATE_SANITIZE "" CACHE STRING "address | thread | empty")
+set(TIDEGATE_SANITIZE "" CACHE STRING "address | thread | fuzzer (with clang) | empty")
 
 # Objects are shared by all clones on a machine: paths below the source folder count as relative ones.
 find_program(CCACHE ccache)
@@ -27,6 +27,13 @@ if(TIDEGATE_SANITIZE STREQUAL "address")
 elseif(TIDEGATE_SANITIZE STREQUAL "thread")
   add_compile_options(-fsanitize=thread)
   add_link_options(-fsanitize=thread)
+elseif(TIDEGATE_SANITIZE STREQUAL "fuzzer")
+  # Counters of covered edges in all of our code; the fuzzer's own main only in the targets (tests/fuzz).
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined)
+  add_compile_definitions(FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
+  # Boost 1.74 looks for C++20's coroutines with g++ only.
+  add_compile_definitions(BOOST_ASIO_HAS_CO_AWAIT=1 BOOST_ASIO_HAS_STD_COROUTINE=1)
+  add_link_options(-fsanitize=address,undefined)
 else()
   find_program(MOLD mold)
   if(MOLD)
@@ -36,6 +43,9 @@ endif()
 
 # Our own code; generated code compiles without these.
 add_library(tidegate_warnings INTERFACE)
-target_compile_options(tidegate_warnings INTERFACE -Wall -Wextra -Werror -Wno-missing-field-initializers
+target_compile_options(tidegate_warnings INTERFACE -Wall -Wextra -Wno-missing-field-initializers)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 reports these inside the standard library and Asio's coroutines, not in our code.
-  -Wno-restrict -Wno-maybe-uninitialized -Wno-dangling-pointer -Wno-mismatched-new-delete)
+  target_compile_options(tidegate_warnings INTERFACE -Werror
+    -Wno-restrict -Wno-maybe-uninitialized -Wno-dangling-pointer -Wno-mismatched-new-delete)
+endif()
