@@ -1,5 +1,8 @@
 #include "serving-runtime/serve_command.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <utility>
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -33,11 +36,19 @@ namespace {
 namespace asio = boost::asio;
 namespace fs = std::filesystem;
 
+// Requests come first where loading and warming up compete with them for a core: Linux keeps a niceness a thread.
+void give_way() { setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10); }
+
 // The threads that load models.
 class LoadThreads {
  public:
   LoadThreads(ModelRepository& repository, uint32_t count) : repository_(repository) {
-    for (uint32_t i = 0; i < std::max(1u, count); ++i) threads_.emplace_back([this] { repository_.run(); });
+    for (uint32_t i = 0; i < std::max(1u, count); ++i) {
+      threads_.emplace_back([this] {
+        give_way();
+        repository_.run();
+      });
+    }
   }
   ~LoadThreads() {
     repository_.stop();
