@@ -1,5 +1,7 @@
 // tidegate-runtime: serve | fetch | inspect | validate | compare | bench. Each subcommand is a file of its own; this
 // one reads the command line.
+#include <absl/synchronization/mutex.h>
+
 #include <CLI/CLI.hpp>
 #include <cstring>
 #include <iostream>
@@ -39,6 +41,8 @@ int run_tool(int (*tool)(const Options&, const serving::BackendSource&), const O
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Debian's Abseil looks for deadlocks with each lock that gRPC takes, under one lock for the whole process.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   // fetch reads its own arguments: "tidegate-runtime fetch --uri=…".
   if (argc > 1 && std::strcmp(argv[1], "fetch") == 0) return serving::fetch_main(argc - 1, argv + 1);
   CLI::App app("Serves machine-learning models over TensorFlow Serving's API and the Open Inference Protocol.",
