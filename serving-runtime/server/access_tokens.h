@@ -14,6 +14,8 @@ class AccessTokens {
  public:
   // Without tokens everybody may ask.
   void replace(std::vector<std::string> tokens);
+  // Whether everybody may ask. For where finding the header costs something.
+  bool open() const { return tokens_.load(std::memory_order_acquire)->empty(); }
   // `authorization`: the header's value, empty when there is none. UNAUTHENTICATED says what is expected. Takes as long
   // for a wrong token as for a right one.
   absl::Status check(std::string_view authorization) const;

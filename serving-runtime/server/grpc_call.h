@@ -3,6 +3,7 @@
 // takes the request from the queue first puts a fresh call in its place. Only grpc_server.cc includes this.
 #include <absl/status/status.h>
 #include <absl/time/time.h>
+#include <google/protobuf/arena.h>
 #include <grpcpp/grpcpp.h>
 
 #include <functional>
@@ -60,21 +61,21 @@ class UnaryCall : public QueueTag {
     auto call = std::unique_ptr<UnaryCall>(new UnaryCall(method));
     UnaryCall* tag = call.get();
     // From here on the queue owns the call.
-    if (method.listen(&tag->context_, &tag->request_, &tag->writer_, tag)) call.release();
+    if (method.listen(&tag->context_, tag->request_, &tag->writer_, tag)) call.release();
   }
 
-  const Request& request() const { return request_; }
+  const Request& request() const { return *request_; }
   // The first of the client's headers of that name (lower case), or empty.
   std::string_view header(const char* name) const { return first_header(context_, name); }
   // When the client stops waiting; far in the future when it set none.
   absl::Time deadline() const { return absl::FromChrono(context_.deadline()); }
-  Response& response() { return response_; }
+  Response& response() { return *response_; }
   void add_header(const std::string& name, const std::string& value) { context_.AddInitialMetadata(name, value); }
   void add_trailer(const std::string& name, const std::string& value) { context_.AddTrailingMetadata(name, value); }
 
   void finish(const absl::Status& status) {
     if (status.ok()) {
-      writer_.Finish(response_, grpc::Status::OK, this);
+      writer_.Finish(*response_, grpc::Status::OK, this);
     } else {
       writer_.FinishWithError(to_grpc(status), this);
     }
@@ -96,8 +97,9 @@ class UnaryCall : public QueueTag {
 
   const Method& method_;
   grpc::ServerContext context_;
-  Request request_;
-  Response response_;
+  google::protobuf::Arena arena_;  // one allocation for the parts of both messages, where each would be one
+  Request* const request_ = google::protobuf::Arena::CreateMessage<Request>(&arena_);
+  Response* const response_ = google::protobuf::Arena::CreateMessage<Response>(&arena_);
   grpc::ServerAsyncResponseWriter<Response> writer_{&context_};
   bool answered_ = false;
 };
