@@ -214,7 +214,8 @@ class Server {
     grpc.address = options_.bind_address;
     grpc.port = options_.grpc_port;
     grpc.max_message_bytes = options_.max_request_bytes;
-    grpc.threads = slots_ + 1;
+    grpc.threads = std::max(1u, std::thread::hardware_concurrency() / 4);
+    grpc.runs_quick_models = !options_.batching;
     if (security_.grpc) grpc.credentials = credentials_ = net::RotatingCredentials::make(*security_.grpc);
     GrpcQuestions questions{tokens_, [this] { return router_.ready(); },
                             [this](const auto& config, auto done) { reload(config, std::move(done)); }};

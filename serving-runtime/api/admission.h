@@ -17,6 +17,7 @@ struct Arrival {
   Api api;
   std::string_view model;                        // read before admit() returns
   absl::Time deadline = absl::InfiniteFuture();  // of the wall clock
+  InferenceGate::Place place = InferenceGate::Place::kHere;
 };
 
 // Calls exactly one of the two, now or later, on a thread that answers requests: `work` when the model is loaded, which
@@ -42,8 +43,9 @@ void turn_away(const FrontEndContext& context, const Arrival& arrival, const abs
 template <class Work, class Refuse>
 void take_turn(const FrontEndContext& context, const Arrival& arrival, ModelUse use, Work work, const Refuse& refuse) {
   const absl::Status queued =
-      use ? context.gate.run(arrival.model, [use = std::move(use), work = std::move(work)] { work(); })
-          : context.gate.run(arrival.model, std::move(work));
+      use ? context.gate.run(
+                arrival.model, [use = std::move(use), work = std::move(work)] { work(); }, arrival.place)
+          : context.gate.run(arrival.model, std::move(work), arrival.place);
   if (!queued.ok()) turn_away(context, arrival, queued, refuse);
 }
 
@@ -53,10 +55,10 @@ template <class Work, class Refuse>
 void admit(const FrontEndContext& context, const Arrival& arrival, Work work, Refuse refuse) {
   if (context.demand == nullptr) return take_turn(context, arrival, nullptr, std::move(work), refuse);
   context.demand->need(arrival.model, arrival.deadline,
-                       [&context, api = arrival.api, model = std::string(arrival.model), work = std::move(work),
-                        refuse = std::move(refuse)](const absl::StatusOr<ModelUse>& use) {
+                       [&context, api = arrival.api, model = std::string(arrival.model), place = arrival.place,
+                        work = std::move(work), refuse = std::move(refuse)](const absl::StatusOr<ModelUse>& use) {
                          if (!use.ok()) return turn_away(context, {api, model}, use.status(), refuse);
-                         take_turn(context, {api, model}, *use, work, refuse);
+                         take_turn(context, {api, model, absl::InfiniteFuture(), place}, *use, work, refuse);
                        });
 }
 

@@ -2,7 +2,7 @@
 
 namespace tidegate::serving {
 
-absl::Status InferenceGate::run(std::string_view model, Work work) {
+absl::Status InferenceGate::run(std::string_view model, Work work, Place place) {
   std::unique_lock lock(mutex_);
   const Lanes::iterator lane = lane_of(model);
   if (!has_free_slot(lane->second)) {
@@ -17,7 +17,11 @@ absl::Status InferenceGate::run(std::string_view model, Work work) {
   ++running_;
   ++lane->second.running;
   lock.unlock();
-  run_in_slot(lane, work);
+  if (place == Place::kHere) {
+    run_in_slot(lane, work);
+  } else {
+    post_([this, lane, work = std::move(work)] { run_in_slot(lane, work); });
+  }
   return absl::OkStatus();
 }
 

@@ -1,8 +1,8 @@
 #pragma once
-// How many inferences run at once. Front ends decode and run a request on the thread that read it, without a hop; when
-// all slots are taken, or all that one model may have, the request waits in a queue; whoever ends one hands the slot on
-// to the one that has waited longest and may run. Servers have more threads than slots, so health and status answer
-// while every slot computes.
+// How many inferences run at once. Front ends decode and run a request on the thread that read it, without a hop,
+// unless that thread has others to read meanwhile; when all slots are taken, or all that one model may have, the
+// request waits in a queue; whoever ends one hands the slot on to the one that has waited longest and may run. Servers
+// have more threads than slots, so health and status answer while every slot computes.
 #include <absl/status/status.h>
 
 #include <cstddef>
@@ -27,13 +27,16 @@ class InferenceGate {
  public:
   using Work = std::function<void()>;
 
-  // `post` runs queued work on some other thread: not here, so that a connection whose request has ended is not kept
+  // `post` runs work on some other thread: queued work too, so that a connection whose request has ended is not kept
   // waiting by those of others.
   InferenceGate(GateLimits limits, std::function<void(Work)> post) : limits_(limits), post_(std::move(post)) {}
 
-  // Runs `work` for that model here and now, or queues it; RESOURCE_EXHAUSTED (and `work` dropped) when the queue is
-  // full. Any thread.
-  absl::Status run(std::string_view model, Work work);
+  // Whether the caller's thread may be kept busy for as long as the work takes.
+  enum class Place { kHere, kElsewhere };
+
+  // Runs `work` for that model in a free slot, here and now or through `post`, or queues it; RESOURCE_EXHAUSTED (and
+  // `work` dropped) when the queue is full. Any thread.
+  absl::Status run(std::string_view model, Work work, Place place = Place::kHere);
 
   size_t queued() const;
   size_t running() const;

@@ -3,6 +3,8 @@
 namespace tidegate::serving {
 
 void InferenceStatistics::succeeded(const InferenceTimes& times, uint64_t executions, absl::Time now) {
+  const int64_t infer = absl::ToInt64Nanoseconds(times.infer), mean = typical_infer_ns_.load(std::memory_order_relaxed);
+  typical_infer_ns_.store(mean == kNone ? infer : mean + (infer - mean) / 8, std::memory_order_relaxed);
   std::lock_guard lock(mutex_);
   totals_.success.add(times.total);
   totals_.queue.add(times.queue);
@@ -11,6 +13,11 @@ void InferenceStatistics::succeeded(const InferenceTimes& times, uint64_t execut
   totals_.output.add(times.output);
   totals_.executions += executions;
   totals_.last_request = now;
+}
+
+absl::Duration InferenceStatistics::typical_infer() const {
+  const int64_t mean = typical_infer_ns_.load(std::memory_order_relaxed);
+  return mean == kNone ? absl::InfiniteDuration() : absl::Nanoseconds(mean);
 }
 
 void InferenceStatistics::failed(absl::Duration total, absl::Time now) {

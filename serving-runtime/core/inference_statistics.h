@@ -3,6 +3,7 @@
 // words are those of Triton's statistics extension, which api/oip/model_statistics.h tells clients.
 #include <absl/time/time.h>
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 
@@ -39,8 +40,14 @@ class InferenceStatistics {
   void succeeded(const InferenceTimes& times, uint64_t executions, absl::Time now);
   void failed(absl::Duration total, absl::Time now);
   Totals read() const;
+  // How long the model's runs for a request have taken lately: each counts for an eighth of the mean. Infinite before
+  // the first request that succeeded. Without a lock.
+  absl::Duration typical_infer() const;
 
  private:
+  static constexpr int64_t kNone = -1;
+
+  std::atomic<int64_t> typical_infer_ns_ = kNone;
   mutable std::mutex mutex_;
   Totals totals_;
 };

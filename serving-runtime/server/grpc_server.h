@@ -1,6 +1,6 @@
 #pragma once
 // The gRPC port: TensorFlow Serving's PredictionService and ModelService, and the Open Inference Protocol's
-// GRPCInferenceService, on completion queues (half the cost of callbacks).
+// GRPCInferenceService, on a completion queue (half the cost of callbacks) that few threads poll.
 #include <absl/status/statusor.h>
 
 #include <functional>
@@ -23,7 +23,10 @@ struct GrpcServerOptions {
   std::string address = "0.0.0.0";
   uint16_t port = 0;  // 0: any free one
   uint64_t max_message_bytes = 64ull << 20;
-  size_t threads = 2;
+  size_t threads = 1;  // that poll. More than needed cost each request a handover between them
+  // Predictions of models that are quick run on the threads that poll, others where the gate posts them. False: all do,
+  // as is right where requests wait for one another.
+  bool runs_quick_models = true;
   std::shared_ptr<net::RotatingCredentials> credentials;  // null: plain
 };
 

@@ -106,6 +106,17 @@ TEST(Inference, TellsItsVersionWhereTheTimeOfARequestWent) {
   EXPECT_EQ(totals.last_request, clock.now());
 }
 
+TEST(InferenceStatistics, TellsHowLongRunsHaveTakenLately) {
+  InferenceStatistics statistics;
+  EXPECT_EQ(statistics.typical_infer(), absl::InfiniteDuration()) << "nothing is known yet";
+  statistics.failed(absl::Seconds(1), absl::UnixEpoch());
+  EXPECT_EQ(statistics.typical_infer(), absl::InfiniteDuration());
+  statistics.succeeded({.infer = absl::Microseconds(80)}, 1, absl::UnixEpoch());
+  EXPECT_EQ(statistics.typical_infer(), absl::Microseconds(80));
+  statistics.succeeded({.infer = absl::Microseconds(160)}, 1, absl::UnixEpoch());
+  EXPECT_EQ(statistics.typical_infer(), absl::Microseconds(90)) << "one that took long does not change much";
+}
+
 TEST(Inference, CountsAFailureOnlyAgainstAVersionThatWasFound) {
   TickingClock clock;
   ServableTable table = table_of_two();
@@ -188,6 +199,22 @@ TEST(InferenceGate, HandsASlotToTheRequestThatHasWaitedLongestAndMayRun) {
     for (const auto& work : std::exchange(posted, {})) work();
   }
   EXPECT_EQ(order, "231");
+}
+
+TEST(InferenceGate, LeavesTheCallersThreadWhenItIsAskedTo) {
+  std::vector<InferenceGate::Work> posted;
+  InferenceGate gate({1, 1}, [&](InferenceGate::Work work) { posted.push_back(std::move(work)); });
+  std::string order;
+  EXPECT_TRUE(gate.run("m", [&] { order += "a"; }, InferenceGate::Place::kElsewhere).ok());
+  EXPECT_EQ(order, "");
+  EXPECT_EQ(gate.running(), 1u) << "its slot is taken from now on";
+  EXPECT_TRUE(gate.run("m", [&] { order += "b"; }).ok());
+  EXPECT_EQ(gate.queued(), 1u);
+  ASSERT_EQ(posted.size(), 1u);
+  std::exchange(posted, {})[0]();
+  ASSERT_EQ(posted.size(), 1u);
+  posted[0]();
+  EXPECT_EQ(order, "ab");
 }
 
 TEST(Half, ConvertsBothWaysRoundingToEven) {

@@ -71,7 +71,7 @@ class Doors : public testing::Test {
 
   ServableDirectory directory_;
   // More slots than the server has threads: an answer may be read before its slot is free again.
-  InferenceGate gate_{{4, 0}, [](InferenceGate::Work) {}};
+  InferenceGate gate_{{4, 0}, [](const InferenceGate::Work& work) { work(); }};
   RequestMetrics metrics_;
   base::ManualClock clock_;
   FrontEndContext context_{directory_, gate_, metrics_, clock_};
