@@ -60,7 +60,7 @@ def parse_wrk(output):
 def h2load_command(url, body, connections, seconds, log, rate=None):
     """`rate`: requests a second of each connection, which then may have several in flight; None: one after the other."""
     paced = ["-m8", f"--rps={rate}"] if rate else ["-m1"]
-    return ["h2load", "-t1", f"-c{connections}", *paced, f"--duration={seconds}", f"--data={body}", f"--log-file={log}",
+    return ["h2load", "-t1", f"-c{connections}", *paced, f"--duration={round(seconds * 1000)}ms", f"--data={body}", f"--log-file={log}",
             "-H", "content-type: application/grpc", "-H", "te: trailers", url]
 
 

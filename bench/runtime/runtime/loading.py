@@ -35,7 +35,7 @@ class Reloads(threading.Thread):
 
 def measure(bench, server, seconds):
     """One sample: the tail at rest and the tail while the other model is loaded, in this order."""
-    answer_bytes = bench._try(server, CASE)
+    answer_bytes = bench.try_once(server, CASE)
     quiet = _load(bench.generators, bench, server, seconds, answer_bytes)
     reloads = Reloads(server)
     reloads.start()

@@ -81,7 +81,7 @@ class Bench:
         key = server.name, case
         try:
             if key not in self.tried:
-                self.tried[key] = self._try(server, case)
+                self.tried[key] = self.try_once(server, case)
                 self._load(server, case, min(1, self.seconds))
             sample = self._sample(server, case)
         except (CannotRun, BadOutput, OSError, http.client.HTTPException, ValueError, KeyError, subprocess.SubprocessError) as error:
@@ -108,7 +108,7 @@ class Bench:
             return self.generators.grpc(url, self.request(case), case.connections, seconds, self.tried[server.name, case])
         return self.generators.rest(url, self.request(case), case.connections, seconds)
 
-    def _try(self, server, case):
+    def try_once(self, server, case):
         """Asks once and compares the answer with the expected one; its bytes of data in gRPC, 0 in REST."""
         url = server.url(case.protocol, PAYLOADS[case.payload].model)
         if case.protocol in GRPC:
