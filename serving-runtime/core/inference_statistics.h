@@ -40,8 +40,8 @@ class InferenceStatistics {
   void succeeded(const InferenceTimes& times, uint64_t executions, absl::Time now);
   void failed(absl::Duration total, absl::Time now);
   Totals read() const;
-  // How long the model's runs for a request have taken lately: each counts for an eighth of the mean. Infinite before
-  // the first request that succeeded. Without a lock.
+  // About the median of how long the model's runs for a request have taken lately: interrupted ones do not move it.
+  // Infinite before the first request that succeeded. Without a lock.
   absl::Duration typical_infer() const;
 
  private:
