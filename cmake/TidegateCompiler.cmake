@@ -31,8 +31,8 @@ elseif(TIDEGATE_SANITIZE STREQUAL "fuzzer")
   # Counters of covered edges in all of our code; the fuzzer's own main only in the targets (tests/fuzz).
   add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined)
   add_compile_definitions(FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
-  # Boost 1.74 looks for C++20's coroutines with g++ only.
-  add_compile_definitions(BOOST_ASIO_HAS_CO_AWAIT=1 BOOST_ASIO_HAS_STD_COROUTINE=1)
+  # Boost 1.74 looks for C++20's coroutines with g++ only, and newer compilers do not take fmt 9's consteval.
+  add_compile_definitions(BOOST_ASIO_HAS_CO_AWAIT=1 FMT_CONSTEVAL=)
   add_link_options(-fsanitize=address,undefined)
 else()
   find_program(MOLD mold)
