@@ -77,10 +77,10 @@ pb::Input examples(bool with_context) {
   (*example.mutable_features()->mutable_feature())["s"].mutable_bytes_list()->add_value("text");
   pb::Input input;
   if (with_context) {
-    *input.mutable_example_list_with_context()->add_examples() = example;
-    *input.mutable_example_list_with_context()->mutable_context() = example;
+    *input.mutable_example_list_with_context()->add_examples() = example.SerializeAsString();
+    *input.mutable_example_list_with_context()->mutable_context() = example.SerializeAsString();
   } else {
-    *input.mutable_example_list()->add_examples() = example;
+    *input.mutable_example_list()->add_examples() = example.SerializeAsString();
   }
   return input;
 }
