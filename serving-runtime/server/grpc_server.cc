@@ -186,12 +186,19 @@ class QueueServer : public GrpcServer {
           call.add_header("x-tidegate-model-version", servable->version_text());
         }
         if (is_model_error(result)) call.add_trailer("x-tidegate-error", "model");
-        context_.end(inference, result, {api, operation, call.header(kRequestId), call.header(kTraceparent)});
+        context_.end(inference, result, origin_of(call, api, operation, result));
         call.finish(result);
       };
       admit(context_, {api, model_of(call.request()), call.deadline(), place_of(call.request())}, work,
             [&call](const absl::Status& why) { call.finish(why); });
     };
+  }
+
+  // How the request names itself, where anybody will be told: gRPC makes a map of all headers for whoever asks for one.
+  template <class Call>
+  RequestOrigin origin_of(const Call& call, Api api, Operation operation, const absl::Status& result) const {
+    if (result.ok() && context_.recorder == nullptr) return {api, operation, "", ""};
+    return {api, operation, call.header(kRequestId), call.header(kTraceparent)};
   }
 
   template <class Request>
