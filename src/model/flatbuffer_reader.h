@@ -4,6 +4,7 @@
 // litert backend uses it too. Reference: https://flatbuffers.dev/internals/
 //
 // The first fault is kept; from then on every field reads as absent, so a reader checks ok() once, at its end.
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -33,7 +34,14 @@ class FlatFile {
   // Whether `size` bytes at `offset` are in the file; a fault when they are not.
   bool has(uint64_t offset, uint64_t size, const char* what) {
     if (offset <= bytes_.size() && size <= bytes_.size() - offset) return ok_;
-    fail(offset, std::string(what) + " reaches beyond the end of the file");
+    fail(std::min<uint64_t>(offset, bytes_.size()), std::string(what) + " reaches beyond the end of the file");
+    return false;
+  }
+  // Whether something can lie `distance` bytes behind `from`; a fault at `from` when it would be outside of the file.
+  bool leads_inside(uint64_t from, uint64_t distance, const char* what) {
+    constexpr uint64_t kLeast = 4;  // a table, a vector and a string begin with as many
+    if (from + distance + kLeast <= bytes_.size()) return ok_;
+    fail(from, std::string(what) + " lies beyond the end of the file");
     return false;
   }
   template <class T>
@@ -134,7 +142,7 @@ class FlatTable {
     uint64_t position = find(field, 4);
     if (!position) return 0;
     uint64_t distance = file_->read<uint32_t>(position, "a field");
-    if (!file_->has(position + distance, 4, "what a field refers to")) return 0;
+    if (!file_->leads_inside(position, distance, "what a field refers to")) return 0;
     if (distance == 0) file_->fail(position, "a field refers to itself");
     return file_->ok() ? position + distance : 0;
   }
@@ -162,8 +170,8 @@ class FlatTables {
   FlatTable operator[](uint32_t index) const {
     uint64_t position = begin_ + uint64_t{4} * index;
     auto distance = file_->read<uint32_t>(position, "a vector");
-    return file_->has(position + distance, 4, "what a vector refers to") ? FlatTable(*file_, position + distance)
-                                                                         : FlatTable();
+    return file_->leads_inside(position, distance, "what a vector refers to") ? FlatTable(*file_, position + distance)
+                                                                              : FlatTable();
   }
 
  private:

@@ -129,6 +129,7 @@ TEST(Tflite, SurvivesEveryByteThatIsWrong) {
       wrong[position] = static_cast<char>(value);
       FileFault fault;
       refused += parse_tflite({wrong.data(), wrong.size()}, fault) ? 0 : 1;
+      EXPECT_LE(fault.offset, bytes.size()) << "a fault is told with a place in the file: " << fault.what;
     }
   }
   EXPECT_GT(refused, bytes.size());
