@@ -7,6 +7,7 @@ namespace tidegate::serving {
 std::optional<std::string> percent_decode(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == 0) return std::nullopt;
     if (text[i] != '%') {
       out.push_back(text[i]);
       continue;

@@ -6,7 +6,7 @@
 
 namespace tidegate::serving {
 
-// Nothing for a malformed escape or an encoded NUL.
+// Nothing for a malformed escape or a NUL, encoded or not.
 std::optional<std::string> percent_decode(std::string_view text);
 
 // Everything but letters, digits and -._~ escaped.

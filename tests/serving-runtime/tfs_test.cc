@@ -50,6 +50,8 @@ TEST(RestPath, RefusesWhatTensorflowServingsExpressionsDoNotMatch) {
               absl::string_view(std::string("Malformed request: ").append(method).append(" ").append(text)));
   }
   EXPECT_EQ(parse_rest_path("GET", "/v1/models").status().message(), "Missing model name in request.");
+  EXPECT_FALSE(parse_rest_path("GET", "/v1/models/a%00b").ok());
+  EXPECT_FALSE(parse_rest_path("GET", std::string_view("/v1/models/a\0b", 14)).ok());
   EXPECT_EQ(parse_rest_path("GET", "/v1/models/m/versions/18446744073709551615").status().message(),
             "Failed to convert version: 18446744073709551615 to numeric.");
 }
