@@ -13,7 +13,7 @@ BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
 sys.path[:0] = [str(BENCH / "runtime"), str(BENCH / "scale")]
 from runtime import load, payloads, process_tree, report, wire  # noqa: E402
 from runtime.catalogue import LOADING, SERVERS  # noqa: E402
-from runtime.measure import Case, ask_rest, cases_of, check  # noqa: E402
+from runtime.measure import Bench, Case, ask_rest, cases_of, check  # noqa: E402
 from runtime.payloads import PAYLOADS, Request  # noqa: E402
 from scale.processes import CannotRun  # noqa: E402
 
@@ -252,6 +252,35 @@ def test_servers_take_turns_case_by_case_and_every_second_round_the_other_way_ro
     command().run_round(bench, 1, plan, None)
     assert [name for _, name in bench.asked] == ["a", "b", "a", "b", "b", "a", "b", "a"]
     assert [case for case, _ in bench.asked][:4] == ["small/oip-rest/1"] * 2 + ["small/oip-rest/32"] * 2
+
+
+class Child:
+    """A process that ends when it is told to."""
+
+    def __init__(self):
+        self.returncode = None
+
+    def poll(self):
+        return self.returncode
+
+
+def test_what_a_server_answered_before_it_died_is_no_result_and_it_is_started_anew(monkeypatch):
+    server = type("Server", (), {"name": "a", "title": "A"})
+    bench = Bench.__new__(Bench)
+    bench.results, bench.seconds, bench.pids, case = {"cells": {}}, 1, {"a": 1}, Case("small", "oip-rest", 1)
+    bench.tried, bench.processes = {("a", case): 0}, type("Processes", (), {"children": {"a": Child()}})
+    monkeypatch.setattr(process_tree, "cpu_seconds", lambda _: 0.0)
+    monkeypatch.setattr(process_tree, "memory_mib", lambda _: 1.0)
+    dies = [True, False]
+
+    def ask(*_):
+        bench.processes.children["a"].returncode = -11 if dies.pop(0) else None
+        return load.Counts(5, 0, 1, 1, 1)
+    monkeypatch.setattr(bench, "_load", ask)
+    monkeypatch.setattr(bench, "stop", lambda _: None)
+    monkeypatch.setattr(bench, "start", lambda _: bench.processes.children.update(a=Child()))
+    assert "died" in bench.measure(server, case)["error"]
+    assert bench.measure(server, case)["answered"] == 5
 
 
 def test_an_answer_of_another_status_is_an_error(tmp_path):

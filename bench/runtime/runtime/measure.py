@@ -52,7 +52,8 @@ class Bench:
         self.pids[server.name] = pid
 
         def is_up():
-            self.processes.check_alive()
+            if self._has_died(server):
+                raise CannotRun(f"ended with {self.processes.children[server.name].returncode}; see {self.folder}/{server.name}.log")
             return server.is_up()
         try:
             wait_until(is_up, f"{server.title} is ready", server.start_seconds)
@@ -77,9 +78,12 @@ class Bench:
         return self.requests[key]
 
     def measure(self, server, case):
-        """Adds a sample, or why there is none."""
+        """Adds a sample, or why there is none. A server that has died is started anew."""
         key = server.name, case
         try:
+            if self._has_died(server):
+                self.stop(server)
+                self.start(server)
             if key not in self.tried:
                 self.tried[key] = self.try_once(server, case)
                 self._load(server, case, min(1, self.seconds))
@@ -91,11 +95,16 @@ class Bench:
             say(f"{case.name} {server.name}: {sample['error']}")
         return sample
 
+    def _has_died(self, server):
+        return self.processes.children[server.name].poll() is not None
+
     def _sample(self, server, case):
         pid = self.pids[server.name]
         before = process_tree.cpu_seconds(pid)
         counts = self._load(server, case, self.seconds)
         used = process_tree.cpu_seconds(pid) - before
+        if self._has_died(server):   # what it has answered before tells nothing
+            raise CannotRun("died while it was measured")
         sample = {**dataclasses.asdict(counts), "memory_mib": round(process_tree.memory_mib(pid), 1)}
         if counts.answered:
             sample["cpu_us"] = round(used / counts.answered * 1e6, 2)
