@@ -121,6 +121,11 @@ void ModelRepository::add(ModelConfig config) {
     return;
   }
   if (options_.residents != nullptr) options_.residents->forget_failure(config.name);
+  // At once: whoever has brought a config may ask by its labels as soon as he is answered. Versions come in their time.
+  directory_.update([&config](ServableTable& table) {
+    const auto model = table.models.find(config.name);
+    if (model != table.models.end()) model->second.labels = config.labels;
+  });
   slot->second.next = std::move(config);
   slot->second.due = -absl::InfiniteDuration();
 }

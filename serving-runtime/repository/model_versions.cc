@@ -20,7 +20,6 @@ ModelVersions::ModelVersions(ModelConfig config, const BackendSource& backends, 
       options_(options),
       resident_(!options.memory_in_use) {
   entry_.on_demand = !resident_;
-  entry_.labels = config_.labels;
   publish();
 }
 
@@ -29,7 +28,6 @@ void ModelVersions::set_config(ModelConfig config) {
   // What failed may do now: somebody has just asked for it.
   for (auto& [version, progress] : progress_) progress = {progress.state};
   if (!is_in_memory()) memory_ = {};
-  entry_.labels = config_.labels;
   publish();
 }
 
@@ -288,7 +286,13 @@ void ModelVersions::publish() {
   for (const auto& [version, entry] : entry_.versions) {
     if (entry.servable) entry.servable->set_record_rate(config_.record_rate);
   }
-  directory_.update([this](ServableTable& table) { table.models[config_.name] = entry_; });
+  directory_.update([this](ServableTable& table) {
+    // Labels are the config's from when it was taken over: what is told here may be older.
+    const auto [model, fresh] = table.models.try_emplace(config_.name, entry_);
+    auto labels = fresh ? config_.labels : std::move(model->second.labels);
+    model->second = entry_;
+    model->second.labels = std::move(labels);
+  });
 }
 
 }  // namespace tidegate::serving

@@ -319,6 +319,16 @@ TEST_F(ManyModelsTest, GivesALabelOnlyToAVersionThatServes) {
   EXPECT_EQ((*directory_.read()->find({"a", {}, "stable"}))->version(), 2);
 }
 
+TEST_F(ManyModelsTest, AnswersByALabelAsSoonAsTheReloadThatGivesItIsAnswered) {
+  ModelConfig model = in("a");
+  ASSERT_TRUE(reload({model}).ok());
+  model.labels = {{"stable", 1}};
+  std::optional<absl::Status> answered;
+  repository_.reload({model}, [&answered](const auto& outcome) { answered = outcome.status; });
+  ASSERT_EQ(answered, absl::OkStatus()) << "no thread has looked at the model yet";
+  EXPECT_TRUE(directory_.read()->find({"a", {}, "stable"}).ok());
+}
+
 TEST_F(ManyModelsTest, GivesANewLabelToAVersionThatIsComingIfItMay) {
   ModelRepository lenient(backends_, directory_, clock_, {absl::Seconds(1), {}, true});
   const auto refused = [&lenient](ModelConfig model) {
