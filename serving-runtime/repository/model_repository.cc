@@ -215,14 +215,15 @@ ModelRepository::Worked ModelRepository::work_on(ModelVersions& versions, std::o
   return {versions.step()};
 }
 
-// Makes due what is to be loaded or unloaded.
+// Makes due what is to be loaded or unloaded: before whatever time alone has made due, and in the order in which it was
+// decided, or under load some models would wait for ever behind others.
 void ModelRepository::take_residency_work() {
   if (options_.residents == nullptr) return;
   while (const auto action = options_.residents->next_work()) {
     const auto slot = slots_.find(action->model);
     if (slot == slots_.end() || slot->second.leaving) continue;
     slot->second.resident = action->step == ResidencyStep::kLoad;
-    slot->second.due = -absl::InfiniteDuration();
+    slot->second.due = absl::Nanoseconds(++decisions_);
   }
 }
 

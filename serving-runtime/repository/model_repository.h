@@ -129,6 +129,7 @@ class ModelRepository : public ModelControl {
   bool configured_ = false;         // reload() was called
   bool stopped_ = false;
   Slots slots_;
+  int64_t decisions_ = 0;  // of residents, that were taken over
   std::list<Waiter> waiters_;
 };
 

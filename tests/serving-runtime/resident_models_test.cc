@@ -256,6 +256,19 @@ TEST_F(ResidentModelsTest, ManyRequestsWaitForOneLoad) {
   EXPECT_EQ(residents_.counts().models.at("a").loads, 1u);
 }
 
+TEST_F(ResidentModelsTest, LoadsModelsInTheOrderInWhichTheyWereAskedFor) {
+  configure({in("a"), in("b"), in("c")});
+  std::vector<std::string> order;
+  backend_.on_load = [&order](const std::string& folder) {
+    order.push_back(fs::path(folder).parent_path().filename());
+    return absl::OkStatus();
+  };
+  clock_.advance(absl::Seconds(2));  // all are to be looked at, too
+  for (const char* model : {"c", "a", "b"}) ask(model);
+  settle();
+  EXPECT_THAT(order, ElementsAre("c", "a", "b"));
+}
+
 TEST_F(ResidentModelsTest, UnloadsTheModelUsedLongestAgoForAnother) {
   configure({in("a"), in("b"), in("c"), in("d")});
   for (const char* model : {"a", "b", "c", "a"}) EXPECT_EQ(use(model), "ok");
