@@ -89,8 +89,6 @@ absl::Status ApiServer::start_etcd() {
 }
 
 absl::Status ApiServer::start(World& world) {
-  std::string pattern = std::filesystem::temp_directory_path() / "tidegate-conformance-XXXXXX";
-  directory_ = ::mkdtemp(pattern.data());
   etcd_port_ = free_port();
   etcd_peer_port_ = free_port();
   api_port_ = free_port();
@@ -181,7 +179,6 @@ std::string ApiServer::log_tail() const { return tail(directory_ / "etcd.log") +
 ApiServer::~ApiServer() {
   api_.kill();
   etcd_.kill();
-  if (!directory_.empty()) std::filesystem::remove_all(directory_);
 }
 
 }  // namespace tidegate::conformance

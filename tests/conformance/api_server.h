@@ -4,7 +4,6 @@
 #include <absl/status/status.h>
 #include <absl/time/time.h>
 
-#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/random.h"
+#include "base/scratch_folder.h"
 #include "base/task.h"
 #include "conformance/process.h"
 #include "kube/client.h"
@@ -83,7 +83,7 @@ class ApiServer {
   absl::Status start_etcd();
   bool ready(World& world);
 
-  std::filesystem::path directory_;
+  const base::ScratchFolder directory_;
   std::string ca_pem_;
   net::KeyPair clients_;  // the clients' authority
   int api_port_ = 0;

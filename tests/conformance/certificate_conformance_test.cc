@@ -3,10 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <optional>
 
+#include "base/scratch_folder.h"
 #include "conformance/fixture.h"
 #include "kube/reflector.h"
 #include "kube/store.h"
@@ -28,18 +27,15 @@ class CertificateConformance : public Conformance {
  protected:
   void SetUp() override {
     Conformance::SetUp();
-    std::string pattern = std::filesystem::temp_directory_path() / "tidegate-certificates-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
     write("ca.crt", server_.config().tls->tls()->ca_pem);
   }
   void TearDown() override {
     following_.cancel();
     world_.until([] { return false; }, absl::Milliseconds(50));
     Conformance::TearDown();
-    std::filesystem::remove_all(directory_);
   }
 
-  void write(const std::string& name, const std::string& text) { std::ofstream(directory_ / name) << text; }
+  void write(const std::string& name, const std::string& text) { directory_.write(name, text); }
   void write_identity(const std::string& name, absl::Time from) {
     const absl::StatusOr<net::KeyPair> pair = server_.issue_client(name, from);
     ASSERT_TRUE(pair.ok()) << pair.status();
@@ -87,7 +83,7 @@ class CertificateConformance : public Conformance {
     return world_.until([&] { return store_.get({ns_, name}) != nullptr; });
   }
 
-  std::filesystem::path directory_;
+  const base::ScratchFolder directory_;
   net::CurlHttpClient http_{world_.loop.context(), world_.clock};
   std::optional<kube::Client> subject_;
   kube::Store<kube::ConfigMap> store_{"configmaps", kube::decode_config_map, world_.clock};

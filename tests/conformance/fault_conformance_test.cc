@@ -8,10 +8,10 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <thread>
 
+#include "base/scratch_folder.h"
 #include "conformance/fixture.h"
 #include "fetch/fault_proxy.h"
 #include "kube/errors.h"
@@ -184,7 +184,8 @@ base::Task<void> stand(kube::LeaseElector* elector, base::Scope* scope, bool* en
 }
 
 TEST_F(FaultConformance, ARestartOfTheServerCostsNoLeaseAndTakesTheRotatedToken) {
-  const auto file = std::filesystem::temp_directory_path() / base::cat("tidegate-token-", ::getpid());
+  const base::ScratchFolder folder;
+  const auto file = folder / "token";
   std::ofstream(file) << "first";
   server_.set_second_token("first");
   server_.stop_api();
@@ -222,7 +223,6 @@ TEST_F(FaultConformance, ARestartOfTheServerCostsNoLeaseAndTakesTheRotatedToken)
   ASSERT_TRUE(world_.until([&] { return ended; }));
   follower->scope.cancel();
   world_.until([] { return false; }, absl::Milliseconds(50));
-  std::filesystem::remove(file);
 }
 
 TEST_F(FaultConformance, AStoppedStoreCostsTheLeaseInTimeAndNothingElse) {

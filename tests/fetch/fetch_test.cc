@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/digest.h"
+#include "base/scratch_folder.h"
 #include "base/strings.h"
 #include "fetch/fault_proxy.h"
 #include "fetch/fetch_process.h"
@@ -45,12 +46,9 @@ class Fetch : public testing::Test {
   }
   void SetUp() override {
     if (!server->started()) GTEST_FAIL() << "there is no MinIO";
-    std::string pattern = (fs::temp_directory_path() / "tidegate-fetch-XXXXXX").string();
-    scratch = mkdtemp(pattern.data());
     store = world.store(server->options(), "models");
     model = testing::UnitTest::GetInstance()->current_test_info()->name();
   }
-  void TearDown() override { fs::remove_all(scratch); }
 
   void put(const std::string& path, std::string body) {
     const auto info = world.run(store->put(cat(model, "/1/", path), std::move(body), world.scope));
@@ -76,14 +74,14 @@ class Fetch : public testing::Test {
     return {{"AWS_ACCESS_KEY_ID", MinioServer::kUser}, {"AWS_SECRET_ACCESS_KEY", MinioServer::kPassword}};
   }
   std::unique_ptr<FetchProcess> start(const std::string& endpoint, std::vector<std::string> more = {}) {
-    return std::make_unique<FetchProcess>(arguments(endpoint, std::move(more)), environment(), scratch);
+    return std::make_unique<FetchProcess>(arguments(endpoint, std::move(more)), environment(), scratch.string());
   }
-  fs::path destination() const { return fs::path(scratch) / "models" / model / "1"; }
+  fs::path destination() const { return scratch / "models" / model / "1"; }
 
   static MinioServer* server;
   storage::StoreWorld world;
   std::unique_ptr<storage::ObjectStore> store;
-  std::string scratch;
+  base::ScratchFolder scratch;
   std::string model;
   std::string large;
 };
@@ -154,7 +152,7 @@ TEST_F(Fetch, NamesTheReasonOfEachRefusal) {
       options[word.substr(0, word.find('='))] = word;
     std::vector<std::string> words;
     for (const auto& [name, word] : options) words.push_back(word);
-    FetchProcess fetch(words, c.environment, scratch);
+    FetchProcess fetch(words, c.environment, scratch.string());
     EXPECT_EQ(fetch.wait(), 1) << fetch.words();
     EXPECT_EQ(fetch.termination()["error"], c.reason);
     EXPECT_THAT(fetch.termination()["message"].get<std::string>(), HasSubstr(c.words));
@@ -174,7 +172,7 @@ TEST_F(Fetch, RefusesArgumentsThatMakeNoSense) {
                                              {"--uri=s3://models/m/1", "--dest=/tmp/x/1", "--s3-endpoint=minio"},
                                              {"--uri=s3://models/m/1", "--dest=/tmp/x/1", "--connections=0"},
                                              {"--uri=s3://models/m/1", "--dest=/tmp/x/1", "--log-format=xml"}}) {
-    FetchProcess fetch(words, environment(), scratch);
+    FetchProcess fetch(words, environment(), scratch.string());
     EXPECT_EQ(fetch.wait(), 2) << fetch.words();
     EXPECT_NE(fetch.words(), "");
   }

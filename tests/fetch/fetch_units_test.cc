@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/scratch_folder.h"
 #include "base/strings.h"
 #include "serving-runtime/fetch/disk.h"
 #include "serving-runtime/fetch/fetch_journal.h"
@@ -16,15 +17,6 @@ namespace tidegate::serving {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Scratch {
-  Scratch() {
-    std::string pattern = (fs::temp_directory_path() / "tidegate-disk-XXXXXX").string();
-    path = mkdtemp(pattern.data());
-  }
-  ~Scratch() { fs::remove_all(path); }
-  std::string path;
-};
 
 TEST(CutIntoParts, CoversTheFileOnce) {
   EXPECT_TRUE(cut_into_parts(0, 10).empty());
@@ -56,16 +48,16 @@ TEST(DiskFile, TellsAFullDiskFromOtherErrors) {
   const auto full = DiskFile::open("/dev/full");
   ASSERT_TRUE(full.ok()) << full.status();
   EXPECT_TRUE(absl::IsResourceExhausted(full->write_at(0, "x")));
-  Scratch scratch;
-  EXPECT_TRUE(absl::IsInternal(DiskFile::open(scratch.path + "/no/such").status()));
-  fs::create_symlink("/etc/passwd", scratch.path + "/link");
-  EXPECT_FALSE(DiskFile::open(scratch.path + "/link").ok());
+  const base::ScratchFolder scratch;
+  EXPECT_TRUE(absl::IsInternal(DiskFile::open(scratch.string() + "/no/such").status()));
+  fs::create_symlink("/etc/passwd", scratch.string() + "/link");
+  EXPECT_FALSE(DiskFile::open(scratch.string() + "/link").ok());
 }
 
 TEST(DiskFile, IsLockedByOneHolderOnly) {
-  Scratch scratch;
-  auto first = DiskFile::open(scratch.path + "/lock");
-  auto second = DiskFile::open(scratch.path + "/lock");
+  const base::ScratchFolder scratch;
+  auto first = DiskFile::open(scratch.string() + "/lock");
+  auto second = DiskFile::open(scratch.string() + "/lock");
   EXPECT_TRUE(first->try_lock().value());
   EXPECT_FALSE(second->try_lock().value());
   *first = DiskFile();
@@ -73,8 +65,8 @@ TEST(DiskFile, IsLockedByOneHolderOnly) {
 }
 
 TEST(FetchJournal, RemembersPartsAndFilesOfItsOwnDigest) {
-  Scratch scratch;
-  const std::string path = scratch.path + "/journal";
+  const base::ScratchFolder scratch;
+  const std::string path = scratch.string() + "/journal";
   {
     auto journal = FetchJournal::open(path, "d1");
     ASSERT_TRUE(journal.ok()) << journal.status();
@@ -95,8 +87,8 @@ TEST(FetchJournal, RemembersPartsAndFilesOfItsOwnDigest) {
 }
 
 TEST(FetchJournal, IgnoresATornLineAndWhatFollows) {
-  Scratch scratch;
-  const std::string path = scratch.path + "/journal";
+  const base::ScratchFolder scratch;
+  const std::string path = scratch.string() + "/journal";
   for (const char* garbage :
        {"{\"path\":\"b\",\"off", "\x01\x01\n", "[]\n", "{\"path\":7}\n", "{\"path\":\"b\",\"offset\":\"x\"}\n"}) {
     std::ofstream(path, std::ios::trunc) << "{\"source_digest\":\"d\"}\n{\"path\":\"a\",\"offset\":0,\"length\":3}\n"
@@ -111,15 +103,15 @@ TEST(FetchJournal, IgnoresATornLineAndWhatFollows) {
 }
 
 TEST(PublishDirectory, ReplacesOneThatIsThere) {
-  Scratch scratch;
-  fs::create_directories(scratch.path + "/from");
-  std::ofstream(scratch.path + "/from/new") << "x";
-  fs::create_directories(scratch.path + "/to");
-  std::ofstream(scratch.path + "/to/old") << "x";
-  ASSERT_TRUE(publish_directory(scratch.path + "/from", scratch.path + "/to").ok());
-  EXPECT_TRUE(fs::exists(scratch.path + "/to/new"));
-  EXPECT_FALSE(fs::exists(scratch.path + "/to/old"));
-  EXPECT_FALSE(fs::exists(scratch.path + "/from"));
+  const base::ScratchFolder scratch;
+  fs::create_directories(scratch.string() + "/from");
+  std::ofstream(scratch.string() + "/from/new") << "x";
+  fs::create_directories(scratch.string() + "/to");
+  std::ofstream(scratch.string() + "/to/old") << "x";
+  ASSERT_TRUE(publish_directory(scratch.string() + "/from", scratch.string() + "/to").ok());
+  EXPECT_TRUE(fs::exists(scratch.string() + "/to/new"));
+  EXPECT_FALSE(fs::exists(scratch.string() + "/to/old"));
+  EXPECT_FALSE(fs::exists(scratch.string() + "/from"));
 }
 
 TEST(Progress, TellsAmountRateAndTimeLeft) {

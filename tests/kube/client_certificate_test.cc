@@ -5,10 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <future>
 #include <mutex>
 
+#include "base/scratch_folder.h"
 #include "base/strings.h"
 #include "kube/client.h"
 #include "net/certificate.h"
@@ -92,14 +92,8 @@ class Server {
 
 class ClientCertificateTest : public ::testing::Test {
  protected:
-  ClientCertificateTest() {
-    std::string pattern = ::testing::TempDir() + "kube-cert-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
-  }
-  ~ClientCertificateTest() override { std::filesystem::remove_all(directory_); }
-
   std::string path(const std::string& name) const { return directory_ / name; }
-  void write(const std::string& name, const std::string& text) { std::ofstream(path(name)) << text; }
+  void write(const std::string& name, const std::string& text) { directory_.write(name, text); }
   void write_identity(const std::string& name) {
     const net::KeyPair pair = leaf(clients_, name);
     write("client.crt", pair.certificate_pem);
@@ -139,7 +133,7 @@ class ClientCertificateTest : public ::testing::Test {
 
   const net::KeyPair authority_ = authority();
   const net::KeyPair clients_ = authority();
-  std::filesystem::path directory_;
+  const base::ScratchFolder directory_;
   net::ClientWorld world_;
   net::CurlHttpClient http_{world_.loop.context(), world_.clock};
 };

@@ -5,8 +5,8 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
+#include "base/scratch_folder.h"
 #include "base/strings.h"
 
 namespace tidegate::kube {
@@ -18,16 +18,11 @@ std::string message(const absl::Status& status) { return std::string(base::view(
 
 class ConfigTest : public ::testing::Test {
  protected:
-  ConfigTest() {
-    std::string pattern = ::testing::TempDir() + "kube-config-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
-  }
   ~ConfigTest() override {
-    std::filesystem::remove_all(directory_);
     ::unsetenv("KUBERNETES_SERVICE_HOST");
     ::unsetenv("KUBERNETES_SERVICE_PORT");
   }
-  void write(const std::string& name, const std::string& text) { std::ofstream(directory_ / name) << text; }
+  void write(const std::string& name, const std::string& text) { directory_.write(name, text); }
   absl::StatusOr<ClientConfig> load(const std::string& cluster, const std::string& user,
                                     std::string_view context = "") {
     write("kubeconfig",
@@ -38,7 +33,7 @@ class ConfigTest : public ::testing::Test {
   }
 
   base::ManualClock clock_;
-  std::filesystem::path directory_;
+  const base::ScratchFolder directory_;
 };
 
 TEST_F(ConfigTest, ReadsCertificatesInlineAndByFile) {

@@ -3,10 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
+#include "base/scratch_folder.h"
 #include "base/strings.h"
 #include "kube/client.h"
 #include "kube_fixture.h"
@@ -22,12 +22,6 @@ std::string message(const absl::Status& status) { return std::string(base::view(
 // A plugin that is a shell script; it keeps count of its runs in a file.
 class ExecCredentialsTest : public KubeTest {
  protected:
-  ExecCredentialsTest() {
-    std::string pattern = ::testing::TempDir() + "kube-exec-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
-  }
-  ~ExecCredentialsTest() override { std::filesystem::remove_all(directory_); }
-
   void write_plugin(const std::string& script) {
     const auto path = directory_ / "plugin";
     std::ofstream(path) << "#!/bin/sh\nd=" << directory_.string() << "\necho run >> $d/runs\n" << script << "\n";
@@ -85,7 +79,7 @@ class ExecCredentialsTest : public KubeTest {
     ASSERT_TRUE(done());
   }
 
-  std::filesystem::path directory_;
+  const base::ScratchFolder directory_;
 };
 
 TEST_F(ExecCredentialsTest, AsksTheProgramOnceAndKeepsItsToken) {

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 
+#include "base/scratch_folder.h"
 #include "net/certificate.h"
 
 namespace tidegate::kube {
@@ -14,8 +14,6 @@ namespace {
 class TlsSourceTest : public ::testing::Test {
  protected:
   TlsSourceTest() {
-    std::string pattern = ::testing::TempDir() + "kube-tls-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
     write(before_);
     source_ = make_file_tls({.ca_pem = before_.certificate_pem,
                              .certificate_pem = before_.certificate_pem,
@@ -23,10 +21,9 @@ class TlsSourceTest : public ::testing::Test {
                              .server_name = "api"},
                             {path("ca"), path("crt"), path("key")}, clock_);
   }
-  ~TlsSourceTest() override { std::filesystem::remove_all(directory_); }
 
   std::string path(const std::string& name) const { return directory_ / name; }
-  void write(const std::string& name, const std::string& text) { std::ofstream(path(name)) << text; }
+  void write(const std::string& name, const std::string& text) { directory_.write(name, text); }
   void write(const net::KeyPair& pair) {
     write("ca", pair.certificate_pem);
     write("crt", pair.certificate_pem);
@@ -37,7 +34,7 @@ class TlsSourceTest : public ::testing::Test {
   }
 
   base::ManualClock clock_;
-  std::filesystem::path directory_;
+  const base::ScratchFolder directory_;
   const net::KeyPair before_ = pair("before");
   const net::KeyPair after_ = pair("after");
   std::unique_ptr<TlsSource> source_;

@@ -133,10 +133,10 @@ using OnnxFolder = FormatFolder;
 TEST_F(OnnxFolder, IsReadFromItsOneFileAndADamagedOneIsNamed) {
   write("net.onnx", onnx(graph_bytes()));
   write("model.onnx.data", "weights");
-  EXPECT_EQ(*detect_format(folder_), Format::kOnnx);
-  EXPECT_EQ(read_onnx(folder_)->path, folder_ / "net.onnx");
+  EXPECT_EQ(*detect_format(folder_.path()), Format::kOnnx);
+  EXPECT_EQ(read_onnx(folder_.path())->path, folder_ / "net.onnx");
   write("net.onnx", "\xff\xff");
-  absl::Status status = read_onnx(folder_).status();
+  absl::Status status = read_onnx(folder_.path()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(status.message(), HasSubstr("net.onnx (2 bytes) is not an ONNX model: byte 0: "));
 }

@@ -65,22 +65,22 @@ TEST(ProtoReader, RefusesEndlessVarintsAndGroups) {
 using FormatTest = FormatFolder;
 
 TEST_F(FormatTest, TellsTheFormatsApartAndSaysWhatItFoundInstead) {
-  EXPECT_THAT(detect_format(folder_).status().message(),
+  EXPECT_THAT(detect_format(folder_.path()).status().message(),
               HasSubstr("holds no model; expected one of saved_model.pb, *.tflite, *.onnx, found: nothing"));
   write("model.onnx", "");
-  EXPECT_EQ(*detect_format(folder_), Format::kOnnx);
+  EXPECT_EQ(*detect_format(folder_.path()), Format::kOnnx);
   write("model.tflite", "");
-  EXPECT_THAT(detect_format(folder_).status().message(), HasSubstr("more than one model"));
+  EXPECT_THAT(detect_format(folder_.path()).status().message(), HasSubstr("more than one model"));
   EXPECT_EQ(detect_format(folder_ / "none").status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_F(FormatTest, ReadsASavedModelFromItsFolderAndNamesACorruptOne) {
   write("saved_model.pb", saved_model("train"));
-  EXPECT_THAT(read_saved_model(folder_)->front().tags, ElementsAre("train"));
+  EXPECT_THAT(read_saved_model(folder_.path())->front().tags, ElementsAre("train"));
   write("saved_model.pb", "\xff");
-  EXPECT_EQ(read_saved_model(folder_).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(read_saved_model(folder_.path()).status().code(), absl::StatusCode::kDataLoss);
   write("saved_model.pb", "");
-  EXPECT_THAT(read_saved_model(folder_).status().message(), HasSubstr("(0 bytes) is not a SavedModel"));
+  EXPECT_THAT(read_saved_model(folder_.path()).status().message(), HasSubstr("(0 bytes) is not a SavedModel"));
 }
 
 TEST(DataType, HasOneNameInEachProtocol) {

@@ -2,9 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
-
+#include "base/scratch_folder.h"
 #include "model/flat_builder.h"
 #include "model/model_format.h"
 #include "model/tflite_operators.h"
@@ -13,7 +11,6 @@
 namespace tidegate::model {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -196,19 +193,16 @@ TEST(Tflite, KnowsOperatorsAndTypesByNumber) {
 }
 
 TEST(Tflite, IsReadFromItsFolderAndNamedWhenItIsCorrupt) {
-  fs::path folder = fs::path(testing::TempDir()) / "tflite_folder";
-  fs::remove_all(folder);
-  fs::create_directories(folder);
-  std::ofstream(folder / "net.tflite", std::ios::binary) << file(whole());
-  auto found = read_tflite(folder);
+  const base::ScratchFolder folder;
+  folder.write("net.tflite", file(whole()));
+  auto found = read_tflite(folder.path());
   ASSERT_TRUE(found.ok()) << found.status();
   EXPECT_EQ(found->path, (folder / "net.tflite").string());
-  std::ofstream(folder / "net.tflite", std::ios::binary) << "GARBAGE!";
-  EXPECT_EQ(read_tflite(folder).status().code(), absl::StatusCode::kDataLoss);
+  folder.write("net.tflite", "GARBAGE!");
+  EXPECT_EQ(read_tflite(folder.path()).status().code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(
-      read_tflite(folder).status().message(),
+      read_tflite(folder.path()).status().message(),
       HasSubstr("net.tflite (8 bytes) is not a whole TFLite model: at offset 4: there is no TFLite identifier"));
-  fs::remove_all(folder);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "base/clock.h"
+#include "base/scratch_folder.h"
 #include "fake_backend.h"
 #include "serving-runtime/repository/load_planner.h"
 #include "serving-runtime/repository/model_repository.h"
@@ -48,18 +49,12 @@ TEST(LoadPlanner, LoadsTheNewestFirst) { EXPECT_EQ(next_action({1, 2, 3}, {}, kR
 
 class RepositoryTest : public testing::Test {
  protected:
-  RepositoryTest()
-      : base_(fs::path(testing::TempDir()) / testing::UnitTest::GetInstance()->current_test_info()->name()) {
-    fs::remove_all(base_);
-    fs::create_directories(base_);
-  }
-  ~RepositoryTest() override { fs::remove_all(base_); }
   void add(const std::string& version) { fs::create_directories(base_ / version); }
   ModelVersions repository() { return {config("m"), backends_, directory_, clock_, loading_}; }
   ModelConfig config(const std::string& name) const {
     ModelConfig config;
     config.name = name;
-    config.base_path = base_;
+    config.base_path = base_.string();
     return config;
   }
   std::vector<std::pair<int64_t, VersionState>> states() {
@@ -69,7 +64,7 @@ class RepositoryTest : public testing::Test {
     return out;
   }
 
-  fs::path base_;
+  const base::ScratchFolder base_;
   FakeBackend backend_;
   const BackendSource backends_ = [this](const std::string&) { return &backend_; };
   ServableDirectory directory_;
@@ -79,7 +74,7 @@ class RepositoryTest : public testing::Test {
 
 TEST_F(RepositoryTest, ListsNumbersOnly) {
   for (const char* name : {"1", "00000002", "x", "3.tmp", "-4"}) add(name);
-  auto folders = list_version_folders(base_);
+  auto folders = list_version_folders(base_.string());
   EXPECT_THAT(*folders, ElementsAre(testing::Pair(1, testing::_), testing::Pair(2, testing::EndsWith("/00000002"))));
   EXPECT_EQ(list_version_folders(base_ / "none").status().code(), absl::StatusCode::kNotFound);
 }
@@ -116,7 +111,7 @@ TEST_F(RepositoryTest, KeepsServingWhenTheBasePathVanishes) {
   add("1");
   auto models = repository();
   ASSERT_TRUE(models.step().ok());
-  fs::remove_all(base_);
+  fs::remove_all(base_.path());
   EXPECT_FALSE(models.step().ok());
   EXPECT_TRUE(directory_.read()->ready());
 }
@@ -416,7 +411,8 @@ class ServerConfigTest : public testing::Test {
     return to_model_configs(*config, {.warm_up = true, .request_log = request_log_});
   }
   bool request_log_ = false;
-  const fs::path path_ = fs::path(testing::TempDir()) / "models.config";
+  const base::ScratchFolder folder_;
+  const fs::path path_ = folder_ / "models.config";
 };
 
 TEST_F(ServerConfigTest, IsTensorFlowServings) {

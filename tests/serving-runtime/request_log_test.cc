@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/loop.h"
+#include "base/scratch_folder.h"
 #include "fake_backend.h"
 #include "serving-runtime/api/front_end.h"
 #include "serving-runtime/recording/event_post.h"
@@ -149,9 +150,6 @@ TEST(RecordJsonTest, TravelsAsACloudEvent) {
 
 class FileSinkTest : public testing::Test {
  protected:
-  FileSinkTest() { fs::create_directories(folder_); }
-  ~FileSinkTest() override { fs::remove_all(folder_); }
-
   static std::vector<std::string> lines_of(const fs::path& path) {
     std::ifstream file(path);
     std::vector<std::string> lines;
@@ -160,7 +158,7 @@ class FileSinkTest : public testing::Test {
   }
   std::vector<std::string> names() const {
     std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder_)) names.push_back(entry.path().filename());
+    for (const auto& entry : fs::directory_iterator(folder_.path())) names.push_back(entry.path().filename());
     std::sort(names.begin(), names.end());
     return names;
   }
@@ -169,7 +167,7 @@ class FileSinkTest : public testing::Test {
     return sink.write({&record, 1});
   }
 
-  const fs::path folder_ = fs::path(testing::TempDir()) / "request-log";
+  const base::ScratchFolder folder_;
   const std::string path_ = folder_ / "log.jsonl";
 };
 
@@ -217,7 +215,8 @@ TEST_F(FileSinkTest, KeepsOneFileWhenThatIsAskedFor) {
 }
 
 TEST_F(FileSinkTest, NamesTheFileThatCannotBeWritten) {
-  EXPECT_THAT(open_file_sink({folder_ / "none" / "log"}).status().message(), HasSubstr("request-log/none/log"));
+  EXPECT_THAT(open_file_sink({folder_ / "none" / "log"}).status().message(),
+              HasSubstr((folder_ / "none/log").string()));
   if (!fs::exists("/dev/full")) GTEST_SKIP() << "there is no /dev/full";
   auto full = open_file_sink({"/dev/full"});
   ASSERT_TRUE(full.ok()) << full.status();

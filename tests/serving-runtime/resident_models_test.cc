@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "base/scratch_folder.h"
 #include "fake_backend.h"
 #include "serving-runtime/api/oip/rest_api.h"
 #include "serving-runtime/core/inference.h"
@@ -146,12 +147,6 @@ class ResidentModelsTest : public testing::Test {
  protected:
   static constexpr uint64_t kModelBytes = 10;
 
-  ResidentModelsTest()
-      : base_(fs::path(testing::TempDir()) / testing::UnitTest::GetInstance()->current_test_info()->name()) {
-    fs::remove_all(base_);
-  }
-  ~ResidentModelsTest() override { fs::remove_all(base_); }
-
   ModelConfig in(const std::string& name, size_t file_bytes = 1) {
     fs::create_directories(base_ / name / "1");
     std::ofstream(base_ / name / "1/model") << std::string(file_bytes, 'x');
@@ -205,7 +200,7 @@ class ResidentModelsTest : public testing::Test {
   }
   VersionState state(const std::string& model) { return directory_.read()->models.at(model).versions.at(1).state; }
 
-  const fs::path base_;
+  const base::ScratchFolder base_;
   FakeBackend backend_;
   ServableDirectory directory_;
   TestClock clock_;

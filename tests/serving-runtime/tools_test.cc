@@ -2,10 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
 #include <fstream>
 #include <limits>
 
+#include "base/scratch_folder.h"
 #include "fake_backend.h"
 #include "serving-runtime/tools/latencies.h"
 #include "serving-runtime/tools/output_difference.h"
@@ -103,7 +103,8 @@ TEST(SampleInputs, FollowTheSignatureAndTheSeed) {
 }
 
 TEST(SampleInputs, AreReadFromAFileWithAPlaceInErrors) {
-  const auto path = std::filesystem::path(testing::TempDir()) / "inputs.jsonl";
+  const base::ScratchFolder folder;
+  const auto path = folder / "inputs.jsonl";
   const model::Signature signature{"s", "", {float_spec("x")}, {}};
   std::ofstream(path) << "{\"instances\": [1, 2]}\n\n{\"inputs\": [3]}\n";
   const auto inputs = read_inputs(path, signature);

@@ -39,9 +39,7 @@ int free_port() {
 }  // namespace
 
 MinioServer::MinioServer(const std::string& bucket) {
-  std::string pattern = (std::filesystem::temp_directory_path() / "tidegate-minio-XXXXXX").string();
-  directory_ = mkdtemp(pattern.data());
-  std::filesystem::create_directory(std::filesystem::path(directory_) / bucket);
+  std::filesystem::create_directory(directory_ / bucket);
   if (access(minio_binary().c_str(), X_OK) != 0) {
     ADD_FAILURE() << minio_binary() << " is missing; `tools/setup minio` builds it";
     return;
@@ -54,11 +52,7 @@ MinioServer::MinioServer(const std::string& bucket) {
   if (!started()) ADD_FAILURE() << "MinIO did not start";
 }
 
-MinioServer::~MinioServer() {
-  kill();
-  std::error_code error;
-  std::filesystem::remove_all(directory_, error);
-}
+MinioServer::~MinioServer() { kill(); }
 
 std::string MinioServer::endpoint() const { return base::cat("http://127.0.0.1:", port_); }
 
@@ -74,10 +68,10 @@ S3Options MinioServer::options() const {
 bool MinioServer::start() {
   const std::string binary = minio_binary();
   const std::string address = base::cat("127.0.0.1:", port_);
-  std::vector<std::string> words = {binary, "server", "--quiet", "--address", address, directory_};
+  std::vector<std::string> words = {binary, "server", "--quiet", "--address", address, directory_.string()};
   std::vector<std::string> variables = {base::cat("MINIO_ROOT_USER=", kUser),
                                         base::cat("MINIO_ROOT_PASSWORD=", kPassword), "MINIO_BROWSER=off",
-                                        "MINIO_UPDATE=off", base::cat("HOME=", directory_)};
+                                        "MINIO_UPDATE=off", base::cat("HOME=", directory_.string())};
   std::vector<char*> argv, environment;
   for (std::string& word : words) argv.push_back(word.data());
   for (std::string& variable : variables) environment.push_back(variable.data());

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "base/scratch_folder.h"
 #include "storage/s3_object_store.h"
 
 namespace tidegate::storage {
@@ -29,13 +30,13 @@ class MinioServer {
   std::string endpoint() const;
   S3Options options() const;
   // Where MinIO keeps its objects.
-  const std::string& directory() const { return directory_; }
+  std::string directory() const { return directory_.string(); }
 
  private:
   bool start();
   bool answers() const;
 
-  std::string directory_;
+  const base::ScratchFolder directory_;
   int port_ = 0;
   pid_t pid_ = 0;
 };

@@ -55,8 +55,6 @@ bool eventually(const std::function<bool()>& done) {
 GatewayWorld::GatewayWorld()
     : authority_(net::make_authority({.now = absl::Now()}).value()),
       ports_{free_port(), free_port(), free_port(), free_port(), free_port()} {
-  char path[] = "/tmp/tidegate-gateway-XXXXXX";
-  directory_ = mkdtemp(path);
   settings.listen_address = "127.0.0.1";
   settings.listen_port = static_cast<uint16_t>(ports_.requests);
   write_config();
@@ -68,17 +66,16 @@ GatewayWorld::~GatewayWorld() {
     kill(envoy_, SIGKILL);
     waitpid(envoy_, nullptr, 0);
   }
-  if (HasFailure() && fs::exists(directory_ + "/envoy.log")) {
-    std::string log = read_file(directory_ + "/envoy.log");
+  if (HasFailure() && fs::exists(directory_ / "envoy.log")) {
+    std::string log = read_file(directory_ / "envoy.log");
     if (log.size() > 4000) log.erase(0, log.size() - 4000);
     std::fprintf(stderr, "The proxy's last words:\n%s\n", log.c_str());
   }
   server.reset();
-  fs::remove_all(directory_);
 }
 
 void GatewayWorld::write_config() {
-  fs::create_directories(directory_ + "/envoy");
+  fs::create_directories(directory_ / "envoy");
   const std::vector<std::pair<std::string, std::string>> replacements = {
       {"{address: tidegate-xds.tidegate-system.svc, port_value: 18000}",
        base::cat("{address: 127.0.0.1, port_value: ", ports_.xds, "}")},
@@ -87,9 +84,9 @@ void GatewayWorld::write_config() {
       {"port_value: 8082", base::cat("port_value: ", ports_.statistics)},
       {"/dev/tcp/127.0.0.1/9901", base::cat("/dev/tcp/127.0.0.1/", ports_.admin)},
       {"0.0.0.0", "127.0.0.1"},
-      {"/etc/tidegate/", directory_ + "/"}};
+      {"/etc/tidegate/", directory_.string() + "/"}};
   for (const auto& file : find_config_map()) {
-    write_file(directory_ + "/envoy/" + file.first.as<std::string>(),
+    write_file(directory_.string() + "/envoy/" + file.first.as<std::string>(),
                absl::StrReplaceAll(file.second.as<std::string>(), replacements));
   }
 }
@@ -111,7 +108,7 @@ net::TlsIdentity GatewayWorld::gateway_identity() const {
 }
 
 void GatewayWorld::install_certificate(const net::TlsIdentity& identity) {
-  const fs::path tls = directory_ + "/tls";
+  const fs::path tls = directory_ / "tls";
   const std::string version = base::cat("..version-", ++generation_);
   fs::create_directories(tls / version);
   write_file(tls / version / "tls.crt", identity.certificate_pem);
@@ -135,7 +132,7 @@ void GatewayWorld::start_server() {
 void GatewayWorld::start_envoy() {
   ASSERT_TRUE(fs::exists(TIDEGATE_ENVOY)) << "There is no Envoy at '" TIDEGATE_ENVOY "'. Run: tools/setup python";
   const std::string config = config_path("envoy.yaml");
-  const std::string log = directory_ + "/envoy.log";
+  const std::string log = directory_ / "envoy.log";
   envoy_ = fork();
   if (envoy_ == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);

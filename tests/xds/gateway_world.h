@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/scratch_folder.h"
 #include "metrics/gateway_stats.h"
 #include "net/certificate.h"
 #include "net/client_world.h"
@@ -58,7 +59,7 @@ class GatewayWorld : public testing::Test {
   // Replaces the gateway's certificate as the kubelet replaces a mounted Secret: by one rename.
   void install_certificate(const net::TlsIdentity& identity);
   // The manifest's file, with paths and ports of this test.
-  std::string config_path(const std::string& file) const { return directory_ + "/envoy/" + file; }
+  std::string config_path(const std::string& file) const { return directory_ / "envoy" / file; }
 
   const net::KeyPair authority_;
   const Ports ports_;
@@ -69,7 +70,7 @@ class GatewayWorld : public testing::Test {
  private:
   absl::StatusOr<net::HttpResponse> get(const std::string& url, net::TlsOptions names, const net::TlsIdentity& as);
   void write_config();
-  std::string directory_;
+  const base::ScratchFolder directory_;
   int generation_ = 0;
   pid_t envoy_ = 0;
   net::ClientWorld client_world_;
