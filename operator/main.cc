@@ -1,4 +1,5 @@
 // tidegate-operator: see process.h for what it does. Here are the only clock, sockets, threads and random numbers.
+#include <absl/synchronization/mutex.h>
 #include <unistd.h>
 
 #include <boost/asio/signal_set.hpp>
@@ -120,6 +121,8 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
+  // Debian's Abseil looks for deadlocks with each lock that gRPC takes, under one lock for the whole process.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   const tidegate::operator_::ParsedOptions parsed = tidegate::operator_::parse_options(argc, argv);
   if (!parsed.run) {
     std::fputs(parsed.text.c_str(), parsed.exit_status == 0 ? stdout : stderr);
