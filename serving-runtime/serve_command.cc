@@ -94,7 +94,7 @@ absl::Status write_port_file(const std::string& path, uint16_t rest, uint16_t gr
 // One run of the server, from ports to the end of the drain.
 class Server {
  public:
-  Server(const ServeOptions& options, std::vector<ModelConfig> models, std::optional<BatchingOptions> batching,
+  Server(const ServeOptions& options, FirstModels first, std::optional<BatchingOptions> batching,
          std::string tfs_metrics_path)
       : options_(options),
         clock_(control_.context()),
@@ -111,11 +111,12 @@ class Server {
         router_(context_, tokens_, {options.max_request_bytes, options.compress_from}, std::move(tfs_metrics_path)),
         repository_([this](const std::string& folder) { return backends_.for_folder(folder); }, directory_, clock_,
                     repository_options(options, load_options(std::move(batching)), residents_.get())),
-        config_file_(options, [this](std::vector<ModelConfig> changed) { reload(std::move(changed)); }) {
+        config_file_(options, std::move(first.config_text),
+                     [this](std::vector<ModelConfig> changed) { reload(std::move(changed)); }) {
     if (options.model_control) context_.control = &repository_;
     if (residents_) context_.demand = residents_.get(), metrics_.watch(*residents_);
     // In the table from now on, so that the server is not ready before they serve.
-    repository_.reload(std::move(models),
+    repository_.reload(std::move(first.models),
                        [this](const auto& outcome) { control_.post([this, outcome] { on_first_load(outcome); }); });
   }
 
@@ -374,8 +375,8 @@ int serve(const ServeOptions& options) {
   base::LogLevel level = base::LogLevel::kInfo;
   base::LogFormat format = base::LogFormat::kText;
   absl::Status usable = base::parse_log_options(options.log_level, options.log_format, &level, &format);
-  auto models = first_models(options);
-  if (usable.ok()) usable = models.status();
+  auto first = first_models(options);
+  if (usable.ok()) usable = first.status();
   auto batching = batching_options(options);
   if (usable.ok()) usable = batching.status();
   auto metrics_path = tfs_metrics_path(options);
@@ -386,7 +387,7 @@ int serve(const ServeOptions& options) {
     return 1;
   }
   base::init_logging(level, format);
-  return Server(options, *std::move(models), *std::move(batching), *std::move(metrics_path)).run();
+  return Server(options, *std::move(first), *std::move(batching), *std::move(metrics_path)).run();
 }
 
 }  // namespace tidegate::serving

@@ -3,22 +3,16 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <thread>
 #include <utility>
 
+#include "base/files.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "serving-runtime/repository/heap_in_use.h"
 
 namespace tidegate::serving {
 namespace {
-
-std::string text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 absl::Status take_label(const std::string& text, ModelConfig& config) {
   size_t equals = text.find('=');
@@ -49,11 +43,19 @@ absl::StatusOr<std::vector<ModelConfig>> single_model(const ServeOptions& option
   return std::vector<ModelConfig>{std::move(config)};
 }
 
-absl::StatusOr<std::vector<ModelConfig>> models_of(const ServeOptions& options) {
-  TG_ASSIGN_OR_RETURN(const auto file, read_server_config(options.model_config_file));
+constexpr std::string_view kConfigFile = "Model config file";
+
+absl::StatusOr<std::string> config_text(const ServeOptions& options) {
+  absl::StatusOr<std::string> text = base::read_file(options.model_config_file);
+  if (!text.ok()) return base::annotate(text.status(), kConfigFile);
+  return text;
+}
+
+absl::StatusOr<std::vector<ModelConfig>> models_of(const ServeOptions& options, std::string_view text) {
+  TG_ASSIGN_OR_RETURN(const auto file, parse_server_config(text, options.model_config_file));
   auto models = to_model_configs(file, model_defaults(options));
   if (absl::Status usable = models.ok() ? check_models(*models) : models.status(); !usable.ok()) {
-    return base::annotate(usable, base::cat("Model config file ", options.model_config_file));
+    return base::annotate(usable, base::cat(kConfigFile, " ", options.model_config_file));
   }
   return models;
 }
@@ -64,8 +66,15 @@ ModelDefaults model_defaults(const ServeOptions& options) {
   return {options.warm_up, !options.request_log.target.empty()};
 }
 
-absl::StatusOr<std::vector<ModelConfig>> first_models(const ServeOptions& options) {
-  return options.model_config_file.empty() ? single_model(options) : models_of(options);
+absl::StatusOr<FirstModels> first_models(const ServeOptions& options) {
+  FirstModels first;
+  if (options.model_config_file.empty()) {
+    TG_ASSIGN_OR_RETURN(first.models, single_model(options));
+    return first;
+  }
+  TG_ASSIGN_OR_RETURN(first.config_text, config_text(options));
+  TG_ASSIGN_OR_RETURN(first.models, models_of(options, first.config_text));
+  return first;
 }
 
 absl::StatusOr<std::optional<BatchingOptions>> batching_options(const ServeOptions& options) {
@@ -91,13 +100,18 @@ RepositoryOptions repository_options(const ServeOptions& options, LoadOptions lo
   return {absl::Seconds(options.poll_seconds), std::move(loading), options.labels_for_unavailable, residents};
 }
 
-ConfigFileWatch::ConfigFileWatch(const ServeOptions& options, std::function<void(std::vector<ModelConfig>)> take_over)
-    : options_(options), take_over_(std::move(take_over)), known_(text_of(options.model_config_file)) {}
+ConfigFileWatch::ConfigFileWatch(const ServeOptions& options, std::string known,
+                                 std::function<void(std::vector<ModelConfig>)> take_over)
+    : options_(options), known_(std::move(known)), take_over_(std::move(take_over)) {}
 
 void ConfigFileWatch::look() {
-  std::string text = text_of(options_.model_config_file);
-  if (text == std::exchange(known_, text)) return;
-  auto models = models_of(options_);
+  absl::StatusOr<std::string> text = config_text(options_);
+  if (text.status() != std::exchange(unreadable_, text.status()) && !text.ok()) {
+    base::log_error("the model config file cannot be read", {{"error", text.status()}});
+  }
+  if (!text.ok() || *text == known_) return;
+  known_ = *std::move(text);
+  auto models = models_of(options_, known_);
   if (models.ok()) return take_over_(*std::move(models));
   base::log_error("the changed model config file is not taken over", {{"error", models.status()}});
 }

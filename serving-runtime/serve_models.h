@@ -16,7 +16,11 @@ namespace tidegate::serving {
 ModelDefaults model_defaults(const ServeOptions& options);
 
 // Those that the server has from its start. Errors name the flag, or the file and the place in it.
-absl::StatusOr<std::vector<ModelConfig>> first_models(const ServeOptions& options);
+struct FirstModels {
+  std::vector<ModelConfig> models;
+  std::string config_text;  // of the config file that says so, if one does
+};
+absl::StatusOr<FirstModels> first_models(const ServeOptions& options);
 
 // The batching parameters, if batching is on. Errors name the flag, or the file and the place in it.
 absl::StatusOr<std::optional<BatchingOptions>> batching_options(const ServeOptions& options);
@@ -30,16 +34,18 @@ RepositoryOptions repository_options(const ServeOptions& options, LoadOptions lo
 // Reads the config file again, now and then, and hands on what has changed.
 class ConfigFileWatch {
  public:
-  // `options` must outlive it; what its file holds now has been taken over.
-  ConfigFileWatch(const ServeOptions& options, std::function<void(std::vector<ModelConfig>)> take_over);
+  // `options` must outlive it; `known` is the text that has been taken over.
+  ConfigFileWatch(const ServeOptions& options, std::string known,
+                  std::function<void(std::vector<ModelConfig>)> take_over);
 
   // A file that cannot be read, or that is no config, is logged once; the models stay as they are.
   void look();
 
  private:
   const ServeOptions& options_;
-  const std::function<void(std::vector<ModelConfig>)> take_over_;
   std::string known_;
+  absl::Status unreadable_;  // as told last
+  const std::function<void(std::vector<ModelConfig>)> take_over_;
 };
 
 }  // namespace tidegate::serving

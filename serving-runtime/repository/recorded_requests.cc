@@ -1,9 +1,8 @@
 #include "serving-runtime/repository/recorded_requests.h"
 
 #include <cstring>
-#include <fstream>
-#include <iterator>
 
+#include "base/files.h"
 #include "base/status.h"
 #include "serving-runtime/api/tfs/example_messages.h"
 #include "serving-runtime/api/tfs/example_signature.h"
@@ -70,10 +69,10 @@ absl::Status parse(std::string_view record, tfs::RepeatAllowance& allowance, std
 
 absl::StatusOr<std::vector<RecordedRequest>> read_recorded_requests(const std::string& folder) {
   std::string path = folder + "/assets.extra/tf_serving_warmup_requests";
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::vector<RecordedRequest>();
-  std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  return parse_recorded_requests(bytes, path);
+  const absl::StatusOr<std::string> bytes = base::read_file(path);
+  if (absl::IsNotFound(bytes.status())) return std::vector<RecordedRequest>();
+  if (!bytes.ok()) return bytes.status();
+  return parse_recorded_requests(*bytes, path);
 }
 
 absl::StatusOr<std::vector<RecordedRequest>> parse_recorded_requests(std::string_view bytes, std::string_view path) {

@@ -1,14 +1,12 @@
 #include "serving-runtime/repository/server_config.h"
 
-#include <google/protobuf/io/tokenizer.h>
-#include <google/protobuf/text_format.h>
-
 #include <algorithm>
-#include <fstream>
 #include <iterator>
 #include <utility>
 
+#include "base/files.h"
 #include "base/status.h"
+#include "serving-runtime/api/text_format.h"
 
 namespace tidegate::serving {
 namespace {
@@ -84,31 +82,17 @@ absl::StatusOr<ModelConfig> to_model_config(const tfs_pb::ModelConfig& from, con
   return config;
 }
 
-class FirstError : public google::protobuf::io::ErrorCollector {
- public:
-  void AddError(int line, google::protobuf::io::ColumnNumber column, const std::string& message) override {
-    if (text.empty()) text = base::cat("line ", line + 1, ", column ", column + 1, ": ", message);
-  }
-  std::string text;
-};
-
 constexpr std::string_view kConfigFile = "Model config file", kBatchingFile = "Batching parameters file";
 
 absl::StatusOr<std::string> read_file(const std::string& path, std::string_view what) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file) return absl::NotFoundError(base::cat(what, " ", path, " cannot be read"));
+  absl::StatusOr<std::string> text = base::read_file(path);
+  if (!text.ok()) return base::annotate(text.status(), what);
   return text;
 }
 
 absl::Status parse_text(std::string_view text, std::string_view path, std::string_view what,
                         google::protobuf::Message& message) {
-  FirstError error;
-  google::protobuf::TextFormat::Parser parser;
-  parser.RecordErrorsTo(&error);
-  parser.SetRecursionLimit(32);  // custom_model_config may hold a config; without a limit their depth ends the stack
-  if (parser.ParseFromString(std::string(text), &message)) return absl::OkStatus();
-  return absl::InvalidArgumentError(base::cat(what, " ", path, ": ", error.text));
+  return base::annotate(parse_text_format(text, message), base::cat(what, " ", path));
 }
 
 }  // namespace
@@ -123,11 +107,6 @@ absl::StatusOr<std::vector<ModelConfig>> to_model_configs(const tfs_pb::ModelSer
     models.push_back(*std::move(known));
   }
   return models;
-}
-
-absl::StatusOr<tfs_pb::ModelServerConfig> read_server_config(const std::string& path) {
-  TG_ASSIGN_OR_RETURN(const std::string text, read_file(path, kConfigFile));
-  return parse_server_config(text, path);
 }
 
 absl::StatusOr<tfs_pb::ModelServerConfig> parse_server_config(std::string_view text, std::string_view path) {

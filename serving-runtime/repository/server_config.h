@@ -24,10 +24,7 @@ struct ModelDefaults {
 absl::StatusOr<std::vector<ModelConfig>> to_model_configs(const tensorflow::serving::ModelServerConfig& config,
                                                           const ModelDefaults& defaults);
 
-// Errors name the file, and of what cannot be read the line and column.
-absl::StatusOr<tensorflow::serving::ModelServerConfig> read_server_config(const std::string& path);
-
-// The same of a file's text. `path` is what errors call it.
+// Of a file's text. Errors name the line and column, and the file as `path`.
 absl::StatusOr<tensorflow::serving::ModelServerConfig> parse_server_config(std::string_view text,
                                                                            std::string_view path);
 

@@ -1,24 +1,15 @@
 #include "serving-runtime/server/security.h"
 
-#include <google/protobuf/text_format.h>
-
-#include <fstream>
-#include <iterator>
 #include <sstream>
 #include <utility>
 
+#include "base/files.h"
 #include "base/status.h"
+#include "serving-runtime/api/text_format.h"
 #include "tensorflow_serving.pb.h"
 
 namespace tidegate::serving {
 namespace {
-
-absl::StatusOr<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file) return absl::NotFoundError(base::cat("Cannot read ", path));
-  return text;
-}
 
 absl::Status check(const net::TlsIdentity& identity, const std::string& file, const std::string& ca_file) {
   const absl::Status own = net::check_identity({identity.certificate_pem, identity.private_key_pem, ""});
@@ -36,10 +27,10 @@ absl::StatusOr<std::optional<net::TlsIdentity>> read_identity(const SecurityFile
     return absl::InvalidArgumentError("--tls-cert-file and --tls-key-file need each other");
   }
   net::TlsIdentity identity;
-  TG_ASSIGN_OR_RETURN(identity.certificate_pem, read_file(files.certificate));
-  TG_ASSIGN_OR_RETURN(identity.private_key_pem, read_file(files.key));
+  TG_ASSIGN_OR_RETURN(identity.certificate_pem, base::read_file(files.certificate));
+  TG_ASSIGN_OR_RETURN(identity.private_key_pem, base::read_file(files.key));
   if (!files.client_ca.empty()) {
-    TG_ASSIGN_OR_RETURN(identity.ca_pem, read_file(files.client_ca));
+    TG_ASSIGN_OR_RETURN(identity.ca_pem, base::read_file(files.client_ca));
     if (identity.ca_pem.empty()) return absl::InvalidArgumentError(base::cat(files.client_ca, " is empty"));
   }
   TG_RETURN_IF_ERROR(check(identity, files.certificate, files.client_ca));
@@ -47,11 +38,10 @@ absl::StatusOr<std::optional<net::TlsIdentity>> read_identity(const SecurityFile
 }
 
 absl::StatusOr<net::TlsIdentity> read_ssl_config(const std::string& path) {
-  TG_ASSIGN_OR_RETURN(const std::string text, read_file(path));
+  TG_ASSIGN_OR_RETURN(const std::string text, base::read_file(path));
   tensorflow::serving::SSLConfig config;
-  if (!google::protobuf::TextFormat::ParseFromString(text, &config)) {
-    return absl::InvalidArgumentError(base::cat(path, " is no SSLConfig"));
-  }
+  // A key must not get into a log.
+  TG_RETURN_IF_ERROR(base::annotate(parse_text_format(text, config, Quote::kNo), path));
   net::TlsIdentity identity{config.server_cert(), config.server_key(),
                             config.client_verify() ? config.custom_ca() : ""};
   if (config.client_verify() && config.custom_ca().empty()) {
@@ -64,7 +54,7 @@ absl::StatusOr<net::TlsIdentity> read_ssl_config(const std::string& path) {
 absl::StatusOr<std::vector<std::string>> read_tokens(const std::string& path) {
   std::vector<std::string> tokens;
   if (path.empty()) return tokens;
-  TG_ASSIGN_OR_RETURN(const std::string text, read_file(path));
+  TG_ASSIGN_OR_RETURN(const std::string text, base::read_file(path));
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();

@@ -1,4 +1,4 @@
-#include "kube/files.h"
+#include "base/files.h"
 
 #include <cerrno>
 #include <fstream>
@@ -6,14 +6,14 @@
 
 #include "base/strings.h"
 
-namespace tidegate::kube {
+namespace tidegate::base {
 
 absl::StatusOr<std::string> read_file(const std::string& path) {
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file.is_open() || file.bad()) return absl::ErrnoToStatus(errno, base::cat("cannot read ", path));
+  if (!file.is_open() || file.bad()) return absl::ErrnoToStatus(errno, cat("cannot read ", path));
   return text;
 }
 
-}  // namespace tidegate::kube
+}  // namespace tidegate::base

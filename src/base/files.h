@@ -1,12 +1,12 @@
 #pragma once
-// Whole small files: tokens, certificates, kubeconfigs. Internal to src/kube.
+// Whole small files: tokens, certificates, configs.
 #include <absl/status/statusor.h>
 
 #include <string>
 
-namespace tidegate::kube {
+namespace tidegate::base {
 
 // NOT_FOUND or PERMISSION_DENIED with the path and the system's words.
 absl::StatusOr<std::string> read_file(const std::string& path);
 
-}  // namespace tidegate::kube
+}  // namespace tidegate::base

@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/files.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "kube/files.h"
 
 namespace tidegate::kube {
 namespace {
@@ -32,7 +32,7 @@ class FileToken : public TokenSource {
 
   absl::StatusOr<std::string> token() override {
     if (!stale_ && clock_.uptime() - read_at_ < kTokenFileAge) return token_;
-    absl::StatusOr<std::string> text = read_file(path_);
+    absl::StatusOr<std::string> text = base::read_file(path_);
     if (!text.ok()) return remembered(text.status());
     std::string token(absl::StripAsciiWhitespace(*text));
     if (token.empty()) return remembered(absl::InvalidArgumentError(base::cat("token file ", path_, " is empty")));
@@ -86,11 +86,11 @@ absl::StatusOr<ClientConfig> load_in_cluster_config(base::Clock& clock, std::str
   config.server = base::cat("https://", url_host(host), ":", port);
   const std::string ca_path = base::cat(directory, "/ca.crt");
   net::TlsOptions tls;
-  TG_ASSIGN_OR_RETURN(tls.ca_pem, read_file(ca_path));
+  TG_ASSIGN_OR_RETURN(tls.ca_pem, base::read_file(ca_path));
   config.tls = make_file_tls(std::move(tls), {.ca = ca_path}, clock);
   config.token = make_file_token(token_path, clock);
   TG_RETURN_IF_ERROR(config.token->token().status());
-  absl::StatusOr<std::string> ns = read_file(base::cat(directory, "/namespace"));
+  absl::StatusOr<std::string> ns = base::read_file(base::cat(directory, "/namespace"));
   if (ns.ok()) config.default_namespace = std::string(absl::StripAsciiWhitespace(*ns));
   return config;
 }

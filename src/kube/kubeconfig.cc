@@ -6,11 +6,11 @@
 #include <map>
 #include <utility>
 
+#include "base/files.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "kube/config.h"
 #include "kube/exec_credentials.h"
-#include "kube/files.h"
 
 namespace tidegate::kube {
 namespace {
@@ -28,7 +28,7 @@ std::string text_of(const YAML::Node& node, const char* field) {
 }
 
 absl::StatusOr<File> open(const std::string& path) {
-  TG_ASSIGN_OR_RETURN(const std::string text, read_file(path));
+  TG_ASSIGN_OR_RETURN(const std::string text, base::read_file(path));
   const std::string where = base::cat("kubeconfig ", path);
   try {
     YAML::Node root = YAML::Load(text);
@@ -71,7 +71,7 @@ absl::StatusOr<Pem> inline_or_file(const File& file, const YAML::Node& node, con
   }
   if (text_of(node, field.c_str()).empty()) return Pem{};
   const std::string path = file.directory / text_of(node, field.c_str());
-  absl::StatusOr<std::string> text = read_file(path);
+  absl::StatusOr<std::string> text = base::read_file(path);
   if (!text.ok()) return base::annotate(text.status(), base::cat(file.where, ": ", field));
   return Pem{*std::move(text), path};
 }

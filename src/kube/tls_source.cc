@@ -2,10 +2,10 @@
 
 #include <utility>
 
+#include "base/files.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
-#include "kube/files.h"
 #include "net/certificate.h"
 
 namespace tidegate::kube {
@@ -26,7 +26,7 @@ class StaticTls : public TlsSource {
 
 absl::Status read_into(std::string& text, const std::string& path) {
   if (path.empty()) return absl::OkStatus();
-  TG_ASSIGN_OR_RETURN(text, read_file(path));
+  TG_ASSIGN_OR_RETURN(text, base::read_file(path));
   // Empty would mean: trust what the system trusts, appear as nobody.
   return text.empty() ? absl::FailedPreconditionError(base::cat(path, " is empty")) : absl::OkStatus();
 }

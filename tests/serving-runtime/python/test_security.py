@@ -124,6 +124,15 @@ def test_tensorflow_servings_ssl_config_is_for_grpc(start, authority, tmp_path):
     assert over_grpc(runtime, trusting(authority)) == [3.0]
 
 
+def test_a_faulty_ssl_config_is_told_by_its_place_and_not_by_what_may_be_secret(start, tmp_path):
+    config = tmp_path / "ssl.config"
+    config.write_text('server_cert: "c"\nserver_key: Sesame\n')
+    runtime = start("half_plus_two", f"--ssl_config_file={config}", wait=False)
+    assert runtime.process.wait(60) == 1
+    log = runtime.log_path.read_text()
+    assert f"{config}: line 2, column 13: " in log and "Sesame" not in log
+
+
 def test_requests_need_a_token_and_probes_do_not(start, tmp_path):
     tokens = tmp_path / "tokens"
     tokens.write_text("# two at once while they are being replaced\nfirst\nsecond\n")
@@ -150,7 +159,7 @@ def test_requests_need_a_token_and_probes_do_not(start, tmp_path):
     (["--tls-cert-file={certificate}"], "need each other"),
     (["--tls-cert-file={certificate}", "--tls-key-file={other}"], "server.pem"),
     (["--tls-client-ca-file={certificate}"], "needs --tls-cert-file"),
-    (["--token-file=/nowhere"], "Cannot read /nowhere"),
+    (["--token-file=/nowhere"], "cannot read /nowhere: No such file"),
 ])
 def test_what_cannot_be_ends_the_start(start, authority, flags, part):
     certificate, _ = authority.issue("server")

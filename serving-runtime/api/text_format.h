@@ -1,0 +1,16 @@
+#pragma once
+// Protocol buffers' text format, in which TensorFlow Serving's configuration is written.
+#include <absl/status/status.h>
+#include <google/protobuf/message.h>
+
+#include <string_view>
+
+namespace tidegate::serving {
+
+enum class Quote { kYes, kNo };
+
+// INVALID_ARGUMENT "line 3, column 7: what is wrong", with a word of the text unless it may be secret (kNo). `message`
+// has what was read up to there.
+absl::Status parse_text_format(std::string_view text, google::protobuf::Message& message, Quote quote = Quote::kYes);
+
+}  // namespace tidegate::serving
