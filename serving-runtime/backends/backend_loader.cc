@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "serving-runtime/backends/backend_abi.h"
+#include "serving-runtime/backends/shared_object.h"
 
 namespace tidegate::serving {
 namespace {
@@ -98,8 +99,9 @@ class DynamicBackend : public Backend {
 };
 
 absl::StatusOr<const TidegateBackendApi*> shake_hands(const std::string& path) {
-  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!handle) return absl::FailedPreconditionError(base::cat("Cannot open the backend ", path, ": ", dlerror()));
+  std::string error;
+  void* handle = open_shared_object(path, error);
+  if (!handle) return absl::FailedPreconditionError(base::cat("Cannot open the backend ", path, ": ", error));
   auto entry = reinterpret_cast<TidegateBackendEntry>(dlsym(handle, TIDEGATE_BACKEND_ENTRY));
   if (!entry) {
     return absl::FailedPreconditionError(base::cat(path, " is no backend: it has no symbol " TIDEGATE_BACKEND_ENTRY));

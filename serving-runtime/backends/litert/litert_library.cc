@@ -8,6 +8,8 @@
 #include <fstream>
 #include <string_view>
 
+#include "serving-runtime/backends/shared_object.h"
+
 namespace tidegate::serving::litert {
 namespace {
 
@@ -121,9 +123,9 @@ Failure LitertLibrary::open(const std::vector<std::string>& folders, std::unique
                            "; name its folder with --litert-dir or use an image that carries it (runtime-litert)"};
   }
   if (Failure failure = check_version(path); !failure.ok()) return failure;
-  // RTLD_LOCAL keeps LiteRT's copies of other libraries apart from those in our binary.
-  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!handle) return {kFailedPrecondition, std::string("cannot open LiteRT: ") + dlerror()};
+  std::string error;
+  void* handle = open_shared_object(path, error);
+  if (!handle) return {kFailedPrecondition, "cannot open LiteRT: " + error};
   auto loaded = std::make_unique<LitertLibrary>();
   Failure failure = look_up_functions(handle, path, *loaded);
   if (failure.ok()) failure = check_structures(*loaded, path);

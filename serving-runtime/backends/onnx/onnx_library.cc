@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "serving-runtime/backends/shared_object.h"
+
 namespace tidegate::serving {
 namespace {
 
@@ -67,9 +69,9 @@ Failure OnnxLibrary::open(const std::vector<std::string>& folders, OnnxLibrary& 
   // The packaged library would otherwise report every load and every model to its maker, from a thread of its own and
   // with an identifier that it writes into the home folder. It reads this once, before anything else.
   setenv("ORT_DISABLE_TELEMETRY", "1", 1);
-  // RTLD_LOCAL keeps its protobuf and Abseil apart from those in our binary.
-  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!handle) return {kFailedPrecondition, std::string("cannot open ONNX Runtime: ") + dlerror()};
+  std::string error;
+  void* handle = open_shared_object(path, error);
+  if (!handle) return {kFailedPrecondition, "cannot open ONNX Runtime: " + error};
   auto get_base = reinterpret_cast<decltype(&OrtGetApiBase)>(dlsym(handle, "OrtGetApiBase"));
   if (!get_base) return {kFailedPrecondition, path + " is no ONNX Runtime: it has no function OrtGetApiBase"};
   library.version = get_base()->GetVersionString();

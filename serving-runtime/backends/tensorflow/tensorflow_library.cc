@@ -3,15 +3,10 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include "serving-runtime/backends/shared_object.h"
+
 namespace tidegate::serving {
 namespace {
-
-// RTLD_LOCAL keeps TensorFlow's protobuf and Abseil apart from those in our binary.
-void* open_local(const std::string& path, std::string& error) {
-  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!handle) error = dlerror();
-  return handle;
-}
 
 std::string find_library(const std::string& folder) {
   for (const char* name : {"/libtensorflow_cc.so.2", "/libtensorflow.so.2"}) {
@@ -39,8 +34,8 @@ std::unique_ptr<TensorflowLibrary> TensorflowLibrary::open(const std::vector<std
             "; name its folder with --tensorflow-dir or use an image that carries it (runtime-tensorflow)";
     return nullptr;
   }
-  void* framework = open_local(folder + "/libtensorflow_framework.so.2", error);
-  void* library = framework ? open_local(path, error) : nullptr;
+  void* framework = open_shared_object(folder + "/libtensorflow_framework.so.2", error);
+  void* library = framework ? open_shared_object(path, error) : nullptr;
   if (!library) return nullptr;
 
   auto loaded = std::make_unique<TensorflowLibrary>();
@@ -62,9 +57,12 @@ std::unique_ptr<TensorflowLibrary> TensorflowLibrary::open(const std::vector<std
 // already. The handle is kept: deleting it would not unload the ops.
 Failure TensorflowLibrary::load_ops(const std::string& path) const {
   ScopedStatus status(*this);
-  TF_LoadLibrary(path.c_str(), status.get());
-  Failure failure = status.failure();
-  if (failure.ok()) return failure;
+  Failure failure{kFailedPrecondition, fault_of_shared_object(path)};
+  if (failure.message.empty()) {
+    TF_LoadLibrary(path.c_str(), status.get());
+    failure = status.failure();
+    if (failure.ok()) return failure;
+  }
   return {failure.code, "the op library " + path + " of --op-libraries cannot be loaded into TensorFlow " +
                             TF_Version() + ": " + failure.message};
 }

@@ -31,7 +31,9 @@ def test_an_op_library_that_cannot_be_loaded_ends_the_start_with_its_name(start,
     """Whatever models there are: a library that is missing must not show later."""
     text = tmp_path / "text.so"
     text.write_text("this is no shared object")
-    for path in (text, tmp_path / "none.so"):
+    short = tmp_path / "short.so"
+    short.write_bytes(OP_LIBRARY.read_bytes()[:5000])  # opened, it would end the process with SIGBUS
+    for path in (text, tmp_path / "none.so", short):
         message = failed_start(start, model, f"--op-libraries={OP_LIBRARY},{path}")["message"]
         assert f"the op library {path} of --op-libraries cannot be loaded into TensorFlow" in message
 
