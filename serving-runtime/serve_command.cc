@@ -148,7 +148,7 @@ class Server {
   LoadOptions load_options(std::optional<BatchingOptions> batching) {
     LoadOptions loading;
     loading.batching = std::move(batching);
-    loading.on_batch = [this](const std::string& model, int64_t rows) { metrics_.count_batch(model, rows); };
+    loading.on_batch = [this](const std::string& model, const BatchRun& run) { metrics_.count_batch(model, run); };
     loading.on_load_step = [this](const std::string& folder, LoadStep step, const absl::Status& result,
                                   absl::Duration took) {
       step == LoadStep::kLoad ? metrics_.tfs().count_load(folder, result, took)

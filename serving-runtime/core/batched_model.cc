@@ -104,8 +104,8 @@ absl::Status check(const BatchingOptions& options) {
   return absl::InvalidArgumentError("allowed_batch_sizes must rise, from 1 or more, and end with max_batch_size");
 }
 
-BatchedModel::BatchedModel(std::unique_ptr<LoadedModel> model, BatchingOptions options)
-    : model_(std::move(model)), options_(std::move(options)) {
+BatchedModel::BatchedModel(std::unique_ptr<LoadedModel> model, BatchingOptions options, const base::Clock& clock)
+    : model_(std::move(model)), options_(std::move(options)), clock_(clock) {
   for (const model::Signature& signature : model_->signatures()) {
     batchable_.push_back(has_free_rows(signature.inputs) && has_free_rows(signature.outputs));
   }
@@ -126,7 +126,7 @@ absl::StatusOr<std::vector<Tensor>> BatchedModel::run(size_t signature, std::spa
 
 absl::StatusOr<std::vector<Tensor>> BatchedModel::run_in_batch(size_t signature, std::span<Tensor> inputs,
                                                                Outputs outputs, int64_t rows, Fit fit) const {
-  Request request{inputs, rows};
+  Request request{inputs, rows, clock_.uptime()};
   TG_RETURN_IF_ERROR(join_or_lead(key_of(signature, inputs, outputs, fit), signature, outputs, request));
   return std::move(request.result);
 }
@@ -211,9 +211,17 @@ void BatchedModel::wake_next() const {
   if (!ready_.empty() && running_ < options_.num_batch_threads) ready_.front()->changed.notify_all();
 }
 
+void BatchedModel::report(const Batch& batch, int64_t rows) const {
+  if (!options_.on_batch) return;
+  const absl::Duration now = clock_.uptime();
+  std::vector<absl::Duration> queued;
+  for (const Request* request : batch.requests) queued.push_back(now - request->arrived);
+  options_.on_batch({rows, queued});
+}
+
 void BatchedModel::run_batch(size_t signature, Outputs outputs, Batch& batch) const {
   const int64_t rows = padded(batch.rows);
-  if (options_.on_batch) options_.on_batch(rows);
+  report(batch, rows);
   if (batch.requests.size() == 1 && rows == batch.rows) return run_alone(signature, outputs, batch);
   std::vector<Tensor> joined;
   for (size_t i = 0; i < batch.requests[0]->inputs.size(); ++i) {

@@ -22,20 +22,27 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "serving-runtime/core/backend.h"
 
 namespace tidegate::serving {
 
+// What is told of each run.
+struct BatchRun {
+  int64_t rows = 0;                        // with what was added
+  std::span<const absl::Duration> queued;  // how long each of its requests waited for it
+};
+
 // The names and defaults are TensorFlow Serving's.
 struct BatchingOptions {
-  int64_t max_batch_size = 1000;                    // rows
-  absl::Duration batch_timeout;                     // the most that the first request of a batch waits for others
-  int64_t max_enqueued_batches = 10;                // that wait for a run; more are refused
-  int64_t num_batch_threads = 1;                    // runs at once
-  std::vector<int64_t> allowed_batch_sizes;         // rising, the last is max_batch_size; empty: any. Rows are added
-  bool enable_large_batch_splitting = true;         // of requests with more rows than max_batch_size; else refused
-  bool pad_variable_length_inputs = false;          // rows of different sizes run together, see BatchedModel::run()
-  std::function<void(int64_t rows)> on_batch = {};  // of each run, with what was added; any thread
+  int64_t max_batch_size = 1000;                       // rows
+  absl::Duration batch_timeout;                        // the most that the first request of a batch waits for others
+  int64_t max_enqueued_batches = 10;                   // that wait for a run; more are refused
+  int64_t num_batch_threads = 1;                       // runs at once
+  std::vector<int64_t> allowed_batch_sizes;            // rising, the last is max_batch_size; empty: any. Rows are added
+  bool enable_large_batch_splitting = true;            // of requests with more rows than max_batch_size; else refused
+  bool pad_variable_length_inputs = false;             // rows of different sizes run together, see BatchedModel::run()
+  std::function<void(const BatchRun&)> on_batch = {};  // any thread
 };
 
 // INVALID_ARGUMENT with the field's name.
@@ -43,7 +50,8 @@ absl::Status check(const BatchingOptions& options);
 
 class BatchedModel : public LoadedModel {
  public:
-  BatchedModel(std::unique_ptr<LoadedModel> model, BatchingOptions options);
+  // `clock` must outlive it; only its uptime() is asked, on any thread.
+  BatchedModel(std::unique_ptr<LoadedModel> model, BatchingOptions options, const base::Clock& clock);
 
   const std::vector<model::Signature>& signatures() const override { return model_->signatures(); }
 
@@ -64,6 +72,7 @@ class BatchedModel : public LoadedModel {
   struct Request {
     std::span<Tensor> inputs;
     int64_t rows = 0;
+    absl::Duration arrived;  // by the clock
     absl::StatusOr<std::vector<Tensor>> result = absl::UnknownError("not run");
   };
   struct Batch {
@@ -86,6 +95,7 @@ class BatchedModel : public LoadedModel {
             const std::shared_ptr<Batch>& batch) const;
   bool may_run_next(const Batch& batch) const;
   void wake_next() const;
+  void report(const Batch& batch, int64_t rows) const;
   void run_batch(size_t signature, Outputs outputs, Batch& batch) const;
   void run_alone(size_t signature, Outputs outputs, Batch& batch) const;
   absl::StatusOr<std::vector<Tensor>> run_in_pieces(size_t signature, std::span<Tensor> inputs, Outputs outputs,
@@ -94,6 +104,7 @@ class BatchedModel : public LoadedModel {
 
   const std::unique_ptr<LoadedModel> model_;
   const BatchingOptions options_;
+  const base::Clock& clock_;
   std::vector<bool> batchable_;  // by signature
 
   mutable std::mutex mutex_;

@@ -234,8 +234,8 @@ absl::Status ModelVersions::warm_up(const Servable& servable) const {
 std::unique_ptr<LoadedModel> ModelVersions::wrapped(std::unique_ptr<LoadedModel> model) const {
   if (options_.batching) {
     BatchingOptions options = *options_.batching;
-    options.on_batch = [&report = options_.on_batch, name = config_.name](int64_t rows) { report(name, rows); };
-    model = std::make_unique<BatchedModel>(std::move(model), std::move(options));
+    options.on_batch = [&report = options_.on_batch, name = config_.name](const BatchRun& run) { report(name, run); };
+    model = std::make_unique<BatchedModel>(std::move(model), std::move(options), clock_);
   }
   if (options_.cache != nullptr) {
     model = std::make_unique<CachedModel>(std::move(model), *options_.cache);

@@ -37,7 +37,7 @@ using OnLoadStep = std::function<void(const std::string& folder, LoadStep, const
 struct LoadOptions {
   LoadRetries retries;
   std::optional<BatchingOptions> batching;  // unset: each request is a run of its own
-  std::function<void(const std::string& model, int64_t rows)> on_batch = [](const std::string&, int64_t) {};
+  std::function<void(const std::string& model, const BatchRun&)> on_batch = [](const std::string&, const BatchRun&) {};
   OnLoadStep on_load_step = [](const std::string&, LoadStep, const absl::Status&, absl::Duration) {};
   ResponseCache* cache = nullptr;  // null: each request is answered anew. Outlives what is loaded
   // Set: models are loaded when they are asked for, and what they take is measured by it: bytes in use in the process.

@@ -192,9 +192,10 @@ void RequestMetrics::count_refusal(Api api, std::string_view model, const absl::
       .Increment();
 }
 
-void RequestMetrics::count_batch(const std::string& model, int64_t rows) {
+void RequestMetrics::count_batch(const std::string& model, const BatchRun& run) {
   static const prometheus::Histogram::BucketBoundaries kRows = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
-  series_->batches.Add({{"model", model}}, kRows).Observe(static_cast<double>(rows));
+  series_->batches.Add({{"model", model}}, kRows).Observe(static_cast<double>(run.rows));
+  tfs_.count_batch(run.queued);
 }
 
 std::string RequestMetrics::render(const ServableTable& table, const InferenceGate& gate) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "serving-runtime/core/api.h"
+#include "serving-runtime/core/batched_model.h"
 #include "serving-runtime/core/inference_gate.h"
 #include "serving-runtime/core/model_demand.h"
 #include "serving-runtime/core/response_cache.h"
@@ -43,7 +44,7 @@ class RequestMetrics {
   void watch(const RequestLog& log) { log_ = &log; }
 
   // One run of a batched model. Any thread.
-  void count_batch(const std::string& model, int64_t rows);
+  void count_batch(const std::string& model, const BatchRun& run);
 
   // Prometheus' text format 0.0.4. Loaded versions and waiting requests are read from the two at this moment.
   std::string render(const ServableTable& table, const InferenceGate& gate);

@@ -10,19 +10,6 @@
 namespace tidegate::serving {
 namespace {
 
-using Limits = std::array<double, MicrosecondsHistogram::kLimits>;
-
-Limits make_limits() {
-  Limits limits{};
-  double limit = 10;
-  for (double& one : limits) {
-    one = limit;
-    limit *= 1.8;
-  }
-  return limits;
-}
-const Limits kLimitValues = make_limits();
-
 constexpr std::array<std::string_view, 3> kRestNames = {"predict", "classify", "regress"};
 constexpr std::array<std::string_view, 3> kGrpcNames = {"Predict", "Classify", "Regress"};
 
@@ -51,13 +38,23 @@ void line(std::string_view name, std::string_view labels, uint64_t value, std::s
   base::append(out, base::cat(name, "{", labels, "} ", value, "\n"));
 }
 
+std::vector<double> values_of(const ExponentialLimits& limits) {
+  std::vector<double> values;
+  double limit = limits.first;
+  for (int i = 0; i < limits.count; ++i, limit *= limits.factor) values.push_back(limit);
+  return values;
+}
+
 }  // namespace
+
+MicrosecondsHistogram::MicrosecondsHistogram(ExponentialLimits limits)
+    : limits_(values_of(limits)), buckets_(limits_.size() + 1) {}
 
 void MicrosecondsHistogram::add(absl::Duration duration) {
   const auto microseconds = static_cast<uint64_t>(std::max<int64_t>(0, absl::ToInt64Microseconds(duration)));
   // As TensorFlow has it: a value that is a limit counts in the bucket above.
-  const auto above = std::upper_bound(kLimitValues.begin(), kLimitValues.end(), static_cast<double>(microseconds));
-  buckets_[static_cast<size_t>(above - kLimitValues.begin())].fetch_add(1, std::memory_order_relaxed);
+  const auto above = std::upper_bound(limits_.begin(), limits_.end(), static_cast<double>(microseconds));
+  buckets_[static_cast<size_t>(above - limits_.begin())].fetch_add(1, std::memory_order_relaxed);
   microseconds_.fetch_add(microseconds, std::memory_order_relaxed);
 }
 
@@ -71,7 +68,7 @@ void MicrosecondsHistogram::render(const std::string& name, const std::string& l
   uint64_t count = 0;
   for (size_t i = 0; i < buckets_.size(); ++i) {
     count += buckets_[i].load(std::memory_order_relaxed);
-    const std::string limit = i < kLimitValues.size() ? absl::StrFormat("%g", kLimitValues[i]) : "+Inf";
+    const std::string limit = i < limits_.size() ? absl::StrFormat("%g", limits_[i]) : "+Inf";
     line(name + "_bucket", base::cat(labels, ",", label("le", limit)), count, out);
   }
   line(name + "_sum", labels, microseconds_.load(std::memory_order_relaxed), out);
@@ -110,6 +107,11 @@ void TfsMetrics::count_warm_up(const std::string& folder, const absl::Status& re
   auto& histogram = warm_ups_[{folder, absl::StatusCodeToString(result.code())}];
   if (!histogram) histogram = std::make_unique<MicrosecondsHistogram>();
   histogram->add(took);
+}
+
+void TfsMetrics::count_batch(std::span<const absl::Duration> queued) {
+  for (const absl::Duration wait : queued) batch_queuing_.add(wait);
+  batch_runs_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void TfsMetrics::render_requests(const Series& models, std::string& out) {
@@ -154,6 +156,15 @@ void TfsMetrics::render_latencies(const Series& models, std::string& out) {
   }
 }
 
+void TfsMetrics::render_batches(std::string& out) const {
+  const std::string queuing = ":tensorflow:serving:batching_session:queuing_latency";
+  constexpr std::string_view kRuns = ":tensorflow:serving:batching_session:wrapped_run_count";
+  begin(queuing, "histogram", out);
+  if (batch_queuing_.count() > 0) batch_queuing_.render(queuing, label("thread_pool_name", ""), out);
+  begin(kRuns, "counter", out);
+  line(kRuns, "", batch_runs_.load(std::memory_order_relaxed), out);
+}
+
 void TfsMetrics::render_loads(std::string& out) const {
   constexpr std::string_view kAttempts = ":tensorflow:cc:saved_model:load_attempt_count";
   constexpr std::string_view kLatency = ":tensorflow:cc:saved_model:load_latency";
@@ -181,6 +192,7 @@ std::string TfsMetrics::render() const {
   std::lock_guard lock(mutex_);
   render_requests(models_, out);
   render_latencies(models_, out);
+  render_batches(out);
   render_loads(out);
   return out;
 }

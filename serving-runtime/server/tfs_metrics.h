@@ -1,12 +1,15 @@
 #pragma once
 // TensorFlow Serving's metrics under its own names, in the text that its page /monitoring/prometheus/metrics has, so
 // that dashboards and alerts made for it go on working. Units are microseconds, buckets its own
-// (tensorflow_serving/servables/tensorflow/util.cc, tensorflow/cc/saved_model/loader.cc).
+// (tensorflow_serving/servables/tensorflow/util.cc, tensorflow_serving/batching/batching_session.cc,
+// tensorflow/cc/saved_model/loader.cc).
 //
 //   :tensorflow:serving:request_count         model_name, status             Predict, Classify and Regress of its APIs
 //   :tensorflow:serving:request_latency       model_name, API, entrypoint    of those, that succeeded
 //   :tensorflow:serving:runtime_latency       model_name, API, runtime       the model's part of that
 //   :tensorflow:serving:model_warmup_latency  model_path, status
+//   :tensorflow:serving:batching_session:queuing_latency    thread_pool_name, always empty; of all models
+//   :tensorflow:serving:batching_session:wrapped_run_count  batches that were run, of all models
 //   :tensorflow:cc:saved_model:load_latency         model_path               all loads together
 //   :tensorflow:cc:saved_model:load_attempt_count   model_path, status
 #include <absl/status/status.h>
@@ -18,17 +21,25 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "serving-runtime/core/api.h"
 
 namespace tidegate::serving {
 
+// TensorFlow's monitoring::Buckets::Exponential: `count` limits and a last bucket without one.
+struct ExponentialLimits {
+  double first = 10, factor = 1.8;  // microseconds: 10, 18, 32.4, … about 25 minutes
+  int count = 33;
+};
+
 // TensorFlow's monitoring::Sampler. Any thread.
 class MicrosecondsHistogram {
  public:
-  static constexpr int kLimits = 33;  // 10, 18, 32.4, … about 25 minutes; the last bucket has none
+  explicit MicrosecondsHistogram(ExponentialLimits limits = {});
 
   void add(absl::Duration duration);
   // Lines of Prometheus' text; `labels` without braces.
@@ -36,7 +47,8 @@ class MicrosecondsHistogram {
   uint64_t count() const;
 
  private:
-  std::array<std::atomic<uint64_t>, kLimits + 1> buckets_{};
+  const std::vector<double> limits_;
+  std::vector<std::atomic<uint64_t>> buckets_;
   std::atomic<uint64_t> microseconds_ = 0;
 };
 
@@ -71,6 +83,8 @@ class TfsMetrics {
   // One attempt to load a version, one to warm it up. Any thread.
   void count_load(const std::string& folder, const absl::Status& result, absl::Duration load);
   void count_warm_up(const std::string& folder, const absl::Status& result, absl::Duration took);
+  // One run of a batch. `queued`: how long each of its requests waited. Any thread.
+  void count_batch(std::span<const absl::Duration> queued);
 
   std::string render() const;
 
@@ -83,9 +97,13 @@ class TfsMetrics {
 
   static void render_requests(const Series& models, std::string& out);
   static void render_latencies(const Series& models, std::string& out);
+  void render_batches(std::string& out) const;
   void render_loads(std::string& out) const;
 
-  mutable std::mutex mutex_;
+  MicrosecondsHistogram batch_queuing_{{100, 1.2, 52}};
+  std::atomic<uint64_t> batch_runs_ = 0;
+
+  mutable std::mutex mutex_;  // of what follows
   Series models_;
   std::map<std::string, Loads> loads_;                                                              // by folder
   std::map<std::pair<std::string, std::string>, std::unique_ptr<MicrosecondsHistogram>> warm_ups_;  // by folder, status

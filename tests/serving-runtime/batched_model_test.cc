@@ -129,8 +129,8 @@ class BatchedModelTest : public testing::Test {
   BatchedModel& start(BatchingOptions options, std::vector<int64_t> shape = {-1}) {
     auto slow = std::make_unique<SlowModel>(std::move(shape));
     slow_ = slow.get();
-    options.on_batch = [this](int64_t rows) { reported_ += rows; };
-    model_ = std::make_unique<BatchedModel>(std::move(slow), std::move(options));
+    options.on_batch = [this](const BatchRun& run) { reported_ += run.rows, waits_ += run.queued.size(); };
+    model_ = std::make_unique<BatchedModel>(std::move(slow), std::move(options), clock_);
     return *model_;
   }
   Answer ask(const std::vector<float>& x) {
@@ -146,7 +146,9 @@ class BatchedModelTest : public testing::Test {
   }
 
   std::atomic<int64_t> reported_{0};
+  std::atomic<size_t> waits_{0};  // of requests
   SlowModel* slow_ = nullptr;
+  base::ManualClock clock_;
   std::unique_ptr<BatchedModel> model_;
 };
 
@@ -158,6 +160,7 @@ TEST_F(BatchedModelTest, RunsTogetherWhatFillsABatchAndGivesEachItsOwnRows) {
   EXPECT_THAT(*two.get(), ElementsAre(4, 5));
   EXPECT_THAT(slow_->runs, ElementsAre(3));
   EXPECT_EQ(reported_, 3);
+  EXPECT_EQ(waits_, 2u);
 }
 
 TEST_F(BatchedModelTest, RunsAtOnceWhenNothingElseRunsAndNobodyIsWaitedFor) {
@@ -277,7 +280,7 @@ class PaddedBatchTest : public testing::Test {
     auto echo = std::make_unique<EchoModel>(std::move(shape));
     echo_ = echo.get();
     options.pad_variable_length_inputs = true;
-    model_ = std::make_unique<BatchedModel>(std::move(echo), std::move(options));
+    model_ = std::make_unique<BatchedModel>(std::move(echo), std::move(options), clock_);
   }
   absl::StatusOr<Tensor> ask(std::vector<float> x, Shape shape) {
     Tensor inputs[] = {serving::floats(std::move(x), std::move(shape))};
@@ -291,6 +294,7 @@ class PaddedBatchTest : public testing::Test {
   }
 
   EchoModel* echo_ = nullptr;
+  base::ManualClock clock_;
   std::unique_ptr<BatchedModel> model_;
 };
 

@@ -95,5 +95,18 @@ TEST_F(RequestMetricsTest, TellsLoadsAsTensorFlowServingDoes) {
                 "1\n")));
 }
 
+TEST_F(RequestMetricsTest, TellsBatchesAsTensorFlowServingDoes) {
+  const std::string runs = ":tensorflow:serving:batching_session:wrapped_run_count{} ";
+  EXPECT_THAT(metrics_.tfs().render(), HasSubstr(runs + "0\n"));
+  const absl::Duration queued[] = {absl::Microseconds(120), absl::Microseconds(99)};
+  metrics_.count_batch("m", {4, queued});
+  const std::string latency = ":tensorflow:serving:batching_session:queuing_latency";
+  EXPECT_THAT(metrics_.tfs().render(),
+              AllOf(HasSubstr(runs + "1\n"), HasSubstr(latency + "_bucket{thread_pool_name=\"\",le=\"100\"} 1\n"),
+                    HasSubstr(latency + "_bucket{thread_pool_name=\"\",le=\"120\"} 1\n"),
+                    HasSubstr(latency + "_bucket{thread_pool_name=\"\",le=\"144\"} 2\n"),
+                    HasSubstr(latency + "_sum{thread_pool_name=\"\"} 219\n")));
+}
+
 }  // namespace
 }  // namespace tidegate::serving

@@ -9,10 +9,10 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 PAGE = "/monitoring/prometheus/metrics"
 
 
-def start_monitored(start, tmp_path, config):
+def start_monitored(start, tmp_path, config, *flags):
     path = tmp_path / "monitoring.config"
     path.write_text(config)
-    return start("half_plus_two", f"--monitoring_config_file={path}")
+    return start("half_plus_two", f"--monitoring_config_file={path}", *flags)
 
 
 def test_the_page_of_tensorflow_serving_has_its_metrics(start, tmp_path, models):
@@ -41,6 +41,21 @@ def test_the_page_of_tensorflow_serving_has_its_metrics(start, tmp_path, models)
         assert line in lines
     assert any(line.startswith("tidegate_runtime_requests_total{") for line in lines)
     assert ":tensorflow:serving" not in runtime.get("/metrics").text
+
+
+def test_batches_are_among_them(start, tmp_path):
+    runtime = start_monitored(start, tmp_path, "prometheus_config { enable: true }", "--enable_batching")
+    names = (":tensorflow:serving:batching_session:wrapped_run_count{}",
+             ':tensorflow:serving:batching_session:queuing_latency_count{thread_pool_name=""}')
+
+    def counts():
+        lines = dict(line.rsplit(" ", 1) for line in runtime.get(PAGE).text.splitlines())
+        return [int(lines[name]) for name in names]
+
+    warm_up = counts()  # goes through batches, too
+    for _ in range(2):
+        runtime.predict({"instances": [1.0, 2.0]})
+    assert counts() == [count + 2 for count in warm_up]
 
 
 def test_the_page_is_where_the_config_says_or_nowhere(start, tmp_path):
