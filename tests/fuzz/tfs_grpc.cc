@@ -1,7 +1,7 @@
 // TensorFlow Serving's gRPC requests, from the bytes on the wire, through the model that echoes. The first byte says
 // which method is called.
-#include "fuzz/echo_model.h"
 #include "fuzz/tensor_checks.h"
+#include "fuzz/wire_methods.h"
 #include "serving-runtime/api/tfs/example_messages.h"
 #include "serving-runtime/api/tfs/grpc_messages.h"
 #include "serving-runtime/api/tfs/tensor_proto.h"
@@ -12,11 +12,6 @@ namespace {
 
 namespace tfs = serving::tfs;
 namespace pb = tensorflow::serving;
-
-base::ManualClock& any_clock() {
-  static base::ManualClock clock;
-  return clock;
-}
 
 // What a request asked for, as it must come back.
 void require_echo(const pb::PredictRequest& request, const pb::PredictResponse& response) {
@@ -35,34 +30,22 @@ void require_echo(const pb::PredictRequest& request, const pb::PredictResponse& 
   }
 }
 
+// Parses the message, calls a method that runs the model and checks what it answers.
 template <class Request, class Response>
-void predict(std::string_view bytes,
-             absl::Status (*run)(const serving::ServableFinder&, const Request&, Response&, serving::Inference&),
-             void (*check)(const Request&, const Response&)) {
-  Request request;
-  Response response;
-  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return;
-  serving::Inference inference(any_clock(), {});
-  absl::Status result = run(echo_table(), request, response, inference);
-  require(!serving::is_model_error(result), "nothing that is sent counts against the model");
-  if (!result.ok()) return require_client_error(result);
-  check(request, response);
-}
-
-template <class Request, class Response>
-void ask(std::string_view bytes, absl::Status (*question)(const serving::ServableTable&, const Request&, Response&)) {
-  Request request;
-  Response response;
-  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return;
-  absl::Status result = question(echo_table(), request, response);
-  if (!result.ok()) require_client_error(result);
+void run(std::string_view bytes,
+         absl::Status (*method)(const serving::ServableFinder&, const Request&, Response&, serving::Inference&),
+         void (*check)(const Request&, const Response&)) {
+  auto request = parse<Request>(bytes);
+  if (!request) return;
+  auto response = infer(*request, method);
+  if (response.ok()) check(*request, *response);
 }
 
 void reload(std::string_view bytes) {
-  pb::ReloadConfigRequest request;
-  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return;
-  if (absl::Status usable = tfs::check_reload(request); !usable.ok()) return require_client_error(usable);
-  auto models = serving::to_model_configs(request.config(), {.warm_up = true, .request_log = true});
+  auto request = parse<pb::ReloadConfigRequest>(bytes);
+  if (!request) return;
+  if (absl::Status usable = tfs::check_reload(*request); !usable.ok()) return require_client_error(usable);
+  auto models = serving::to_model_configs(request->config(), {.warm_up = true, .request_log = true});
   if (!models.ok()) return require_client_error(models.status());
   absl::Status usable = serving::check_models(*models);
   if (!usable.ok()) require_client_error(usable);
@@ -78,27 +61,22 @@ void check_tasks(const pb::MultiInferenceRequest& request, const pb::MultiInfere
   require(response.results_size() == request.tasks_size(), "each task has its result");
 }
 
+constexpr auto kNoCheck = [](const auto&) {};
+
+constexpr WireMethod kMethods[] = {
+    [](std::string_view bytes) { run(bytes, tfs::predict, require_echo); },
+    [](std::string_view bytes) { run(bytes, tfs::classify, check_classes); },
+    [](std::string_view bytes) { run(bytes, tfs::regress, check_values); },
+    [](std::string_view bytes) { run(bytes, tfs::multi_inference, check_tasks); },
+    [](std::string_view bytes) { ask(bytes, tfs::get_model_metadata, kNoCheck); },
+    [](std::string_view bytes) { ask(bytes, tfs::get_model_status, kNoCheck); },
+    reload,
+};
+
 }  // namespace
 }  // namespace tidegate::fuzz
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace tidegate::fuzz;
-  if (size == 0) return 0;
-  std::string_view bytes = as_text(data + 1, size - 1);
-  switch (data[0] % 7) {
-    case 0:
-      return predict(bytes, tfs::predict, require_echo), 0;
-    case 1:
-      return predict(bytes, tfs::classify, check_classes), 0;
-    case 2:
-      return predict(bytes, tfs::regress, check_values), 0;
-    case 3:
-      return predict(bytes, tfs::multi_inference, check_tasks), 0;
-    case 4:
-      return ask(bytes, tfs::get_model_metadata), 0;
-    case 5:
-      return ask(bytes, tfs::get_model_status), 0;
-    default:
-      return reload(bytes), 0;
-  }
+  tidegate::fuzz::call_method(tidegate::fuzz::kMethods, data, size);
+  return 0;
 }
