@@ -25,7 +25,8 @@ if(TIDEGATE_SANITIZE STREQUAL "address")
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=address,undefined)
 elseif(TIDEGATE_SANITIZE STREQUAL "thread")
-  add_compile_options(-fsanitize=thread)
+  # It does not follow fences and g++ says so wherever one is inlined: Asio's, beside its locks.
+  add_compile_options(-fsanitize=thread $<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
   add_link_options(-fsanitize=thread)
 elseif(TIDEGATE_SANITIZE STREQUAL "fuzzer")
   # Counters of covered edges in all of our code; the fuzzer's own main only in the targets (tests/fuzz).
