@@ -30,11 +30,73 @@ std::string error_of(std::string_view text) {
 }
 
 TEST(JsonReader, ReadsNumbersExactlyAsTheStandardLibraryDoes) {
-  for (const char* text :
-       {"0", "-0", "1", "0.1", "-2.5e3", "1e22", "1e23", "123456789012345678", "1.7976931348623157e308", "5e-324",
-        "2.2250738585072014e-308", "0.000001234", "9007199254740993", "3.141592653589793", "1e-400",
-        "0.30000000000000004", "100000000000000000000000"}) {
+  for (const char* text : {"0",
+                           "-0",
+                           "1",
+                           "0.1",
+                           "-2.5e3",
+                           "1e22",
+                           "1e23",
+                           "123456789012345678",
+                           "1.7976931348623157e308",
+                           "5e-324",
+                           "2.2250738585072014e-308",
+                           "0.000001234",
+                           "9007199254740993",
+                           "3.141592653589793",
+                           "1e-400",
+                           "0.30000000000000004",
+                           "100000000000000000000000",
+                           "9007199254740992",
+                           "9007199254740992.1",
+                           "0.9007199254740993",
+                           "999999999999999999",
+                           "1234567890123456789",
+                           "0.000000000000000001",
+                           "1234567890.12345678",
+                           "4503599627370497.5"}) {
     EXPECT_EQ(number(text), std::strtod(text, nullptr)) << text;
+  }
+}
+
+TEST(JsonReader, StepsOverExactlyTheNumbersThatItReads) {
+  const std::string long_digits(310, '9');
+  for (const std::string& text : std::vector<std::string>{"0",
+                                                          "-0",
+                                                          "12",
+                                                          "1.5",
+                                                          "-1.5e3",
+                                                          "1E-07",
+                                                          "1e99",
+                                                          "1e+99",
+                                                          "1e308",
+                                                          "1e309",
+                                                          "-1e309",
+                                                          "1e0000000001",
+                                                          "01",
+                                                          "-",
+                                                          "-.5",
+                                                          ".5",
+                                                          "1.",
+                                                          "1.e5",
+                                                          "1e",
+                                                          "1e+",
+                                                          "1.5.5",
+                                                          "1-1",
+                                                          "1e5e5",
+                                                          "+1",
+                                                          "0x1",
+                                                          long_digits,
+                                                          "0." + long_digits,
+                                                          long_digits + "e-99",
+                                                          long_digits.substr(0, 200) + "e99",
+                                                          long_digits.substr(0, 201) + "e99"}) {
+    JsonReader reading(text), stepping(text);
+    JsonNumber ignored;
+    const bool read = reading.read_number(ignored) && reading.at_end();
+    EXPECT_EQ(stepping.skip_value() && stepping.at_end(), read) << text;
+    EXPECT_EQ(stepping.error(), reading.error()) << text;
+    EXPECT_EQ(stepping.position(), reading.position()) << text;
   }
 }
 

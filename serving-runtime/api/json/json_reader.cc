@@ -63,21 +63,6 @@ bool to_double(const Digits& digits, std::string_view literal, double& out) {
 
 }  // namespace
 
-char JsonReader::peek() {
-  while (position_ < text_.size()) {
-    char c = text_[position_];
-    if (c != ' ' && c != '\n' && c != '\r' && c != '\t') return c;
-    ++position_;
-  }
-  return 0;
-}
-
-bool JsonReader::consume(char c) {
-  if (peek() != c || position_ >= text_.size()) return false;
-  ++position_;
-  return true;
-}
-
 bool JsonReader::fail(std::string_view message) {
   if (error_.ok()) {
     error_ = absl::InvalidArgumentError(base::cat("JSON Parse error: ", message, " at offset: ", position_));
@@ -170,8 +155,57 @@ bool JsonReader::read_string(std::string& out) {
   }
 }
 
+// Most numbers: a few digits, perhaps with a point among them. False, and nothing read, for all others.
+bool JsonReader::read_short_number(JsonNumber& out) {
+  constexpr ptrdiff_t kMostDigits = 18;           // that a mantissa holds
+  constexpr uint64_t kExact = uint64_t{1} << 53;  // up to which every integer is a double
+  const char *at = text_.data() + position_, *const end = text_.data() + text_.size();
+  const bool negative = at < end && *at == '-';
+  const char* const whole = at += negative ? 1 : 0;
+  uint64_t mantissa = 0;
+  auto take_digits = [&] {
+    const char* const begin = at;
+    for (; at < end && is_digit(*at); ++at) mantissa = mantissa * 10 + static_cast<uint64_t>(*at - '0');
+    return at - begin;
+  };
+  const ptrdiff_t integral = take_digits();
+  ptrdiff_t fraction = 0;
+  const bool pointed = at < end && *at == '.';
+  if (pointed) ++at, fraction = take_digits();
+  const bool is_long = integral + fraction > kMostDigits || mantissa > kExact || (at < end && (*at | 0x20) == 'e');
+  if (is_long || integral == 0 || (integral > 1 && *whole == '0') || (pointed && fraction == 0)) return false;
+  position_ = static_cast<size_t>(at - text_.data());
+  const double value = static_cast<double>(mantissa) / kPowersOfTen[static_cast<size_t>(fraction)];
+  out = {negative ? -value : value, !pointed, negative, pointed ? 0 : mantissa};
+  return true;
+}
+
+// The same without its value, of more digits, and with an exponent of at most two.
+bool JsonReader::skip_short_number() {
+  constexpr ptrdiff_t kMostDigits = 200;  // with such an exponent still a double
+  const char *at = text_.data() + position_, *const end = text_.data() + text_.size();
+  auto skip_digits = [&] {
+    const char* const begin = at;
+    while (at < end && is_digit(*at)) ++at;
+    return at - begin;
+  };
+  if (at < end && *at == '-') ++at;
+  const char* const whole = at;
+  const ptrdiff_t integral = skip_digits();
+  if (integral == 0 || integral > kMostDigits || (integral > 1 && *whole == '0')) return false;
+  if (at < end && *at == '.' && (++at, skip_digits()) == 0) return false;
+  if (at < end && (*at | 0x20) == 'e') {
+    if (++at < end && (*at == '-' || *at == '+')) ++at;
+    const ptrdiff_t exponent = skip_digits();
+    if (exponent == 0 || exponent > 2) return false;
+  }
+  position_ = static_cast<size_t>(at - text_.data());
+  return true;
+}
+
 bool JsonReader::read_number(JsonNumber& out) {
   peek();
+  if (read_short_number(out)) return true;
   size_t begin = position_;
   out = JsonNumber{};
   out.negative = consume('-');
@@ -233,18 +267,13 @@ bool JsonReader::read_key(std::string& out) {
   return consume(':') || fail("Missing a colon after a name of object member.");
 }
 
-bool JsonReader::read_separator(char close, bool& more) {
-  char c = peek();
-  if (c != ',' && c != close) {
-    return fail(close == ']' ? "Missing a comma or ] after an array element."
-                             : "Missing a comma or } after an object member.");
-  }
-  ++position_;
-  more = c == ',';
-  return true;
+bool JsonReader::fail_at_separator(char close) {
+  return fail(close == ']' ? "Missing a comma or ] after an array element."
+                           : "Missing a comma or } after an object member.");
 }
 
 bool JsonReader::skip_scalar(char first) {
+  if (skip_short_number()) return true;
   std::string text;
   JsonNumber number;
   switch (first) {

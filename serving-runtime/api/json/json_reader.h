@@ -60,7 +60,10 @@ class JsonReader {
   const absl::Status& error() const { return error_; }
 
  private:
+  bool read_short_number(JsonNumber& out);
+  bool skip_short_number();
   bool skip_scalar(char first);
+  bool fail_at_separator(char close);
   bool read_escape(std::string& out);
   bool read_hex(uint32_t& out);
 
@@ -74,6 +77,29 @@ std::string_view json_type_name(char first);
 
 // The text of the value at the reader's position, cut to a readable length. For error messages.
 std::string quote_value(JsonReader reader);
+
+// What comes once an element, or more often, is inline.
+inline char JsonReader::peek() {
+  for (; position_ < text_.size(); ++position_) {
+    const char c = text_[position_];
+    if (c != ' ' && c != '\n' && c != '\r' && c != '\t') return c;
+  }
+  return 0;
+}
+
+inline bool JsonReader::consume(char c) {
+  if (peek() != c || position_ >= text_.size()) return false;
+  ++position_;
+  return true;
+}
+
+inline bool JsonReader::read_separator(char close, bool& more) {
+  const char c = peek();
+  if (c != ',' && c != close) return fail_at_separator(close);
+  ++position_;
+  more = c == ',';
+  return true;
+}
 
 template <class Int>
 bool JsonNumber::fits() const {

@@ -78,7 +78,12 @@ bool TensorBuilder::push_integer(const JsonNumber& number) {
 
 absl::Status TensorBuilder::read_number(JsonReader& reader) {
   char first = reader.peek();
-  JsonReader before = reader;
+  const size_t begin = reader.position();
+  const auto before = [&] {
+    JsonReader at(reader.text());
+    at.seek(begin);
+    return at;
+  };
   if (first != '-' && first != 'N' && first != 'I' && (first < '0' || first > '9')) return type_error(reader, type_);
   JsonNumber number;
   if (!reader.read_number(number)) return reader.error();
@@ -87,7 +92,7 @@ absl::Status TensorBuilder::read_number(JsonReader& reader) {
     case DataType::kFloat:
     case DataType::kHalf:
     case DataType::kBfloat16: {
-      if (!is_lossless<float>(number)) return lossy_error(before, "float");
+      if (!is_lossless<float>(number)) return lossy_error(before(), "float");
       auto value = static_cast<float>(number.value);
       if (type_ == DataType::kFloat) numbers_.push(value);
       if (type_ == DataType::kHalf) numbers_.push(float_to_half(value));
@@ -95,7 +100,7 @@ absl::Status TensorBuilder::read_number(JsonReader& reader) {
       break;
     }
     case DataType::kDouble:
-      if (!is_lossless<double>(number)) return lossy_error(before, "double");
+      if (!is_lossless<double>(number)) return lossy_error(before(), "double");
       numbers_.push(number.value);
       break;
     case DataType::kInt8:
@@ -124,9 +129,9 @@ absl::Status TensorBuilder::read_number(JsonReader& reader) {
       break;
     default:
       return absl::UnimplementedError(
-          base::cat("Conversion of JSON Value: ", quote_value(before), " to type: ", model::tensorflow_name(type_)));
+          base::cat("Conversion of JSON Value: ", quote_value(before()), " to type: ", model::tensorflow_name(type_)));
   }
-  return fits ? absl::OkStatus() : type_error(before, type_);
+  return fits ? absl::OkStatus() : type_error(before(), type_);
 }
 
 Tensor TensorBuilder::finish(Shape shape) {
