@@ -27,6 +27,7 @@
 #include "serving-runtime/serve_request_log.h"
 #include "serving-runtime/server/descriptor_limit.h"
 #include "serving-runtime/server/grpc_server.h"
+#include "serving-runtime/server/polling_threads.h"
 #include "serving-runtime/server/rest_router.h"
 #include "serving-runtime/server/termination_message.h"
 
@@ -60,7 +61,7 @@ class LoadThreads {
   std::vector<std::thread> threads_;
 };
 
-// The threads that read, run and answer requests.
+// The threads that run requests which would keep those that poll busy.
 class RequestThreads {
  public:
   explicit RequestThreads(size_t count) : guard_(asio::make_work_guard(context_)) {
@@ -104,6 +105,7 @@ class Server {
         slots_(slot_count(options, batching)),
         residents_(options.max_resident_bytes > 0 ? std::make_unique<ResidentModels>(residency_options(), clock_)
                                                   : nullptr),
+        polling_(polling_threads(), what_they_run(batching)),
         threads_(slots_ + 1),
         gate_({slots_, options.queue_limit, options.concurrency_per_model},
               [this](InferenceGate::Work work) { asio::post(threads_.context(), std::move(work)); }),
@@ -114,6 +116,7 @@ class Server {
         config_file_(options, std::move(first.config_text),
                      [this](std::vector<ModelConfig> changed) { reload(std::move(changed)); }) {
     if (options.model_control) context_.control = &repository_;
+    context_.post = [this](std::function<void()> work) { asio::post(threads_.context(), std::move(work)); };
     if (residents_) context_.demand = residents_.get(), metrics_.watch(*residents_);
     // In the table from now on, so that the server is not ready before they serve.
     repository_.reload(std::move(first.models),
@@ -139,6 +142,7 @@ class Server {
     grpc_.reset();
     rest_.reset();
     threads_.stop();
+    polling_.stop();
     request_log_.reset();
     base::flush_logging();
     return exit_code_;
@@ -187,6 +191,14 @@ class Server {
     return std::max(cores, static_cast<size_t>(std::min<int64_t>(128, batching->max_batch_size)) * 2);
   }
 
+  // That read and answer requests, of each of the two ports: more than are needed hand requests to and fro.
+  static size_t polling_threads() { return std::max(1u, std::thread::hardware_concurrency() / 4); }
+
+  // Requests wait for the others of their batch.
+  static Cohort::Takes what_they_run(const std::optional<BatchingOptions>& batching) {
+    return batching ? Cohort::Takes::kNone : Cohort::Takes::kQuickOnes;
+  }
+
   absl::Status open_log() {
     TG_ASSIGN_OR_RETURN(request_log_, open_request_log(options_.request_log, clock_));
     if (!request_log_) return absl::OkStatus();
@@ -207,7 +219,7 @@ class Server {
     http.max_connections = static_cast<uint32_t>(std::min<uint64_t>(http.max_connections, most));
     http.evict_when_full = true;
     http.drain_patience = drain_patience();
-    TG_ASSIGN_OR_RETURN(rest_, net::make_beast_http_server(threads_.context(), http, rest_tls(security_),
+    TG_ASSIGN_OR_RETURN(rest_, net::make_beast_http_server(polling_.contexts(), http, rest_tls(security_),
                                                            [this](net::ServerRequest request, net::Responder respond) {
                                                              router_.handle(std::move(request), std::move(respond));
                                                            }));
@@ -215,8 +227,8 @@ class Server {
     grpc.address = options_.bind_address;
     grpc.port = options_.grpc_port;
     grpc.max_message_bytes = options_.max_request_bytes;
-    grpc.threads = std::max(1u, std::thread::hardware_concurrency() / 4);
-    grpc.runs_quick_models = !options_.batching;
+    grpc.threads = polling_threads();
+    grpc.takes = polling_.takes();
     if (security_.grpc) grpc.credentials = credentials_ = net::RotatingCredentials::make(*security_.grpc);
     GrpcQuestions questions{tokens_, [this] { return router_.ready(); },
                             [this](const auto& config, auto done) { reload(config, std::move(done)); }};
@@ -346,6 +358,7 @@ class Server {
   std::unique_ptr<RequestLog> request_log_;
   const size_t slots_;
   const std::unique_ptr<ResidentModels> residents_;  // null: all models are loaded
+  PollingThreads polling_;                           // of REST
   RequestThreads threads_;
   InferenceGate gate_;
   FrontEndContext context_;

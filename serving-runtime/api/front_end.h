@@ -2,6 +2,7 @@
 // What every front end (TensorFlow Serving and Open Inference Protocol, REST and gRPC) is given to do its work.
 #include <absl/time/time.h>
 
+#include <functional>
 #include <string_view>
 
 #include "base/clock.h"
@@ -33,6 +34,8 @@ struct FrontEndContext {
   ModelControl* control = nullptr;      // null: nothing is loaded or unloaded on request
   ModelDemand* demand = nullptr;        // null: all models are loaded
   RequestRecorder* recorder = nullptr;  // null: no request is recorded
+  // Runs work on a thread that may be kept busy; null: no thread polls, so the one that asks may.
+  std::function<void(std::function<void()>)> post = nullptr;
 
   Inference begin(absl::Duration arrived) const { return Inference(clock, arrived, recorder); }
   // The answer to a prediction is made: it is counted, and its record, if there is one, is handed in. Call once.

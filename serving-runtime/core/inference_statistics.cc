@@ -1,13 +1,17 @@
 #include "serving-runtime/core/inference_statistics.h"
 
+#include <algorithm>
+
 namespace tidegate::serving {
 
 void InferenceStatistics::succeeded(const InferenceTimes& times, uint64_t executions, absl::Time now) {
-  const int64_t infer = absl::ToInt64Nanoseconds(times.infer),
-                typical = typical_infer_ns_.load(std::memory_order_relaxed);
-  // A step of a sixteenth towards each: where as many are above as below, it stays.
-  const int64_t next = typical == kNone ? infer : infer > typical ? typical + typical / 16 + 1 : typical - typical / 16;
-  typical_infer_ns_.store(next, std::memory_order_relaxed);
+  const int64_t work = absl::ToInt64Nanoseconds(times.total - times.queue),
+                typical = typical_work_ns_.load(std::memory_order_relaxed);
+  // Where one of nine is above, it stays: eight steps down undo one up. What takes a tenth of a second, which no
+  // interruption explains, counts at once.
+  const int64_t up = std::max(std::min(work, typical + typical / 8 + 1), work / 1000), down = typical - typical / 64;
+  const int64_t next = typical == kNone ? work : work > typical ? up : down;
+  typical_work_ns_.store(next, std::memory_order_relaxed);
   std::lock_guard lock(mutex_);
   totals_.success.add(times.total);
   totals_.queue.add(times.queue);
@@ -18,8 +22,8 @@ void InferenceStatistics::succeeded(const InferenceTimes& times, uint64_t execut
   totals_.last_request = now;
 }
 
-absl::Duration InferenceStatistics::typical_infer() const {
-  const int64_t typical = typical_infer_ns_.load(std::memory_order_relaxed);
+absl::Duration InferenceStatistics::typical_work() const {
+  const int64_t typical = typical_work_ns_.load(std::memory_order_relaxed);
   return typical == kNone ? absl::InfiniteDuration() : absl::Nanoseconds(typical);
 }
 

@@ -40,14 +40,15 @@ class InferenceStatistics {
   void succeeded(const InferenceTimes& times, uint64_t executions, absl::Time now);
   void failed(absl::Duration total, absl::Time now);
   Totals read() const;
-  // About the median of how long the model's runs for a request have taken lately: interrupted ones do not move it.
-  // Infinite before the first request that succeeded. Without a lock.
-  absl::Duration typical_infer() const;
+  // About what eight of nine requests have taken lately at most, without the wait for their turn: a few that are
+  // interrupted do not move it, one that takes long does for a hundred or more. Infinite before the first request that
+  // succeeded. Without a lock.
+  absl::Duration typical_work() const;
 
  private:
   static constexpr int64_t kNone = -1;
 
-  std::atomic<int64_t> typical_infer_ns_ = kNone;
+  std::atomic<int64_t> typical_work_ns_ = kNone;
   mutable std::mutex mutex_;
   Totals totals_;
 };

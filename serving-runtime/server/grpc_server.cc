@@ -30,11 +30,6 @@ constexpr int kWaitingCalls = 32;
 // What a new connection may take until it speaks HTTP/2, as long as a request on the REST port.
 constexpr int kHandshakeMilliseconds = 60'000;
 
-// What may keep a polling thread from its other connections: a prediction of a model whose runs take no longer, with a
-// request that is no larger. Handing a prediction over to another thread costs about 10 us.
-constexpr absl::Duration kQuickRun = absl::Microseconds(100);
-constexpr size_t kQuickBytes = 32 << 10;
-
 // Which model a request is for; of several tasks the first one's.
 template <class Request>
 std::string_view model_of(const Request& request) {
@@ -49,16 +44,6 @@ std::string_view model_of(const Request& request) {
   }
 }
 
-// By its newest version. One that has not answered yet is not quick.
-bool is_quick(const ServableTable& table, std::string_view name) {
-  const auto model = table.models.find(name);
-  if (model == table.models.end()) return false;
-  for (const auto& [version, entry] : model->second.versions) {
-    if (entry.servable) return entry.servable->statistics().typical_infer() <= kQuickRun;
-  }
-  return false;
-}
-
 class QueueServer : public GrpcServer {
  public:
   QueueServer(FrontEndContext& context, GrpcQuestions questions)
@@ -66,7 +51,6 @@ class QueueServer : public GrpcServer {
   ~QueueServer() override { drain(absl::InfinitePast()); }
 
   absl::Status start(const GrpcServerOptions& options) {
-    runs_quick_models_ = options.runs_quick_models;
     grpc::ServerBuilder builder;
     int port = 0;
     std::string address = base::cat(options.address, ":", options.port);
@@ -88,7 +72,9 @@ class QueueServer : public GrpcServer {
     port_ = static_cast<uint16_t>(port);
     offer_tensorflow_serving();
     offer_open_inference();
-    for (size_t i = 0; i < options.threads; ++i) threads_.emplace_back([this] { poll(); });
+    for (size_t i = 0; i < options.threads; ++i) {
+      threads_.emplace_back([this, takes = options.takes] { poll(takes); });
+    }
     return absl::OkStatus();
   }
 
@@ -187,9 +173,9 @@ class QueueServer : public GrpcServer {
         }
         if (is_model_error(result)) call.add_trailer("x-tidegate-error", "model");
         context_.end(inference, result, origin_of(call, api, operation, result));
-        call.finish(result);
+        Cohort::answer([&call, result = std::move(result)] { call.finish(result); });
       };
-      admit(context_, {api, model_of(call.request()), call.deadline(), place_of(call.request())}, work,
+      admit(context_, {api, model_of(call.request()), call.request().ByteSizeLong(), call.deadline()}, work,
             [&call](const absl::Status& why) { call.finish(why); });
     };
   }
@@ -199,13 +185,6 @@ class QueueServer : public GrpcServer {
   RequestOrigin origin_of(const Call& call, Api api, Operation operation, const absl::Status& result) const {
     if (result.ok() && context_.recorder == nullptr) return {api, operation, "", ""};
     return {api, operation, call.header(kRequestId), call.header(kTraceparent)};
-  }
-
-  template <class Request>
-  InferenceGate::Place place_of(const Request& request) const {
-    const bool here = runs_quick_models_ && is_quick(*context_.directory.read(), model_of(request)) &&
-                      request.ByteSizeLong() <= kQuickBytes;
-    return here ? InferenceGate::Place::kHere : InferenceGate::Place::kElsewhere;
   }
 
   // No one waits any longer for the answer to a request whose turn came too late.
@@ -221,9 +200,9 @@ class QueueServer : public GrpcServer {
       absl::Status result = oip::stream_infer(context_.directory, call.request(), call.response(), inference);
       context_.end(inference, result,
                    {Api::kOipGrpc, Operation::kPredict, call.header(kRequestId), call.header(kTraceparent)});
-      call.answer();
+      Cohort::answer([&call] { call.answer(); });
     };
-    admit(context_, {Api::kOipGrpc, model_of(call.request()), absl::InfiniteFuture(), place_of(call.request())}, work,
+    admit(context_, {Api::kOipGrpc, model_of(call.request()), call.request().ByteSizeLong()}, work,
           [&call](const absl::Status& why) {
             oip::refuse(call.request(), why, call.response());
             call.answer();
@@ -313,16 +292,31 @@ class QueueServer : public GrpcServer {
           Access::kOpen);
   }
 
-  void poll() {
+  void poll(Cohort::Takes takes) {
+    Cohort cohort(takes, nullptr);
     void* tag = nullptr;
     bool ok = false;
-    while (queue_->Next(&tag, &ok)) static_cast<QueueTag*>(tag)->advance(ok);
+    while (queue_->Next(&tag, &ok)) {
+      static_cast<QueueTag*>(tag)->advance(ok);
+      // A few more, and no longer than that: others end calls and make none.
+      for (size_t more = 2 * Cohort::kMostMembers; more > 0 && !cohort.empty() && has_arrived(&tag, &ok); --more) {
+        static_cast<QueueTag*>(tag)->advance(ok);
+      }
+      cohort.run();
+    }
+  }
+
+  // Takes what is there already.
+  bool has_arrived(void** tag, bool* ok) {
+    return queue_->AsyncNext(tag, ok, gpr_inf_past(GPR_CLOCK_MONOTONIC)) == grpc::CompletionQueue::GOT_EVENT;
   }
 
   // A queue must be empty before it is destroyed.
   void discard_queue() {
     queue_->Shutdown();
-    poll();
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue_->Next(&tag, &ok)) static_cast<QueueTag*>(tag)->advance(ok);
     queue_.reset();
   }
 
@@ -337,7 +331,6 @@ class QueueServer : public GrpcServer {
   std::unique_ptr<grpc::Server> server_;
   std::shared_mutex listening_mutex_;
   bool listening_ = true;
-  bool runs_quick_models_ = true;
   std::vector<std::thread> threads_;
   uint16_t port_ = 0;
 };

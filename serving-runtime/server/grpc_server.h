@@ -8,6 +8,7 @@
 #include <string>
 
 #include "serving-runtime/api/front_end.h"
+#include "serving-runtime/core/cohort.h"
 #include "serving-runtime/server/access_tokens.h"
 
 namespace tensorflow::serving {
@@ -24,9 +25,7 @@ struct GrpcServerOptions {
   uint16_t port = 0;  // 0: any free one
   uint64_t max_message_bytes = 64ull << 20;
   size_t threads = 1;  // that poll. More than needed cost each request a handover between them
-  // Predictions of models that are quick run on the threads that poll, others where the gate posts them. False: all do,
-  // as is right where requests wait for one another.
-  bool runs_quick_models = true;
+  Cohort::Takes takes = Cohort::Takes::kQuickOnes;  // what those threads run themselves; the gate posts the others
   std::shared_ptr<net::RotatingCredentials> credentials;  // null: plain
 };
 

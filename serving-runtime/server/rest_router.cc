@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "serving-runtime/api/http_status.h"
+#include "serving-runtime/core/cohort.h"
 #include "serving-runtime/core/trace_context.h"
 
 namespace tidegate::serving {
@@ -11,7 +12,7 @@ namespace {
 
 constexpr const char* kPrometheusText = "text/plain; version=0.0.4; charset=utf-8";
 
-net::ServerResponse answer(int status, std::string body, std::string content_type = "application/json") {
+net::ServerResponse text(int status, std::string body, std::string content_type = "application/json") {
   net::ServerResponse response;
   response.status = status;
   response.body = std::move(body);
@@ -31,19 +32,35 @@ net::Responder tracing(net::Responder respond, std::string_view traceparent) {
 
 }  // namespace
 
+bool RestRouter::is_short(const net::ServerRequest& request) const {
+  if (request.path().starts_with("/v2/health/")) return true;
+  const bool coded = !request.header("Content-Encoding").empty() || codings_.compress_from > 0;
+  return request.method == "POST" && !coded && request.body.size() <= Cohort::kQuickBytes;
+}
+
 void RestRouter::handle(net::ServerRequest request, net::Responder respond) {
+  if (!context_.post || Cohort::of_this_thread() == nullptr || is_short(request)) {
+    return answer(std::move(request), std::move(respond));
+  }
+  // std::function wants what it holds to be copyable.
+  auto pending =
+      std::make_shared<std::pair<net::ServerRequest, net::Responder>>(std::move(request), std::move(respond));
+  context_.post([this, pending] { answer(std::move(pending->first), std::move(pending->second)); });
+}
+
+void RestRouter::answer(net::ServerRequest request, net::Responder respond) {
   if (const auto traceparent = valid_traceparent(request.header(kTraceparent)); !traceparent.empty()) {
     respond = tracing(std::move(respond), traceparent);
   }
   respond = compressing(std::move(respond), request, codings_);
   std::string_view path = request.path();
-  if (path == "/v2/health/live") return respond(answer(200, R"({"live":true})"));
+  if (path == "/v2/health/live") return respond(text(200, R"({"live":true})"));
   if (path == "/v2/health/ready") {
-    return respond(ready() ? answer(200, R"({"ready":true})") : answer(503, R"({"ready":false})"));
+    return respond(ready() ? text(200, R"({"ready":true})") : text(503, R"({"ready":false})"));
   }
-  if (path == "/metrics") return respond(answer(200, metrics(), kPrometheusText));
+  if (path == "/metrics") return respond(text(200, metrics(), kPrometheusText));
   if (!tfs_metrics_path_.empty() && path == tfs_metrics_path_) {
-    return respond(answer(200, context_.metrics.tfs().render() + metrics(), kPrometheusText));
+    return respond(text(200, context_.metrics.tfs().render() + metrics(), kPrometheusText));
   }
   if (const absl::Status allowed = tokens_.check(request.header("authorization")); !allowed.ok()) {
     net::ServerResponse refusal = error_response(allowed);

@@ -23,6 +23,7 @@ class RestRouter {
         tfs_metrics_path_(std::move(tfs_metrics_path)),
         tfs_(context),
         oip_(context) {}
+  // On a thread that polls, only probes and what is short stay there.
   void handle(net::ServerRequest request, net::Responder respond);
 
   // From now on not ready, whatever is loaded: the pod is leaving.
@@ -30,6 +31,9 @@ class RestRouter {
   bool ready() const { return !draining_ && context_.directory.read()->ready(); }
 
  private:
+  // Whether nothing but the model, which api/admission.h judges, can take long.
+  bool is_short(const net::ServerRequest& request) const;
+  void answer(net::ServerRequest request, net::Responder respond);
   std::string metrics() { return context_.metrics.render(*context_.directory.read(), context_.gate); }
 
   FrontEndContext& context_;

@@ -49,10 +49,10 @@ absl::StatusOr<std::shared_ptr<asio::ssl::context>> make_tls_context(const Serve
 // The acceptor, the set of open connections and the certificate in use. Connections hold it, so it outlives them.
 class ServerCore : public ConnectionHost, public std::enable_shared_from_this<ServerCore> {
  public:
-  ServerCore(asio::io_context& context, HttpServerOptions options, Handler handler)
-      : context_(context),
-        clock_(context),
-        acceptor_(asio::make_strand(context)),
+  ServerCore(std::vector<asio::io_context*> contexts, HttpServerOptions options, Handler handler)
+      : contexts_(std::move(contexts)),
+        clock_(*contexts_.front()),
+        acceptor_(asio::make_strand(*contexts_.front())),
         retry_(acceptor_.get_executor()),
         patience_(acceptor_.get_executor()),
         options_(std::move(options)),
@@ -110,7 +110,8 @@ class ServerCore : public ConnectionHost, public std::enable_shared_from_this<Se
  private:
   void accept_next() {
     if (!acceptor_.is_open()) return;
-    acceptor_.async_accept(asio::make_strand(context_), [self = shared_from_this()](error_code error, Socket socket) {
+    asio::io_context& context = *contexts_[accepted_++ % contexts_.size()];
+    acceptor_.async_accept(asio::make_strand(context), [self = shared_from_this()](error_code error, Socket socket) {
       self->on_accept(error, std::move(socket));
     });
   }
@@ -199,7 +200,8 @@ class ServerCore : public ConnectionHost, public std::enable_shared_from_this<Se
     if (drained) drained();
   }
 
-  asio::io_context& context_;
+  const std::vector<asio::io_context*> contexts_;
+  size_t accepted_ = 0;
   base::SystemClock clock_;
   tcp::acceptor acceptor_;
   asio::steady_timer retry_;
@@ -242,7 +244,14 @@ absl::StatusOr<std::unique_ptr<HttpServer>> make_beast_http_server(asio::io_cont
                                                                    const HttpServerOptions& options,
                                                                    const std::optional<ServerTls>& tls,
                                                                    Handler handler) {
-  auto core = std::make_shared<ServerCore>(context, options, std::move(handler));
+  return make_beast_http_server(std::vector<asio::io_context*>{&context}, options, tls, std::move(handler));
+}
+
+absl::StatusOr<std::unique_ptr<HttpServer>> make_beast_http_server(std::vector<asio::io_context*> contexts,
+                                                                   const HttpServerOptions& options,
+                                                                   const std::optional<ServerTls>& tls,
+                                                                   Handler handler) {
+  auto core = std::make_shared<ServerCore>(std::move(contexts), options, std::move(handler));
   if (tls) {
     auto tls_context = make_tls_context(*tls);
     if (!tls_context.ok()) return tls_context.status();

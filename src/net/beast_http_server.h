@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "net/http_server.h"
 
@@ -14,8 +15,14 @@ class io_context;
 
 namespace tidegate::net {
 
-// Listens and begins to accept; `context` may be run by several threads and must outlive the server. Plain HTTP without
-// `tls`. UNAVAILABLE when the address cannot be bound (the message names it), INVALID_ARGUMENT for unusable TLS.
+// Listens and begins to accept; connections go to the contexts in turn, each of which may be run by several threads and
+// must outlive the server. Plain HTTP without `tls`. UNAVAILABLE when the address cannot be bound (the message names
+// it), INVALID_ARGUMENT for unusable TLS.
+absl::StatusOr<std::unique_ptr<HttpServer>> make_beast_http_server(std::vector<boost::asio::io_context*> contexts,
+                                                                   const HttpServerOptions& options,
+                                                                   const std::optional<ServerTls>& tls,
+                                                                   Handler handler);
+// All on one.
 absl::StatusOr<std::unique_ptr<HttpServer>> make_beast_http_server(boost::asio::io_context& context,
                                                                    const HttpServerOptions& options,
                                                                    const std::optional<ServerTls>& tls,

@@ -106,18 +106,30 @@ TEST(Inference, TellsItsVersionWhereTheTimeOfARequestWent) {
   EXPECT_EQ(totals.last_request, clock.now());
 }
 
-TEST(InferenceStatistics, TellsHowLongRunsHaveTakenLately) {
+TEST(InferenceStatistics, TellsHowLongRequestsHaveTakenLately) {
   InferenceStatistics statistics;
-  EXPECT_EQ(statistics.typical_infer(), absl::InfiniteDuration()) << "nothing is known yet";
+  EXPECT_EQ(statistics.typical_work(), absl::InfiniteDuration()) << "nothing is known yet";
   statistics.failed(absl::Seconds(1), absl::UnixEpoch());
-  EXPECT_EQ(statistics.typical_infer(), absl::InfiniteDuration());
-  statistics.succeeded({.infer = absl::Microseconds(80)}, 1, absl::UnixEpoch());
-  EXPECT_EQ(statistics.typical_infer(), absl::Microseconds(80));
-  statistics.succeeded({.infer = absl::Seconds(1)}, 1, absl::UnixEpoch());
-  EXPECT_LT(statistics.typical_infer(), absl::Microseconds(86)) << "one that was interrupted does not change much";
-  for (int i = 0; i < 100; ++i) statistics.succeeded({.infer = absl::Microseconds(10)}, 1, absl::UnixEpoch());
-  EXPECT_LT(statistics.typical_infer(), absl::Microseconds(11));
-  EXPECT_GT(statistics.typical_infer(), absl::Microseconds(9));
+  EXPECT_EQ(statistics.typical_work(), absl::InfiniteDuration());
+  statistics.succeeded({.total = absl::Microseconds(95), .queue = absl::Microseconds(15)}, 1, absl::UnixEpoch());
+  EXPECT_EQ(statistics.typical_work(), absl::Microseconds(80));
+  statistics.succeeded({.total = absl::Milliseconds(10)}, 1, absl::UnixEpoch());
+  EXPECT_LT(statistics.typical_work(), absl::Microseconds(91)) << "one that was interrupted does not change much";
+  for (int i = 0; i < 200; ++i) statistics.succeeded({.total = absl::Microseconds(10)}, 1, absl::UnixEpoch());
+  EXPECT_LT(statistics.typical_work(), absl::Microseconds(11));
+  EXPECT_GT(statistics.typical_work(), absl::Microseconds(9));
+}
+
+TEST(InferenceStatistics, TakesAVersionForSlowOfWhichManyRequestsAreOrOneIsVery) {
+  InferenceStatistics statistics;
+  for (int i = 0; i < 500; ++i) {
+    statistics.succeeded({.total = absl::Microseconds(i % 5 == 0 ? 1000 : 10)}, 1, absl::UnixEpoch());
+  }
+  EXPECT_GT(statistics.typical_work(), absl::Microseconds(500));
+  for (int i = 0; i < 500; ++i) statistics.succeeded({.total = absl::Microseconds(10)}, 1, absl::UnixEpoch());
+  EXPECT_LT(statistics.typical_work(), absl::Microseconds(11));
+  statistics.succeeded({.total = absl::Seconds(1)}, 1, absl::UnixEpoch());
+  EXPECT_EQ(statistics.typical_work(), absl::Milliseconds(1));
 }
 
 TEST(Inference, CountsAFailureOnlyAgainstAVersionThatWasFound) {

@@ -112,6 +112,16 @@ net::ServerResponse wrong_method(const net::ServerRequest& request, std::string_
   return response;
 }
 
+// A prediction until it is answered.
+struct Pending {
+  Pending(RestPath the_path, net::ServerRequest the_request, net::Responder responder)
+      : path(std::move(the_path)), request(std::move(the_request)), respond(std::move(responder)) {}
+  RestPath path;
+  net::ServerRequest request;
+  net::Responder respond;
+  net::ServerResponse response;
+};
+
 }  // namespace
 
 void RestApi::handle(net::ServerRequest request, net::Responder respond) {
@@ -158,15 +168,14 @@ net::ServerResponse RestApi::describe(const RestPath& path, const net::ServerReq
 }
 
 void RestApi::start_inference(RestPath path, net::ServerRequest request, net::Responder respond) {
-  // std::function wants what it holds to be copyable.
-  auto pending =
-      std::make_shared<std::pair<net::ServerRequest, net::Responder>>(std::move(request), std::move(respond));
+  auto pending = std::make_shared<Pending>(std::move(path), std::move(request), std::move(respond));
   admit(
-      context_, {Api::kOipRest, path.model},
-      [this, arrived = context_.clock.uptime(), path, pending] {
-        pending->second(run_inference(path, pending->first, arrived));
+      context_, {Api::kOipRest, pending->path.model, pending->request.body.size()},
+      [this, arrived = context_.clock.uptime(), pending] {
+        pending->response = run_inference(pending->path, pending->request, arrived);
+        Cohort::answer([pending] { pending->respond(std::move(pending->response)); });
       },
-      [pending](const absl::Status& why) { pending->second(error_response(why)); });
+      [pending](const absl::Status& why) { pending->respond(error_response(why)); });
 }
 
 net::ServerResponse RestApi::run_inference(const RestPath& path, const net::ServerRequest& request,

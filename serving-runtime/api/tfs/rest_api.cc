@@ -66,21 +66,30 @@ Operation operation_of(Verb verb) {
   return verb == Verb::kRegress ? Operation::kRegress : Operation::kPredict;
 }
 
+// A prediction until it is answered.
+struct Pending {
+  Pending(RestPath the_path, net::ServerRequest the_request, net::Responder responder)
+      : path(std::move(the_path)), request(std::move(the_request)), respond(std::move(responder)) {}
+  RestPath path;
+  net::ServerRequest request;
+  net::Responder respond;
+  net::ServerResponse response;
+};
+
 }  // namespace
 
 void RestApi::handle(net::ServerRequest request, net::Responder respond) {
   auto path = parse_rest_path(request.method, request.path());
   if (!path.ok()) return respond(error_response(path.status()));
   if (request.method != "POST") return describe(*path, std::move(respond));
-  // std::function wants what it holds to be copyable.
-  auto pending =
-      std::make_shared<std::pair<net::ServerRequest, net::Responder>>(std::move(request), std::move(respond));
+  auto pending = std::make_shared<Pending>(*std::move(path), std::move(request), std::move(respond));
   admit(
-      context_, {Api::kTfsRest, path->model.name},
-      [this, arrived = context_.clock.uptime(), path = *path, pending] {
-        pending->second(infer(path, pending->first, arrived));
+      context_, {Api::kTfsRest, pending->path.model.name, pending->request.body.size()},
+      [this, arrived = context_.clock.uptime(), pending] {
+        pending->response = infer(pending->path, pending->request, arrived);
+        Cohort::answer([pending] { pending->respond(std::move(pending->response)); });
       },
-      [pending](const absl::Status& why) { pending->second(error_response(why)); });
+      [pending](const absl::Status& why) { pending->respond(error_response(why)); });
 }
 
 // Signatures are known of models that are loaded.
