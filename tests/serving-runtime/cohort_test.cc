@@ -8,6 +8,7 @@
 
 #include "fake_backend.h"
 #include "serving-runtime/api/admission.h"
+#include "serving-runtime/server/rest_router.h"
 
 namespace tidegate::serving {
 namespace {
@@ -173,6 +174,43 @@ TEST_F(AdmissionTest, RefusesAMemberOfTheCohortForWhichThereIsNoSlot) {
   ask();
   cohort.run();
   EXPECT_THAT(events_, ElementsAre("it is refused"));
+}
+
+// What a thread that polls REST connections does itself.
+class HandoverTest : public AdmissionTest {
+ protected:
+  HandoverTest() {
+    context_.post = [this](std::function<void()> work) { handed_over_.push_back(std::move(work)); };
+  }
+
+  void send(std::string method, std::string target, std::string body = "", net::Headers headers = {}) {
+    router_.handle({std::move(method), std::move(target), std::move(headers), std::move(body), ""},
+                   net::Responder([this](const net::ServerResponse&) { events_.push_back("answered"); }));
+  }
+
+  AccessTokens tokens_;
+  RestRouter router_{context_, tokens_, {}, ""};
+  std::vector<std::function<void()>> handed_over_;
+};
+
+TEST_F(HandoverTest, ProbesAndShortRequestsStay) {
+  Cohort cohort(Cohort::Takes::kQuickOnes, nullptr);
+  send("GET", "/v2/health/live");
+  send("POST", "/v2/models/nope/infer");
+  EXPECT_THAT(handed_over_, IsEmpty());
+  EXPECT_EQ(posted_.size(), 1u) << "of a model that nobody knows";
+}
+
+TEST_F(HandoverTest, WhatMayTakeLongIsAnsweredElsewhere) {
+  Cohort cohort(Cohort::Takes::kQuickOnes, nullptr);
+  send("GET", "/metrics");
+  send("GET", "/v2");
+  send("POST", "/v2/models/m/infer", std::string(Cohort::kQuickBytes + 1, ' '));
+  send("POST", "/v2/models/m/infer", "{}", {{"Content-Encoding", "gzip"}});
+  ASSERT_EQ(handed_over_.size(), 4u);
+  EXPECT_THAT(events_, IsEmpty());
+  std::thread([this] { handed_over_[0](); }).join();
+  EXPECT_THAT(events_, ElementsAre("answered"));
 }
 
 }  // namespace
