@@ -38,7 +38,12 @@ namespace asio = boost::asio;
 namespace fs = std::filesystem;
 
 // Requests come first where loading and warming up compete with them for a core: Linux keeps a niceness a thread.
-void give_way() { setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10); }
+// Above that of the process: one that was started with a niceness of its own keeps the distance.
+void give_way() {
+  constexpr int kNicer = 10;
+  const auto self = static_cast<id_t>(gettid());
+  setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + kNicer);
+}
 
 // The threads that load models.
 class LoadThreads {
