@@ -13,6 +13,7 @@ BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
 sys.path[:0] = [str(BENCH / "runtime"), str(BENCH / "scale")]
 from runtime import load, payloads, process_tree, report, wire  # noqa: E402
 from runtime.catalogue import LOADING, SERVERS  # noqa: E402
+from runtime.loading import PHASES as LOADING_PHASES, order  # noqa: E402
 from runtime.measure import Bench, Case, ask_rest, cases_of, check  # noqa: E402
 from runtime.payloads import PAYLOADS, Request  # noqa: E402
 from scale.processes import CannotRun  # noqa: E402
@@ -204,11 +205,38 @@ def test_a_goal_without_both_sides_is_not_told():
     assert report.goals(results(oip_rest={"onnx": 20})) == []
 
 
+def loading_rounds(*loading, busy=150):
+    return [{**{f"{phase}_p50_us": 1 for phase in LOADING_PHASES}, "quiet_p99_us": 100, "loading_p99_us": tail, "busy_p99_us": busy,
+             "loads": 2, "failed": 0, "answered": 9} for tail in loading]
+
+
 def test_the_tail_is_compared_round_by_round():
-    rounds = [{"quiet_p50_us": 1, "quiet_p99_us": 100, "loading_p50_us": 1, "loading_p99_us": tail, "loads": 2, "failed": 0,
-               "answered": 9} for tail in (110, 130, 120)]
-    assert report.tail(rounds)["ratio"] == pytest.approx(1.2) and report.tail(rounds)["loads"] == 6
-    assert "failed" in report.tail([{**rounds[0], "failed": 1}])["error"]
+    found = report.tail(loading_rounds(110, 130, 120))
+    assert found["loading"] == pytest.approx([1.15, 1.2, 1.25]) and found["busy"] == pytest.approx([1.5] * 3)
+    assert (found["loads"], found["loading_p99_us"]) == (6, 120)
+    assert report.tail(loading_rounds(110))["loading"] == pytest.approx([1.1] * 3)
+
+
+def test_a_tail_of_which_a_request_failed_is_none():
+    one, other = loading_rounds(110, 110)
+    assert report.tail([one, {**other, "failed": 1}]) == {"error": "1 of 10 requests failed"}
+    assert report.tail([one, {**other, "error": "BadStatusLine: x"}]) == {"error": "BadStatusLine: x"}
+
+
+@pytest.mark.parametrize("loading, verdict", [(120, "met"), (121, "missed")])
+def test_a_busy_process_excuses_no_tail(loading, verdict):
+    (_, measured, found), = report.goals({"cells": {}, "loading": {"onnx-loading": loading_rounds(loading)}})
+    assert (found, "1.50 x beside a busy process" in measured) == (verdict, True)
+
+
+def test_a_goal_is_for_a_generator_that_has_to_wait_like_others():
+    assert report.goals({"cells": {}, "loading": {"onnx-loading, generator first": loading_rounds(110)}}) == []
+
+
+def test_each_phase_of_loading_has_each_place_equally_often():
+    orders = [order(number) for number in range(6)]
+    assert {(phase, place): sum(one[place] == phase for one in orders) for phase in LOADING_PHASES for place in range(3)} == {
+        (phase, place): 2 for phase in LOADING_PHASES for place in range(3)}
 
 
 def test_a_server_that_is_not_there_has_a_row_that_says_so():

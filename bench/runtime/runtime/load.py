@@ -83,11 +83,15 @@ def parse_h2load(output, log, seconds, answer_bytes):
                   quantile(times, 0.99))
 
 
-class Generators:
-    """Runs them; files go to `folder`."""
+# Before every thread that is not real-time: its own waits for a core are then none of what it measures. Needs root.
+FIRST = ("chrt", "--fifo", "1")
 
-    def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
+
+class Generators:
+    """Runs them; files go to `folder`. `prefix`: what they are run with, FIRST or nothing."""
+
+    def __init__(self, folder, prefix=()):
+        self.folder, self.prefix = pathlib.Path(folder), prefix
         self.script = self.folder / "wrk.lua"
         self.script.write_text(WRK_SCRIPT)
 
@@ -108,7 +112,7 @@ class Generators:
         return path
 
     def _run(self, command, seconds, environment):
-        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False,
+        done = subprocess.run([str(word) for word in (*self.prefix, *command)], capture_output=True, text=True, check=False,
                               timeout=seconds + 4 * TIMEOUT_SECONDS, env={"PATH": "/usr/bin:/bin", **environment})
         if done.returncode != 0:
             raise BadOutput(f"{command[0]} ended with {done.returncode}: {(done.stdout + done.stderr)[-1000:]}")

@@ -1,5 +1,8 @@
-"""What loading a model does to the tail of the one beside it: requests at a constant rate, with and without another model
-being loaded and unloaded all the time."""
+"""What loading a model does to the tail of the one beside it: requests at a constant rate while nothing else happens, while
+another model is unloaded and loaded without a pause, and while a process that has nothing to do with the server keeps a
+core busy: what competition for two cores does by itself, whoever competes."""
+import http.client
+import sys
 import threading
 
 from .load import Generators
@@ -9,6 +12,20 @@ CONNECTIONS = 8
 RATE = 1000            # requests a second
 OTHER = "wide"
 CASE = Case("row", "oip-grpc", CONNECTIONS)
+PHASES = ("quiet", "loading", "busy")
+
+# As little of a core's share as the threads that load have. Where the kernel shares cores out by session first, a
+# niceness counts within one only, so the session gets the same.
+BUSY = """
+import os
+os.nice(10)
+try:
+    open("/proc/self/autogroup", "w").write("10")
+except OSError:
+    pass
+while True:
+    pass
+"""
 
 
 class Reloads(threading.Thread):
@@ -25,29 +42,57 @@ class Reloads(threading.Thread):
                 self.server.change(OTHER, "unload")
                 self.server.change(OTHER, "load")
                 self.count += 1
-        except OSError as error:
-            self.error = str(error)
+        except (OSError, http.client.HTTPException) as error:
+            self.error = f"{type(error).__name__}: {error}"
 
     def stop(self):
         self._stopped.set()
         self.join()
 
 
-def measure(bench, server, seconds):
-    """One sample: the tail at rest and the tail while the other model is loaded, in this order."""
+def order(number):
+    """The phases of a round: each comes first, in the middle and last equally often."""
+    turn = number % len(PHASES)
+    return PHASES[turn:] + PHASES[:turn]
+
+
+def measure(bench, server, seconds, number):
+    """One sample, of the round of this number: each phase for so many seconds."""
     answer_bytes = bench.try_once(server, CASE)
-    quiet = _load(bench.generators, bench, server, seconds, answer_bytes)
+    sample = {"failed": 0, "answered": 0}
+    for phase in order(number):
+        counts = _PHASES[phase](bench, server, seconds, answer_bytes, sample)
+        sample |= {f"{phase}_p50_us": counts.p50_us, f"{phase}_p99_us": counts.p99_us,
+                   "failed": sample["failed"] + counts.failed, "answered": sample["answered"] + counts.answered}
+    return sample
+
+
+def _quiet(bench, server, seconds, answer_bytes, _sample):
+    return _load(bench.generators, bench, server, seconds, answer_bytes)
+
+
+def _loading(bench, server, seconds, answer_bytes, sample):
     reloads = Reloads(server)
     reloads.start()
     try:
-        loading = _load(bench.generators, bench, server, seconds, answer_bytes)
+        counts = _load(bench.generators, bench, server, seconds, answer_bytes)
     finally:
         reloads.stop()
+    sample["loads"] = reloads.count
     if reloads.error:
-        return {"error": reloads.error}
-    return {"quiet_p50_us": quiet.p50_us, "quiet_p99_us": quiet.p99_us, "loading_p50_us": loading.p50_us,
-            "loading_p99_us": loading.p99_us, "loads": reloads.count, "failed": quiet.failed + loading.failed,
-            "answered": quiet.answered + loading.answered}
+        sample["error"] = reloads.error
+    return counts
+
+
+def _busy(bench, server, seconds, answer_bytes, _sample):
+    bench.processes.start("busy", [sys.executable, "-c", BUSY])
+    try:
+        return _load(bench.generators, bench, server, seconds, answer_bytes)
+    finally:
+        bench.processes.end("busy")
+
+
+_PHASES = {"quiet": _quiet, "loading": _loading, "busy": _busy}
 
 
 def _load(generators: Generators, bench, server, seconds, answer_bytes):

@@ -2,6 +2,8 @@
 round failed there is no number."""
 import statistics
 
+from .catalogue import LOADING
+
 LIMIT = "limit"              # the cell of the raw loop
 AT = 32                      # connections at which the goals hold
 
@@ -84,26 +86,38 @@ def _loading_table(loading):
     for name, samples in loading.items():
         found = tail(samples)
         if "error" in found:
-            rows.append([name, found["error"], "", "", ""])
+            rows.append([name, found["error"], *[""] * 5])
         else:
-            rows.append([name, *(f"{_short(found[f'{when}_p50_us'])} / {_short(found[f'{when}_p99_us'])}" for when in
-                                 ("quiet", "loading")), str(found["loads"]), f"{found['ratio']:.2f}"])
+            rows.append([name, *(f"{_short(found[f'{phase}_p50_us'])} / {_short(found[f'{phase}_p99_us'])}" for phase in
+                                 ("quiet", "loading", "busy")), str(found["loads"]), _spread(found["loading"]), _spread(found["busy"])])
     return "## Another model is loaded beside it\n\n" + table(
-        ("server", "at rest: p50 / p99 µs", "while loading: p50 / p99 µs", "loads", "p99, while loading / at rest"), rows)
+        ("server", "at rest: p50 / p99 µs", "while loading", "beside a busy process", "loads", "p99, while loading / at rest",
+         "p99, beside a busy process / at rest"), rows)
+
+
+def _spread(quartiles):
+    low, middle, high = quartiles
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
 def tail(samples):
-    """Of the rounds of loading.measure(); `ratio` is the median of the rounds' own."""
+    """Of the rounds of loading.measure(): medians, and the quartiles of the rounds' own ratios to their time at rest."""
     for sample in samples:
         if "error" in sample:
             return {"error": sample["error"]}
         if sample["failed"]:
             return {"error": f"{sample['failed']} of {sample['failed'] + sample['answered']} requests failed"}
-    keys = ("quiet_p50_us", "quiet_p99_us", "loading_p50_us", "loading_p99_us")
+    keys = (f"{phase}_{what}_us" for phase in ("quiet", "loading", "busy") for what in ("p50", "p99"))
     found = {key: statistics.median(sample[key] for sample in samples) for key in keys}
-    found["ratio"] = statistics.median(sample["loading_p99_us"] / sample["quiet_p99_us"] for sample in samples)
+    for phase in ("loading", "busy"):
+        found[phase] = quartiles([sample[f"{phase}_p99_us"] / sample["quiet_p99_us"] for sample in samples])
     found["loads"] = sum(sample["loads"] for sample in samples)
     return found
+
+
+def quartiles(numbers):
+    """The lower quartile, the median and the upper one of one number or more."""
+    return statistics.quantiles(numbers, n=4, method="inclusive") if len(numbers) > 1 else numbers * 3
 
 
 # Goals: ours is at most so many times the other's CPU a request.
@@ -136,7 +150,8 @@ def goals(results):
         found.append([text, f"{_short(a['cpu_us'])} and {_short(b['cpu_us'])} µs: {shown}", "met" if ratio <= most else "missed"])
     for name, samples in results.get("loading", {}).items():
         moved = tail(samples)
-        if "error" not in moved:
-            found.append([f"{name}: p99 at most 1.2 x while another model is loaded", f"{moved['ratio']:.2f} x",
-                          "met" if moved["ratio"] <= TAIL else "missed"])
+        if "error" not in moved and name in LOADING:
+            ratio, busy = moved["loading"][1], moved["busy"][1]
+            found.append([f"{name}: p99 at most 1.2 x while another model is loaded", f"{ratio:.2f} x ({busy:.2f} x beside a busy process)",
+                          "met" if ratio <= TAIL else "missed"])
     return found

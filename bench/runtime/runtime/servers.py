@@ -1,5 +1,6 @@
 """What is measured, by the name that --servers gives it: how each is started and where it takes requests. The servers of
 others that are Python are in peers.py."""
+import http.client
 import os
 import pathlib
 import socket
@@ -132,11 +133,18 @@ class Loading:
     models = ("mlp", "wide")
     payloads = ()
     flags = ("--allow-model-control",)
+    _connection = None
 
     def change(self, model, verb):
-        """Loads or unloads; returns when it is done."""
-        asked = urllib.request.Request(f"http://127.0.0.1:{self.rest_port}/v2/repository/models/{model}/{verb}", b"{}", method="POST")
-        urllib.request.urlopen(asked, timeout=60).close()
+        """Loads or unloads; returns when it is done. Over a connection that stays: a new urlopen costs 2.5 ms of a core that
+        the requests in flight have to wait for."""
+        if self._connection is None:
+            self._connection = http.client.HTTPConnection("127.0.0.1", self.rest_port, timeout=60)
+        self._connection.request("POST", f"/v2/repository/models/{model}/{verb}", b"{}")
+        answer = self._connection.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            raise OSError(f"{verb} of {model} answered {answer.status}: {body[:300]!r}")
 
 
 class OnnxLoading(Loading, Onnx):
