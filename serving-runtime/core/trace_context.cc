@@ -36,7 +36,11 @@ std::string_view valid_traceparent(std::string_view header) {
   if (version.empty() || version == "ff" || flags.empty()) return {};
   if (is_zero(trace) || is_zero(parent)) return {};  // so are those that are no digits
   if (header.size() == kLength) return header;
-  return version != "00" && header[kLength] == '-' ? header : std::string_view();
+  if (version == "00" || header[kLength] != '-') return {};
+  // What a later version appends is not known, but it is sent on: a line break would begin a header of its own.
+  const std::string_view appended = header.substr(kLength);
+  const bool plain = std::all_of(appended.begin(), appended.end(), [](char c) { return c > ' ' && c <= '~'; });
+  return plain ? header : std::string_view();
 }
 
 }  // namespace tidegate::serving

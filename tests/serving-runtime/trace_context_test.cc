@@ -23,6 +23,8 @@ TEST(TraceContextTest, TreatsABrokenHeaderAsNone) {
   EXPECT_EQ(valid_traceparent(kTrace.substr(0, kTrace.size() - 1)), "");
   EXPECT_EQ(valid_traceparent(kTrace + "-more"), "");  // not in version 00
   EXPECT_EQ(valid_traceparent("cc" + kTrace.substr(2) + ".more"), "");
+  EXPECT_EQ(valid_traceparent("cc" + kTrace.substr(2) + "-more\r\nanother: header"), "");
+  EXPECT_EQ(valid_traceparent("cc" + kTrace.substr(2) + "-mor\xe9"), "");
   EXPECT_EQ(valid_traceparent(with(0, "ff")), "");
   EXPECT_EQ(valid_traceparent(with(2, "_")), "");
   EXPECT_EQ(valid_traceparent(with(3, "4BF9")), "");
