@@ -1,8 +1,5 @@
 #include "serving-runtime/serve_command.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <utility>
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -20,9 +17,9 @@
 #include "base/status.h"
 #include "net/beast_http_server.h"
 #include "net/grpc_credentials.h"
-#include "serving-runtime/backend_set.h"
 #include "serving-runtime/repository/model_repository.h"
 #include "serving-runtime/repository/server_config.h"
+#include "serving-runtime/serve_loading.h"
 #include "serving-runtime/serve_models.h"
 #include "serving-runtime/serve_request_log.h"
 #include "serving-runtime/server/descriptor_limit.h"
@@ -36,35 +33,6 @@ namespace {
 
 namespace asio = boost::asio;
 namespace fs = std::filesystem;
-
-// Requests come first where loading and warming up compete with them for a core: Linux keeps a niceness a thread.
-// Above that of the process: one that was started with a niceness of its own keeps the distance.
-void give_way() {
-  constexpr int kNicer = 10;
-  const auto self = static_cast<id_t>(gettid());
-  setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + kNicer);
-}
-
-// The threads that load models.
-class LoadThreads {
- public:
-  LoadThreads(ModelRepository& repository, uint32_t count) : repository_(repository) {
-    for (uint32_t i = 0; i < std::max(1u, count); ++i) {
-      threads_.emplace_back([this] {
-        give_way();
-        repository_.run();
-      });
-    }
-  }
-  ~LoadThreads() {
-    repository_.stop();
-    for (std::thread& thread : threads_) thread.join();
-  }
-
- private:
-  ModelRepository& repository_;
-  std::vector<std::thread> threads_;
-};
 
 // The threads that run requests which would keep those that poll busy.
 class RequestThreads {
@@ -104,7 +72,7 @@ class Server {
          std::string tfs_metrics_path)
       : options_(options),
         clock_(control_.context()),
-        backends_(options.backend),
+        backends_(options.backend, [this](auto work) { asio::post(threads_.context(), std::move(work)); }),
         cache_(options.response_cache_bytes > 0 ? std::make_unique<ResponseCache>(options.response_cache_bytes)
                                                 : nullptr),
         slots_(slot_count(options, batching)),
@@ -356,7 +324,7 @@ class Server {
   const ServeOptions& options_;
   base::Loop control_;
   base::SystemClock clock_;
-  BackendSet backends_;
+  ServingBackends backends_;
   ServableDirectory directory_;
   RequestMetrics metrics_;
   const std::unique_ptr<ResponseCache> cache_;

@@ -96,8 +96,9 @@ TidegateCode open_backend(const TidegateOption* options, uint64_t num_options, T
       if (auto loaded = opened->library->load_ops(path); !loaded.ok()) return loaded;
     }
     opened->config = serialize(chosen.config);
-    *backend = opened.release();
-    return {};
+    failure = opened->library->start_threads(opened->config);
+    if (failure.ok()) *backend = opened.release();
+    return failure;
   });
 }
 

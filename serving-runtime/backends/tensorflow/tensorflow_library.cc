@@ -53,6 +53,23 @@ std::unique_ptr<TensorflowLibrary> TensorflowLibrary::open(const std::vector<std
   return loaded;
 }
 
+// TensorFlow starts them with the first session of the process.
+Failure TensorflowLibrary::start_threads(const std::string& config) const {
+  ScopedStatus status(*this);
+  TF_SessionOptions* options = TF_NewSessionOptions();
+  TF_Graph* graph = TF_NewGraph();
+  TF_SetConfig(options, config.data(), config.size(), status.get());
+  TF_Session* session = status.failure().ok() ? TF_NewSession(graph, options, status.get()) : nullptr;
+  const Failure failure = status.failure();
+  if (session != nullptr) {
+    TF_CloseSession(session, status.get());
+    TF_DeleteSession(session, status.get());
+  }
+  TF_DeleteGraph(graph);
+  TF_DeleteSessionOptions(options);
+  return failure;
+}
+
 // An op library finds TensorFlow's symbols by its own dependency on libtensorflow_framework.so.2, which is open
 // already. The handle is kept: deleting it would not unload the ops.
 Failure TensorflowLibrary::load_ops(const std::string& path) const {

@@ -17,7 +17,7 @@ namespace tidegate::serving {
 #define TIDEGATE_TENSORFLOW_FUNCTIONS(F) \
   F(TF_Version) F(TF_NewStatus) F(TF_DeleteStatus) F(TF_GetCode) F(TF_Message) F(TF_NewBuffer) \
   F(TF_DeleteBuffer) F(TF_NewGraph) F(TF_DeleteGraph) F(TF_NewSessionOptions) F(TF_DeleteSessionOptions) \
-  F(TF_SetConfig) F(TF_LoadSessionFromSavedModel) F(TF_CloseSession) F(TF_DeleteSession) F(TF_SessionRun) \
+  F(TF_SetConfig) F(TF_NewSession) F(TF_LoadSessionFromSavedModel) F(TF_CloseSession) F(TF_DeleteSession) F(TF_SessionRun) \
   F(TF_GraphOperationByName) F(TF_OperationNumOutputs) F(TF_NewTensor) F(TF_AllocateTensor) \
   F(TF_DeleteTensor) F(TF_TensorType) F(TF_NumDims) F(TF_Dim) F(TF_TensorByteSize) F(TF_TensorData) \
   F(TF_TensorElementCount) F(TF_StringInit) F(TF_StringCopy) F(TF_StringGetDataPointer) F(TF_StringGetSize) \
@@ -51,6 +51,10 @@ struct TensorflowLibrary {
   // beside it). On failure returns null and says in `error` where it looked. The library stays open for ever:
   // TensorFlow cannot be unloaded.
   static std::unique_ptr<TensorflowLibrary> open(const std::vector<std::string>& folders, std::string& error);
+
+  // Starts the threads that TensorFlow runs all models on, which are as nice as the thread that calls. `config`: a
+  // ConfigProto, that of the models.
+  Failure start_threads(const std::string& config) const;
 
   // Registers the ops and kernels of a shared object, which stays open for ever too. Before any model that uses them.
   // The failure names the file.

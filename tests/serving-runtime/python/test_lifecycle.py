@@ -2,12 +2,14 @@
 
 import concurrent.futures
 import json
+import pathlib
 import shutil
 import subprocess
 import threading
 
 import grpc
 import numpy as np
+import pytest
 import requests
 import tensorflow as tf
 from conftest import RUNTIME
@@ -23,6 +25,22 @@ def failed_start(start, model, base_path, *flags):
     runtime = start(model, *flags, base_path=base_path, wait=False)
     code = runtime.process.wait(60)
     return code, json.loads(runtime.termination_log.read_text())
+
+
+def niceness(task):
+    return int((task / "stat").read_text().rpartition(")")[2].split()[16])
+
+
+@pytest.mark.parametrize("model", ["half_plus_two", "onnx_half_plus_two", "lite_half"])
+def test_only_threads_that_load_are_nice_and_none_that_a_library_keeps(start, model):
+    """A library's threads are as nice as the one that starts them, which first is one that loads."""
+    runtime = start(model, "--intra-op-threads=3", "--inter-op-threads=3", "--litert-threads=3", "--load-threads=2")
+    assert runtime.predict({"instances": [1.0]}).status_code == 200
+    tasks = list(pathlib.Path(f"/proc/{runtime.process.pid}/task").iterdir())
+    usual = niceness(pathlib.Path(f"/proc/{runtime.process.pid}"))
+    names = [(task / "comm").read_text().strip() for task in tasks if niceness(task) != usual]
+    assert names == ["tidegate-load"] * 2
+    assert len(tasks) >= 10
 
 
 def test_a_saved_model_without_the_serve_tag_ends_the_process_with_its_tags(start, models):

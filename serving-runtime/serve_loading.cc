@@ -1,0 +1,75 @@
+#include "serving-runtime/serve_loading.h"
+
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <future>
+#include <utility>
+
+namespace tidegate::serving {
+namespace {
+
+// Above the niceness of the process: one that was started with a niceness of its own keeps the distance.
+void give_way() {
+  constexpr int kNicer = 10;
+  const auto self = static_cast<id_t>(gettid());
+  setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + kNicer);
+  pthread_setname_np(pthread_self(), "tidegate-load");
+}
+
+template <class Function>
+auto run_there(const ServingBackends::Post& post, Function function) {
+  std::promise<decltype(function())> result;
+  post([&] { result.set_value(function()); });
+  return result.get_future().get();
+}
+
+}  // namespace
+
+// A backend whose models have threads of their own.
+class ServingBackends::LoadsElsewhere : public Backend {
+ public:
+  LoadsElsewhere(const Backend& backend, const Post& post) : backend_(backend), post_(post) {}
+  std::string name() const override { return backend_.name(); }
+  std::string library_version() const override { return backend_.library_version(); }
+  absl::StatusOr<std::unique_ptr<LoadedModel>> load(const std::string& folder) const override {
+    return run_there(post_, [this, &folder] { return backend_.load(folder); });
+  }
+
+ private:
+  const Backend& backend_;
+  const Post& post_;
+};
+
+ServingBackends::ServingBackends(const BackendFlags& flags, Post post)
+    : post_(std::move(post)), litert_starts_threads_(flags.litert_threads != 1), backends_(flags) {}
+
+ServingBackends::~ServingBackends() = default;
+
+absl::StatusOr<const Backend*> ServingBackends::for_folder(const std::string& folder) {
+  absl::StatusOr<const Backend*> backend = run_there(post_, [&] { return backends_.for_folder(folder); });
+  if (!backend.ok() || !litert_starts_threads_ || (*backend)->name() != backend_for(model::Format::kTflite)) {
+    return backend;
+  }
+  std::lock_guard lock(mutex_);
+  if (!litert_) litert_ = std::make_unique<const LoadsElsewhere>(**backend, post_);
+  return litert_.get();
+}
+
+LoadThreads::LoadThreads(ModelRepository& repository, uint32_t count) : repository_(repository) {
+  for (uint32_t i = 0; i < std::max(1u, count); ++i) {
+    threads_.emplace_back([this] {
+      give_way();
+      repository_.run();
+    });
+  }
+}
+
+LoadThreads::~LoadThreads() {
+  repository_.stop();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+}  // namespace tidegate::serving
