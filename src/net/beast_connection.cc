@@ -141,7 +141,7 @@ class BeastConnection : public Connection, public std::enable_shared_from_this<B
   // Waiting for the first byte is idle, and may take long; the rest of a request may not.
   void wait_for_request() {
     in_request_ = false;
-    if (!turn_to(host_->next_turn())) return;
+    if (waits_since_ == kEvicted) return;
     if (close_after_answer_) return finish();
     parser_.emplace();
     parser_->header_limit(host_->options().max_header_bytes);
@@ -245,6 +245,8 @@ class BeastConnection : public Connection, public std::enable_shared_from_this<B
   }
 
   void answer(ServerResponse response) {
+    // All before the peer has the answer: what it sends then, here or by another connection, finds this one up to date.
+    was_answered_ = true;
     if (!turn_to(host_->next_turn())) return;
     response_.emplace();
     response_->version(version_);
@@ -260,7 +262,7 @@ class BeastConnection : public Connection, public std::enable_shared_from_this<B
     expect_within(host_->options().write_timeout);
     if (answer_now()) return;
     http::async_write(stream_, *serializer_, [self = this->shared_from_this()](error_code error, size_t) {
-      if (!error) self->on_answered();
+      if (!error && self->turn_to(self->host_->next_turn())) self->on_answered();
     });
   }
 
@@ -278,7 +280,6 @@ class BeastConnection : public Connection, public std::enable_shared_from_this<B
   void on_answered() {
     serializer_.reset();
     response_.reset();
-    was_answered_ = true;
     wait_for_request();
   }
 
