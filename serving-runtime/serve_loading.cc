@@ -1,6 +1,7 @@
 #include "serving-runtime/serve_loading.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -12,11 +13,24 @@ namespace tidegate::serving {
 namespace {
 
 // Above the niceness of the process: one that was started with a niceness of its own keeps the distance.
-void give_way() {
+void be_nicer() {
   constexpr int kNicer = 10;
   const auto self = static_cast<id_t>(gettid());
   setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + kNicer);
-  pthread_setname_np(pthread_self(), "tidegate-load");
+}
+
+// The last half of the cores that the process may use; where there is but one, requests share it with loads.
+void leave_half_the_cores() {
+  cpu_set_t all, last;
+  CPU_ZERO(&last);
+  if (sched_getaffinity(0, sizeof all, &all) != 0) return;
+  int left = CPU_COUNT(&all) / 2;
+  for (int core = CPU_SETSIZE - 1; core >= 0 && left > 0; --core) {
+    if (!CPU_ISSET(core, &all)) continue;
+    CPU_SET(core, &last);
+    --left;
+  }
+  if (CPU_COUNT(&last) > 0) sched_setaffinity(0, sizeof last, &last);
 }
 
 template <class Function>
@@ -61,7 +75,9 @@ absl::StatusOr<const Backend*> ServingBackends::for_folder(const std::string& fo
 LoadThreads::LoadThreads(ModelRepository& repository, uint32_t count) : repository_(repository) {
   for (uint32_t i = 0; i < std::max(1u, count); ++i) {
     threads_.emplace_back([this] {
-      give_way();
+      pthread_setname_np(pthread_self(), "tidegate-load");
+      be_nicer();
+      leave_half_the_cores();
       repository_.run();
     });
   }

@@ -1,7 +1,10 @@
 #pragma once
-// Loading beside serving. The threads that load give way to those that answer requests: Linux keeps a niceness a
-// thread. But a thread inherits the niceness of the one that starts it and may not give it back, and libraries start
-// threads that stay, to run requests on. So whatever starts those is done on a thread that answers requests:
+// Loading beside serving. The threads that load give way to those that answer requests: they are nicer, and keep to
+// half of the cores. A niceness alone does not keep requests from waiting: who has a core keeps it for a while, within
+// a system call for as long as that takes, also when another core is idle.
+//
+// A thread inherits both from the one that starts it, and libraries start threads that stay, to run requests on. So
+// whatever starts those is done on a thread that answers requests:
 //
 //   thread that loads, nicer ── for_folder() ─► backend open? ── no ─► opened on a thread that answers requests
 //                            ── load() ───────► starts threads? ─ yes ► on such a thread, too; else here

@@ -202,7 +202,7 @@ class QueueServer : public GrpcServer {
                    {Api::kOipGrpc, Operation::kPredict, call.header(kRequestId), call.header(kTraceparent)});
       Cohort::answer([&call] { call.answer(); });
     };
-    admit(context_, {Api::kOipGrpc, model_of(call.request()), call.request().ByteSizeLong()}, work,
+    admit(context_, {Api::kOipGrpc, model_of(call.request()), call.request().ByteSizeLong(), call.deadline()}, work,
           [&call](const absl::Status& why) {
             oip::refuse(call.request(), why, call.response());
             call.answer();

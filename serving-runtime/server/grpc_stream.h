@@ -75,6 +75,8 @@ class StreamCall : public QueueTag, public OpenStreams::Stream {
   const Request& request() const { return request_; }
   // As UnaryCall::header.
   std::string_view header(const char* name) const { return first_header(context_, name); }
+  // When the client stops waiting, for all of its answers.
+  absl::Time deadline() const { return absl::FromChrono(context_.deadline()); }
   Response& response() { return response_; }
 
   // Sends response().

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -32,15 +33,20 @@ def niceness(task):
 
 
 @pytest.mark.parametrize("model", ["half_plus_two", "onnx_half_plus_two", "lite_half"])
-def test_only_threads_that_load_are_nice_and_none_that_a_library_keeps(start, model):
-    """A library's threads are as nice as the one that starts them, which first is one that loads."""
+def test_threads_that_load_give_way_and_none_that_a_library_keeps(start, model):
+    """A library's threads have the niceness and the cores of the one that starts them, which first is one that loads."""
     runtime = start(model, "--intra-op-threads=3", "--inter-op-threads=3", "--litert-threads=3", "--load-threads=2")
     assert runtime.predict({"instances": [1.0]}).status_code == 200
-    tasks = list(pathlib.Path(f"/proc/{runtime.process.pid}/task").iterdir())
-    usual = niceness(pathlib.Path(f"/proc/{runtime.process.pid}"))
-    names = [(task / "comm").read_text().strip() for task in tasks if niceness(task) != usual]
-    assert names == ["tidegate-load"] * 2
-    assert len(tasks) >= 10
+    process = pathlib.Path(f"/proc/{runtime.process.pid}")
+    tasks = list((process / "task").iterdir())
+    names = [(task / "comm").read_text().strip() for task in tasks]
+    assert len(tasks) >= 10 and names.count("tidegate-load") == 2
+    cores = os.sched_getaffinity(runtime.process.pid)
+    half = set(sorted(cores)[-(len(cores) // 2):]) if len(cores) > 1 else cores
+    for task, name in zip(tasks, names):
+        loads = name == "tidegate-load"
+        assert niceness(task) == niceness(process) + (10 if loads else 0), name
+        assert os.sched_getaffinity(int(task.name)) == (half if loads else cores), name
 
 
 def test_a_saved_model_without_the_serve_tag_ends_the_process_with_its_tags(start, models):
