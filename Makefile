@@ -52,7 +52,7 @@ test-tools: setup ## tests of our own checks
 test-unit: setup ## GoogleTest and the model server's clients, in build/release
 	@tools/run-tests unit
 
-test-fuzz: setup ## every fuzz target for a few seconds, after all inputs that are known
+test-fuzz: setup ## every fuzz target: all inputs that are known, then 400,000 others
 	@tools/run-tests fuzz
 
 test-tsan: setup ## the tests of what has threads, with ThreadSanitizer; builds all of it anew, so it is not part of test
