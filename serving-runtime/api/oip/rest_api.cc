@@ -11,6 +11,7 @@
 #include "serving-runtime/api/oip/message_json.h"
 #include "serving-runtime/api/oip/model_view.h"
 #include "serving-runtime/api/oip/repository_api.h"
+#include "serving-runtime/api/rest_prediction.h"
 #include "serving-runtime/core/trace_context.h"
 
 namespace tidegate::serving::oip {
@@ -112,15 +113,7 @@ net::ServerResponse wrong_method(const net::ServerRequest& request, std::string_
   return response;
 }
 
-// A prediction until it is answered.
-struct Pending {
-  Pending(RestPath the_path, net::ServerRequest the_request, net::Responder responder)
-      : path(std::move(the_path)), request(std::move(the_request)), respond(std::move(responder)) {}
-  RestPath path;
-  net::ServerRequest request;
-  net::Responder respond;
-  net::ServerResponse response;
-};
+std::string_view model_of(const RestPath& path) { return path.model; }
 
 }  // namespace
 
@@ -168,14 +161,11 @@ net::ServerResponse RestApi::describe(const RestPath& path, const net::ServerReq
 }
 
 void RestApi::start_inference(RestPath path, net::ServerRequest request, net::Responder respond) {
-  auto pending = std::make_shared<Pending>(std::move(path), std::move(request), std::move(respond));
-  admit(
-      context_, {Api::kOipRest, pending->path.model, pending->request.body.size()},
-      [this, arrived = context_.clock.uptime(), pending] {
-        pending->response = run_inference(pending->path, pending->request, arrived);
-        Cohort::answer([pending] { pending->respond(std::move(pending->response)); });
-      },
-      [pending](const absl::Status& why) { pending->respond(error_response(why)); });
+  answer_in_turn(context_, Api::kOipRest, model_of,
+                 std::make_shared<RestPrediction<RestPath>>(std::move(path), std::move(request), std::move(respond)),
+                 [this](const RestPath& path, const net::ServerRequest& request, absl::Duration arrived) {
+                   return run_inference(path, request, arrived);
+                 });
 }
 
 net::ServerResponse RestApi::run_inference(const RestPath& path, const net::ServerRequest& request,

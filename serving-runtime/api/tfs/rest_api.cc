@@ -3,6 +3,7 @@
 #include "base/status.h"
 #include "serving-runtime/api/admission.h"
 #include "serving-runtime/api/http_status.h"
+#include "serving-runtime/api/rest_prediction.h"
 #include "serving-runtime/api/tfs/examples_json.h"
 #include "serving-runtime/api/tfs/metadata_json.h"
 #include "serving-runtime/api/tfs/predict_json.h"
@@ -66,15 +67,7 @@ Operation operation_of(Verb verb) {
   return verb == Verb::kRegress ? Operation::kRegress : Operation::kPredict;
 }
 
-// A prediction until it is answered.
-struct Pending {
-  Pending(RestPath the_path, net::ServerRequest the_request, net::Responder responder)
-      : path(std::move(the_path)), request(std::move(the_request)), respond(std::move(responder)) {}
-  RestPath path;
-  net::ServerRequest request;
-  net::Responder respond;
-  net::ServerResponse response;
-};
+std::string_view model_of(const RestPath& path) { return path.model.name; }
 
 }  // namespace
 
@@ -82,14 +75,11 @@ void RestApi::handle(net::ServerRequest request, net::Responder respond) {
   auto path = parse_rest_path(request.method, request.path());
   if (!path.ok()) return respond(error_response(path.status()));
   if (request.method != "POST") return describe(*path, std::move(respond));
-  auto pending = std::make_shared<Pending>(*std::move(path), std::move(request), std::move(respond));
-  admit(
-      context_, {Api::kTfsRest, pending->path.model.name, pending->request.body.size()},
-      [this, arrived = context_.clock.uptime(), pending] {
-        pending->response = infer(pending->path, pending->request, arrived);
-        Cohort::answer([pending] { pending->respond(std::move(pending->response)); });
-      },
-      [pending](const absl::Status& why) { pending->respond(error_response(why)); });
+  answer_in_turn(context_, Api::kTfsRest, model_of,
+                 std::make_shared<RestPrediction<RestPath>>(*std::move(path), std::move(request), std::move(respond)),
+                 [this](const RestPath& path, const net::ServerRequest& request, absl::Duration arrived) {
+                   return infer(path, request, arrived);
+                 });
 }
 
 // Signatures are known of models that are loaded.
