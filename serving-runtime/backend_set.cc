@@ -1,6 +1,7 @@
 #include "serving-runtime/backend_set.h"
 
 #include <filesystem>
+#include <utility>
 
 #include "base/log.h"
 #include "base/status.h"
@@ -10,7 +11,7 @@ namespace tidegate::serving {
 
 namespace fs = std::filesystem;
 
-BackendSet::BackendSet(const BackendFlags& flags) : flags_(flags) {
+BackendSet::BackendSet(const BackendFlags& flags, Run open_on) : flags_(flags), open_on_(std::move(open_on)) {
   std::error_code ignored;
   fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
   folders_ = {program / "backends", program / "../lib/tidegate/backends", "/usr/lib/tidegate/backends"};
@@ -31,7 +32,9 @@ absl::StatusOr<const Backend*> BackendSet::open(model::Format format) {
   std::lock_guard lock(mutex_);
   auto& backend = open_[format];
   if (backend) return backend.get();
-  TG_ASSIGN_OR_RETURN(backend, open_backend(backend_for(format), folders_, backend_options(format, flags_)));
+  absl::StatusOr<std::unique_ptr<Backend>> opened;
+  open_on_([&] { opened = open_backend(backend_for(format), folders_, backend_options(format, flags_)); });
+  TG_ASSIGN_OR_RETURN(backend, std::move(opened));
   base::log_info("backend open", {{"backend", backend->name()}, {"library", backend->library_version()}});
   return backend.get();
 }

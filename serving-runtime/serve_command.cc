@@ -72,16 +72,15 @@ class Server {
          std::string tfs_metrics_path)
       : options_(options),
         clock_(control_.context()),
-        backends_(options.backend, [this](auto work) { asio::post(threads_.context(), std::move(work)); }),
+        backends_(options.backend, post_to_request_threads()),
         cache_(options.response_cache_bytes > 0 ? std::make_unique<ResponseCache>(options.response_cache_bytes)
                                                 : nullptr),
         slots_(slot_count(options, batching)),
         residents_(options.max_resident_bytes > 0 ? std::make_unique<ResidentModels>(residency_options(), clock_)
                                                   : nullptr),
-        polling_(polling_threads(), what_they_run(batching)),
+        polling_(polling_threads(), what_they_run()),
         threads_(slots_ + 1),
-        gate_({slots_, options.queue_limit, options.concurrency_per_model},
-              [this](InferenceGate::Work work) { asio::post(threads_.context(), std::move(work)); }),
+        gate_({slots_, options.queue_limit, options.concurrency_per_model}, post_to_request_threads()),
         context_{directory_, gate_, metrics_, clock_},
         router_(context_, tokens_, {options.max_request_bytes, options.compress_from}, std::move(tfs_metrics_path)),
         repository_([this](const std::string& folder) { return backends_.for_folder(folder); }, directory_, clock_,
@@ -89,7 +88,7 @@ class Server {
         config_file_(options, std::move(first.config_text),
                      [this](std::vector<ModelConfig> changed) { reload(std::move(changed)); }) {
     if (options.model_control) context_.control = &repository_;
-    context_.post = [this](std::function<void()> work) { asio::post(threads_.context(), std::move(work)); };
+    context_.post = post_to_request_threads();
     if (residents_) context_.demand = residents_.get(), metrics_.watch(*residents_);
     // In the table from now on, so that the server is not ready before they serve.
     repository_.reload(std::move(first.models),
@@ -168,8 +167,10 @@ class Server {
   static size_t polling_threads() { return std::max(1u, std::thread::hardware_concurrency() / 4); }
 
   // Requests wait for the others of their batch.
-  static Cohort::Takes what_they_run(const std::optional<BatchingOptions>& batching) {
-    return batching ? Cohort::Takes::kNone : Cohort::Takes::kQuickOnes;
+  Cohort::Takes what_they_run() const { return options_.batching ? Cohort::Takes::kNone : Cohort::Takes::kQuickOnes; }
+
+  std::function<void(std::function<void()>)> post_to_request_threads() {
+    return [this](std::function<void()> work) { asio::post(threads_.context(), std::move(work)); };
   }
 
   absl::Status open_log() {
@@ -201,7 +202,7 @@ class Server {
     grpc.port = options_.grpc_port;
     grpc.max_message_bytes = options_.max_request_bytes;
     grpc.threads = polling_threads();
-    grpc.takes = polling_.takes();
+    grpc.takes = what_they_run();
     if (security_.grpc) grpc.credentials = credentials_ = net::RotatingCredentials::make(*security_.grpc);
     GrpcQuestions questions{tokens_, [this] { return router_.ready(); },
                             [this](const auto& config, auto done) { reload(config, std::move(done)); }};

@@ -33,11 +33,15 @@ void leave_half_the_cores() {
   if (CPU_COUNT(&last) > 0) sched_setaffinity(0, sizeof last, &last);
 }
 
-template <class Function>
-auto run_there(const ServingBackends::Post& post, Function function) {
-  std::promise<decltype(function())> result;
-  post([&] { result.set_value(function()); });
-  return result.get_future().get();
+BackendSet::Run waiting(ServingBackends::Post post) {
+  return [post = std::move(post)](const std::function<void()>& work) {
+    const auto done = std::make_shared<std::promise<void>>();  // which the other thread may let go of last
+    post([&work, done] {
+      work();
+      done->set_value();
+    });
+    done->get_future().wait();
+  };
 }
 
 }  // namespace
@@ -45,30 +49,34 @@ auto run_there(const ServingBackends::Post& post, Function function) {
 // A backend whose models have threads of their own.
 class ServingBackends::LoadsElsewhere : public Backend {
  public:
-  LoadsElsewhere(const Backend& backend, const Post& post) : backend_(backend), post_(post) {}
+  LoadsElsewhere(const Backend& backend, const BackendSet::Run& run_there) : backend_(backend), run_there_(run_there) {}
   std::string name() const override { return backend_.name(); }
   std::string library_version() const override { return backend_.library_version(); }
   absl::StatusOr<std::unique_ptr<LoadedModel>> load(const std::string& folder) const override {
-    return run_there(post_, [this, &folder] { return backend_.load(folder); });
+    absl::StatusOr<std::unique_ptr<LoadedModel>> loaded;
+    run_there_([&] { loaded = backend_.load(folder); });
+    return loaded;
   }
 
  private:
   const Backend& backend_;
-  const Post& post_;
+  const BackendSet::Run& run_there_;
 };
 
 ServingBackends::ServingBackends(const BackendFlags& flags, Post post)
-    : post_(std::move(post)), litert_starts_threads_(flags.litert_threads != 1), backends_(flags) {}
+    : run_there_(waiting(std::move(post))),
+      litert_starts_threads_(flags.litert_threads != 1),
+      backends_(flags, run_there_) {}
 
 ServingBackends::~ServingBackends() = default;
 
 absl::StatusOr<const Backend*> ServingBackends::for_folder(const std::string& folder) {
-  absl::StatusOr<const Backend*> backend = run_there(post_, [&] { return backends_.for_folder(folder); });
+  absl::StatusOr<const Backend*> backend = backends_.for_folder(folder);
   if (!backend.ok() || !litert_starts_threads_ || (*backend)->name() != backend_for(model::Format::kTflite)) {
     return backend;
   }
   std::lock_guard lock(mutex_);
-  if (!litert_) litert_ = std::make_unique<const LoadsElsewhere>(**backend, post_);
+  if (!litert_) litert_ = std::make_unique<const LoadsElsewhere>(**backend, run_there_);
   return litert_.get();
 }
 

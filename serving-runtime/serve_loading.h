@@ -30,15 +30,15 @@ class ServingBackends {
   ServingBackends(const BackendFlags& flags, Post post);
   ~ServingBackends();
 
-  // As BackendSet's. On threads that load; waits for one that answers requests.
+  // As BackendSet's. On threads that load.
   absl::StatusOr<const Backend*> for_folder(const std::string& folder);
-  // As BackendSet's. On a thread that is as nice as those that answer requests.
+  // As BackendSet's.
   absl::Status open_ahead() { return backends_.open_ahead(); }
 
  private:
   class LoadsElsewhere;
 
-  const Post post_;
+  const BackendSet::Run run_there_;  // and waits for it
   const bool litert_starts_threads_;
   BackendSet backends_;
   std::mutex mutex_;

@@ -14,8 +14,6 @@ namespace tidegate::serving {
 // What a prediction needs until it is answered. `Path`: the request's, as its API reads it.
 template <class Path>
 struct RestPrediction {
-  RestPrediction(Path the_path, net::ServerRequest the_request, net::Responder responder)
-      : path(std::move(the_path)), request(std::move(the_request)), respond(std::move(responder)) {}
   Path path;
   net::ServerRequest request;
   net::Responder respond;

@@ -288,10 +288,10 @@ void ModelVersions::publish() {
   }
   directory_.update([this](ServableTable& table) {
     // Labels are the config's from when it was taken over: what is told here may be older.
-    const auto [model, fresh] = table.models.try_emplace(config_.name, entry_);
-    auto labels = fresh ? config_.labels : std::move(model->second.labels);
-    model->second = entry_;
-    model->second.labels = std::move(labels);
+    const auto known = table.models.find(config_.name);
+    auto labels = known == table.models.end() ? config_.labels : std::move(known->second.labels);
+    auto& told = table.models[config_.name] = entry_;
+    told.labels = std::move(labels);
   });
 }
 

@@ -314,9 +314,7 @@ class QueueServer : public GrpcServer {
   // A queue must be empty before it is destroyed.
   void discard_queue() {
     queue_->Shutdown();
-    void* tag = nullptr;
-    bool ok = false;
-    while (queue_->Next(&tag, &ok)) static_cast<QueueTag*>(tag)->advance(ok);
+    poll(Cohort::Takes::kNone);
     queue_.reset();
   }
 

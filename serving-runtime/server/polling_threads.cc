@@ -32,7 +32,7 @@ class PollingThreads::One {
   std::thread thread_;
 };
 
-PollingThreads::PollingThreads(size_t count, Cohort::Takes takes) : takes_(takes) {
+PollingThreads::PollingThreads(size_t count, Cohort::Takes takes) {
   for (size_t i = 0; i < count; ++i) threads_.push_back(std::make_unique<One>(takes));
 }
 

@@ -20,14 +20,12 @@ class PollingThreads {
 
   // One each.
   std::vector<boost::asio::io_context*> contexts();
-  Cohort::Takes takes() const { return takes_; }
   // Runs no more handlers, and waits for those that run.
   void stop();
 
  private:
   class One;
 
-  const Cohort::Takes takes_;
   std::vector<std::unique_ptr<One>> threads_;
 };
 
