@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/free_port.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "kube/json.h"
@@ -89,9 +90,9 @@ absl::Status ApiServer::start_etcd() {
 }
 
 absl::Status ApiServer::start(World& world) {
-  etcd_port_ = free_port();
-  etcd_peer_port_ = free_port();
-  api_port_ = free_port();
+  etcd_port_ = base::free_port();
+  etcd_peer_port_ = base::free_port();
+  api_port_ = base::free_port();
   TG_RETURN_IF_ERROR(write_keys(world));
   TG_RETURN_IF_ERROR(start_etcd());
   return start_api(world);

@@ -28,7 +28,4 @@ class Process {
   int pid_ = -1;
 };
 
-// A TCP port of 127.0.0.1 that nobody listened on a moment ago.
-int free_port();
-
 }  // namespace tidegate::conformance

@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/free_port.h"
 #include "base/strings.h"
 
 namespace tidegate::storage {
@@ -30,12 +31,6 @@ std::string minio_binary() {
   return std::string(home ? home : "") + "/.cache/tidegate/bin/minio";
 }
 
-int free_port() {
-  asio::io_context context;
-  tcp::acceptor acceptor(context, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
-  return acceptor.local_endpoint().port();
-}
-
 }  // namespace
 
 MinioServer::MinioServer(const std::string& bucket) {
@@ -46,7 +41,7 @@ MinioServer::MinioServer(const std::string& bucket) {
   }
   // Another process may take the port between finding and using it.
   for (int attempt = 0; attempt < 5 && !started(); ++attempt) {
-    port_ = free_port();
+    port_ = base::free_port();
     if (!start()) kill();
   }
   if (!started()) ADD_FAILURE() << "MinIO did not start";

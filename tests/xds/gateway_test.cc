@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "base/free_port.h"
 #include "base/strings.h"
 #include "xds/backend.h"
 #include "xds/gateway_world.h"
@@ -209,7 +210,7 @@ TEST_F(Gateway, MoreRequestsAtOnceThanAllowedAreAnswered503) {
 
 TEST_F(Gateway, ARefusedConnectionIsRetriedOnAnotherPod) {
   traffic::Program program = digits(1, 0);
-  program.revisions[0].endpoints.push_back({"127.0.0.1", static_cast<uint16_t>(free_port()), 0});
+  program.revisions[0].endpoints.push_back({"127.0.0.1", static_cast<uint16_t>(base::free_port()), 0});
   start(program);
   for (int i = 0; i < 20; ++i) {
     const auto answer = client().get("/ok");

@@ -15,6 +15,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/free_port.h"
 #include "base/strings.h"
 #include "envoy/service/discovery/v3/ads.grpc.pb.h"
 #include "source_dir.h"
@@ -54,7 +55,7 @@ bool eventually(const std::function<bool()>& done) {
 
 GatewayWorld::GatewayWorld()
     : authority_(net::make_authority({.now = absl::Now()}).value()),
-      ports_{free_port(), free_port(), free_port(), free_port(), free_port()} {
+      ports_{base::free_port(), base::free_port(), base::free_port(), base::free_port(), base::free_port()} {
   settings.listen_address = "127.0.0.1";
   settings.listen_port = static_cast<uint16_t>(ports_.requests);
   write_config();

@@ -23,15 +23,6 @@ sockaddr_in loopback(int port) {
 
 }  // namespace
 
-int free_port() {
-  const Socket socket(::socket(AF_INET, SOCK_STREAM, 0));
-  sockaddr_in address = loopback(0);
-  socklen_t size = sizeof address;
-  bind(socket.descriptor(), reinterpret_cast<sockaddr*>(&address), size);
-  getsockname(socket.descriptor(), reinterpret_cast<sockaddr*>(&address), &size);
-  return ntohs(address.sin_port);
-}
-
 Socket::~Socket() {
   if (descriptor_ >= 0) close(descriptor_);
 }

@@ -7,9 +7,6 @@
 
 namespace tidegate::xds {
 
-// A port that nothing listens on at this moment.
-int free_port();
-
 class Socket {
  public:
   explicit Socket(int descriptor) : descriptor_(descriptor) {}
