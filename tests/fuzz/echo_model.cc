@@ -35,6 +35,7 @@ std::vector<model::Signature> make_signatures() {
                         {spec("outputs", DataType::kFloat)}});
   signatures.push_back(echoing(
       "serving_default", {spec("a", DataType::kFloat), spec("b", DataType::kInt64), spec("c", DataType::kString)}));
+  signatures.push_back(echoing("text_first", {spec("a", DataType::kString), spec("b", DataType::kFloat)}));
   signatures.push_back(echoing("bytes", {spec("x_bytes", DataType::kString)}));
   for (DataType type : kTypes) {
     signatures.push_back(echoing(std::string(model::tensorflow_name(type)), {spec("x", type)}));

@@ -77,6 +77,14 @@ TEST(DecodePredict, BatchesRowsOfNamedInputs) {
   EXPECT_THAT(inputs->tensors[1].tensor.values<int64_t>(), ElementsAre(1, 2, 3, 4));
 }
 
+TEST(DecodePredict, LeavesOutInputsThatNoRowHas) {
+  const model::Signature signature = {"", "", {{"a", "a:0", DataType::kString, false, {-1}}, float_spec("b")}, {}};
+  auto inputs = decode(R"({"instances":[{"b64":"aGk="}]})", signature);
+  ASSERT_TRUE(inputs.ok()) << inputs.status();
+  ASSERT_EQ(inputs->tensors.size(), 1u);
+  EXPECT_EQ(inputs->tensors[0].name, "a");
+}
+
 TEST(DecodePredict, CountsTheRowsAmongATensorsDimensions) {
   const model::Signature one = {"", "", {float_spec("a")}, {}};
   auto rows = [&one](size_t dimensions) {

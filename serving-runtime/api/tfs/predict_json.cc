@@ -97,9 +97,12 @@ class RowDecoder {
                                                 " keys must be equal to: ", model::joined_names(signature_.inputs)));
   }
 
+  // A base64 object as a row of several inputs is the first one's, as with TensorFlow Serving; whoever runs the
+  // signature misses the others.
   std::vector<NamedTensor> finish() {
     std::vector<NamedTensor> tensors;
     for (RowInput& input : inputs_) {
+      if (!input.shape) continue;
       Shape shape = {rows_};
       shape.insert(shape.end(), input.shape->begin(), input.shape->end());
       tensors.push_back({input.spec->name, input.builder.finish(std::move(shape))});

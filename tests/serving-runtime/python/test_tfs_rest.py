@@ -56,6 +56,13 @@ def test_several_inputs_and_outputs_of_several_types(running):
     assert "instances is a plain list, but expecting list of objects" in answer.json()["error"]
 
 
+def test_bytes_as_a_row_of_several_inputs_are_one_input_too_few(running):
+    answer = running("ragged").predict({"instances": [{"b64": "aGk="}]})
+    assert answer.status_code == 400 and "x-tidegate-error" not in answer.headers
+    assert answer.json()["error"] == ("input size does not match signature: 1!=2 len({text}) != len({text,x}). Sent extra: {}. "
+                                      "Missing but required: {x}.")
+
+
 def test_strings_go_as_text_and_as_base64(running):
     strings = running("strings")
     raw = b"\x00\xff binary"
