@@ -24,11 +24,12 @@ RestPath path(std::string_view method, std::string_view text) {
 
 TEST(RestPath, ReadsModelVersionLabelAndVerb) {
   EXPECT_EQ(path("POST", "/v1/models/m:predict").verb, Verb::kPredict);
-  EXPECT_EQ(path("POST", "/V1/Models/m:PREDICT").model.name, "m");
+  EXPECT_EQ(path("POST", "/V1/Models/m:predict").model.name, "m");
   EXPECT_EQ(path("POST", "/v1/models/m/versions/7:regress").model.version, 7);
   EXPECT_EQ(path("POST", "/v1/models/m/labels/a%20b:classify").model.label, "a b");
   EXPECT_EQ(path("GET", "/v1/models/a%2Fb").model.name, "a/b");
   EXPECT_EQ(path("GET", "/v1/models/m/versions/7/metadata").verb, Verb::kMetadata);
+  EXPECT_EQ(path("GET", "/v1/models/m/METADATA").verb, Verb::kStatus);
   EXPECT_EQ(path("GET", "/v1/models/m/labels/l").verb, Verb::kStatus);
 }
 
@@ -38,6 +39,7 @@ TEST(RestPath, RefusesWhatTensorflowServingsExpressionsDoNotMatch) {
                                                                             {"POST", "/v1/models"},
                                                                             {"POST", "/v1/models/m"},
                                                                             {"POST", "/v1/models/m:explain"},
+                                                                            {"POST", "/v1/models/m:PREDICT"},
                                                                             {"GET", "/v1/models/m/versions/HELLO"},
                                                                             {"GET", "/v1/models/m/versions/"},
                                                                             {"GET", "/v1/models/m:predict"},
@@ -102,6 +104,12 @@ TEST(RequestDocument, FindsTheSignatureNameWhereverItStands) {
   EXPECT_EQ(name(R"({"signature_name":"s","x":{"signature_name":"t"},"signature_name":"u"})"), "s");
 }
 
+TEST(RequestDocument, PassesOverAByteOrderMark) {
+  EXPECT_TRUE(RequestDocument::scan("\xEF\xBB\xBF{\"instances\":[1]}")->find("instances"));
+  EXPECT_EQ(RequestDocument::scan("{\xEF\xBB\xBF}").status().message(),
+            "JSON Parse error: Missing a name for object member. at offset: 1");
+}
+
 TEST(DecodePredict, RefusesRowsThatDoNotFitInTensorflowServingsWords) {
   auto message = [](std::string_view body) { return std::string(decode(body, two_inputs()).status().message()); };
   EXPECT_THAT(message(R"({"instances":[{"a":1}]})"), HasSubstr("JSON object: {\"a\":1} keys must be equal to: a,b"));
@@ -140,6 +148,8 @@ TEST(EncodePredict, NamesSeveralOutputsAndWantsOneBatchSizeForRows) {
   auto uneven = outputs(floats({1, 2}));
   uneven.push_back({"z", floats({5})});
   EXPECT_EQ(encode(std::move(uneven), Format::kRow), "Tensor name: z has inconsistent batch size: 1 expecting: 2");
+  EXPECT_EQ(encode(outputs(floats({}, {0, 2})), Format::kRow), R"({"predictions":[]})");
+  EXPECT_EQ(encode(outputs(floats({}, {0, 2})), Format::kColumn), R"({"outputs":[]})");
 }
 
 absl::StatusOr<Tensor> decoded(const tensorflow::TensorProto& proto) {
@@ -221,7 +231,7 @@ TEST(RecordedRequests, ShareTheAllowanceForRepetition) {
   record += "crc!" + bytes + "crc!";
   EXPECT_TRUE(parse_recorded_requests(record, "file").ok());
   EXPECT_THAT(parse_recorded_requests(record + record, "file").status().message(),
-              HasSubstr("file: record 1: input x"));
+              HasSubstr("file: record 1: tensor parsing error: x"));
 }
 
 TEST(TensorProto, RoundTripsStrings) {

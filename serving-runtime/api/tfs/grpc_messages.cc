@@ -46,7 +46,7 @@ absl::StatusOr<std::vector<NamedTensor>> decode_inputs(const pb::PredictRequest&
   std::vector<NamedTensor> inputs;
   for (const auto& [name, proto] : request.inputs()) {
     auto tensor = from_proto(proto, allowance);
-    if (!tensor.ok()) return base::annotate(tensor.status(), base::cat("input ", name));
+    if (!tensor.ok()) return base::annotate(tensor.status(), base::cat("tensor parsing error: ", name));
     inputs.push_back({name, *std::move(tensor)});
   }
   return inputs;

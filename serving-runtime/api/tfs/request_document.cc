@@ -20,6 +20,8 @@ absl::StatusOr<Members> member_positions(JsonReader& reader) {
 }
 
 absl::StatusOr<RequestDocument> RequestDocument::scan(std::string_view body) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // as some clients on Windows begin
+  if (body.starts_with(kByteOrderMark)) body.remove_prefix(kByteOrderMark.size());
   if (body.empty()) return absl::InvalidArgumentError("JSON Parse error: The document is empty");
   RequestDocument document(body);
   JsonReader reader(body);

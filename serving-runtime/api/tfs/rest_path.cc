@@ -41,20 +41,22 @@ absl::StatusOr<int64_t> to_version(std::string_view text) {
   return absl::InvalidArgumentError(base::cat("Failed to convert version: ", text, " to numeric."));
 }
 
+// Paths are the same in any case, verbs are not: TensorFlow Serving compares them after its expression has matched.
 bool take_verb(std::string_view& rest, bool post, Verb& verb) {
   if (!post) {
-    verb = take(rest, "/metadata") ? Verb::kMetadata : Verb::kStatus;
+    verb = rest == "/metadata" ? Verb::kMetadata : Verb::kStatus;
+    take(rest, "/metadata");
     return rest.empty();
   }
-  if (take(rest, ":predict"))
+  if (rest == ":predict")
     verb = Verb::kPredict;
-  else if (take(rest, ":classify"))
+  else if (rest == ":classify")
     verb = Verb::kClassify;
-  else if (take(rest, ":regress"))
+  else if (rest == ":regress")
     verb = Verb::kRegress;
   else
     return false;
-  return rest.empty();
+  return true;
 }
 
 }  // namespace

@@ -35,6 +35,19 @@ class HalfPlusTwo(tf.Module):
         return {"outputs": self.half * self.parse(inputs) + self.offset}
 
 
+    @tf.function(input_signature=[spec([None], tf.string, "inputs")])
+    def classify_as_predict(self, inputs):
+        return {"scores": self.half * self.parse(inputs) + self.offset}
+
+    @tf.function(input_signature=[spec([None], tf.float32, "x")])
+    def no_rows(self, x):
+        return {"y": x[:0]}
+
+    @tf.function(input_signature=[spec([None], tf.float32, "x")])
+    def total(self, x):
+        return {"y": tf.reduce_sum(x)}
+
+
 class Sizes(tf.Module):
     """Classes with names, of examples with features of several types."""
 
@@ -163,6 +176,11 @@ def save_with_methods(folder, module, **methods):
     updater.save()
 
 
+def save_half_plus_two(folder):
+    save_with_methods(folder, HalfPlusTwo(), classify_x_to_y="classify", regress_x_to_y="regress", classify_as_predict="predict",
+                      no_rows="predict", total="predict")
+
+
 def save_shared(folder):
     """Classify and regress in the style of TensorFlow 1: both signatures feed one placeholder."""
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
@@ -209,7 +227,7 @@ def save_twice(folder):
 
 def main():
     root = pathlib.Path(sys.argv[1])
-    save_with_methods(root / "half_plus_two" / "123", HalfPlusTwo(), classify_x_to_y="classify", regress_x_to_y="regress")
+    save_half_plus_two(root / "half_plus_two" / "123")
     save_with_methods(root / "sizes" / "1", Sizes(), classify="classify", forgetful="regress")
     save_shared(root / "shared" / "5")
     save(HalfPlusTwo(3.0), root / "half_plus_three" / "124")

@@ -62,7 +62,7 @@ def test_rest_classifies_and_regresses_as_tensorflow_serving_does(running):
     assert hpt.regress({"signature_name": "regress_x_to_y", "examples": [{"x": 2.0}]}).text == '{"results":[3.0]}'
     assert hpt.regress({"signature_name": "regress_x_to_y", "examples": [{"x": [2.0]}, {"x": 5.0}]}).json() == {
         "results": [3.0, 4.5]}
-    by_number = hpt.post("/v1/models/half_plus_two/versions/123:Regress", '{"signature_name":"regress_x_to_y","examples":[{"x":2.0}]}')
+    by_number = hpt.post("/v1/models/half_plus_two/versions/123:regress", '{"signature_name":"regress_x_to_y","examples":[{"x":2.0}]}')
     assert by_number.json() == {"results": [3.0]}
 
 

@@ -57,7 +57,23 @@ REST_CASES = [
     predict("rows of named inputs", '{"instances":[{"x":2},{"x":5}]}', 200, '{"predictions":[3.0,4.5]}', JSON),
     predict("NaN and infinities are bare words", '{"instances":[NaN,Infinity,-Infinity]}', 200,
             '{"predictions":[NaN,Infinity,-Infinity]}', JSON),
-    Rest("verbs in any case", f"{HPT}/versions/123:PREDICT", '{"instances":[2]}', 200, '{"predictions":[3.0]}', REST_API),
+    Rest("paths in any case", "/V1/Models/half_plus_two/Versions/123:predict", '{"instances":[2]}', 200,
+         '{"predictions":[3.0]}', REST_PATH),
+    Rest("verbs in lower case only", f"{HPT}/versions/123:PREDICT", '{"instances":[2]}', 400,
+         f"Malformed request: POST {HPT}/versions/123:PREDICT", REST_API),
+    predict("a byte order mark first", "\ufeff" + '{"instances":[2]}', 200, '{"predictions":[3.0]}',
+            "util/json_tensor.cc, by RapidJSON's EncodedInputStream"),
+    predict("an empty column", '{"inputs":[]}', 200, '{"outputs":[]}', JSON),
+    predict("rows in, no rows out", '{"signature_name":"no_rows","instances":[2]}', 200, '{"predictions":[]}',
+            "RELEASE.md, 2.3.0: a batch size of zero in row format JSON"),
+    predict("a scalar has no rows", '{"signature_name":"total","instances":[2]}', 400,
+            "Tensor name: y has no shape information", JSON),
+    predict("a scalar in columns", '{"signature_name":"total","inputs":[2,3]}', 200, '{"outputs":5.0}', JSON),
+    predict("an integer that a float does not hold", '{"instances":[16777217]}', 400,
+            "Cannot convert JSON value: 16777217 to float without loss of precision", JSON),
+    predict("a number that no double holds", '{"instances":[1e400]}', 400,
+            "JSON Parse error: Number too big to be stored in double.", "RapidJSON"),
+    predict("large and small floats", '{"instances":[1e30,1e-7,0.4]}', 200, '{"predictions":[5e+29,2.0,2.2]}', JSON),
     Rest("classify", f"{HPT}:classify", '{"signature_name":"classify_x_to_y","examples":[{"x":2.0}]}', 200,
          '{"results":[[["",3.0]]]}', SERVER_TEST),
     Rest("regress", f"{HPT}:regress", '{"signature_name":"regress_x_to_y","examples":[{"x":2.0}]}', 200,
@@ -100,6 +116,8 @@ REST_CASES = [
     Rest("status of an unknown version", f"{HPT}/versions/5", None, 404, "Could not find version 5 of model half_plus_two", STATUS),
     Rest("status of an unknown model", "/v1/models/foo", None, 404, "Could not find any versions of model foo", STATUS),
     Rest("status of an unknown label", f"{HPT}/labels/canary", None, 400, "Unrecognized servable version label: canary", CORE),
+    Rest("another method of HTTP", f"{HPT}/versions/123:predict?x=1", None, 400,
+         f"Malformed request: GET {HPT}/versions/123:predict", REST_API),
     Rest("predict: unknown model", "/v1/models/foo:predict", '{"instances":[1]}', 404,
          "Servable not found for request: Latest(foo)", "core/basic_manager.cc"),
     Rest("predict: unknown version", f"{HPT}/versions/7:predict", '{"instances":[1]}', 404,
@@ -138,8 +156,11 @@ GRPC_CASES = [
          "duplicate output tensor alias: y", PREDICT),
     Grpc("Predict: an input too many", "Predict", SPEC % "" + X % 1 + (X % 1).replace('"x"', '"z"'), "INVALID_ARGUMENT",
          "input size does not match signature: 2!=1 len({x,z}) != len({x}). Sent extra: {z}. Missing but required: {}.", PREDICT),
-    Grpc("Predict: a shape larger than any memory", "Predict", SPEC % "" + X % (1 << 60), "INVALID_ARGUMENT", "x", "unknown"),
-    Grpc("Predict: a negative size", "Predict", SPEC % "" + X % -1, "INVALID_ARGUMENT", "negative", "unknown"),
+    Grpc("Predict: a tensor that cannot be read", "Predict", SPEC % "" + (X % 2).replace("float_val: 2", 'tensor_content: "ab"'),
+         "INVALID_ARGUMENT", "tensor parsing error: x", PREDICT),
+    Grpc("Predict: a shape larger than any memory", "Predict", SPEC % "" + X % (1 << 60), "INVALID_ARGUMENT", "tensor parsing error: x",
+         PREDICT),
+    Grpc("Predict: a negative size", "Predict", SPEC % "" + X % -1, "INVALID_ARGUMENT", "tensor parsing error: x", PREDICT),
     Grpc("Classify", "Classify", signature("classify_x_to_y") + EXAMPLE, "OK",
          'result { classifications { classes { score: 3.0 } } } '
          'model_spec { name: "half_plus_two" version { value: 123 } signature_name: "classify_x_to_y" }', SERVER_TEST),
@@ -170,7 +191,7 @@ REQUESTS = {"Predict": predict_pb2.PredictRequest, "Classify": classification_pb
 def ask_rest(runtime, case):
     """The HTTP response of `runtime`, which has `rest` and `grpc`, its addresses."""
     url = f"http://{runtime.rest}{case.path}"
-    return requests.get(url, timeout=30) if case.body is None else requests.post(url, data=case.body, timeout=30)
+    return requests.get(url, timeout=30) if case.body is None else requests.post(url, data=case.body.encode(), timeout=30)
 
 
 def ask_grpc(runtime, case):
@@ -206,8 +227,7 @@ def main():
     import make_models
     with tempfile.TemporaryDirectory() as folder:
         base = pathlib.Path(folder)
-        make_models.save_with_methods(base / "half_plus_two/123", make_models.HalfPlusTwo(), classify_x_to_y="classify",
-                                      regress_x_to_y="regress")
+        make_models.save_half_plus_two(base / "half_plus_two/123")
         runtime = conftest.Runtime(base / "run", "half_plus_two", base_path=base / "half_plus_two")
         try:
             table(runtime)
