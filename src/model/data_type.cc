@@ -13,7 +13,7 @@ struct Names {
   std::string_view oip;
 };
 
-constexpr std::array<Names, 18> kNames = {{
+constexpr std::array<Names, 23> kNames = {{
     {DataType::kFloat, 4, "float", "DT_FLOAT", "FP32"},
     {DataType::kDouble, 8, "double", "DT_DOUBLE", "FP64"},
     {DataType::kInt32, 4, "int32", "DT_INT32", "INT32"},
@@ -24,6 +24,11 @@ constexpr std::array<Names, 18> kNames = {{
     {DataType::kComplex64, 8, "complex64", "DT_COMPLEX64", ""},
     {DataType::kInt64, 8, "int64", "DT_INT64", "INT64"},
     {DataType::kBool, 1, "bool", "DT_BOOL", "BOOL"},
+    {DataType::kQint8, 1, "qint8", "DT_QINT8", ""},
+    {DataType::kQuint8, 1, "quint8", "DT_QUINT8", ""},
+    {DataType::kQint32, 4, "qint32", "DT_QINT32", ""},
+    {DataType::kQint16, 2, "qint16", "DT_QINT16", ""},
+    {DataType::kQuint16, 2, "quint16", "DT_QUINT16", ""},
     {DataType::kBfloat16, 2, "bfloat16", "DT_BFLOAT16", "BF16"},
     {DataType::kUint16, 2, "uint16", "DT_UINT16", "UINT16"},
     {DataType::kComplex128, 16, "complex128", "DT_COMPLEX128", ""},

@@ -202,6 +202,28 @@ TEST(TensorProto, RepeatsAComplexNumberWhole) {
   EXPECT_THAT(to_vector(*decoded(proto)), ElementsAre(1, 2, 3, 4, 3, 4));
 }
 
+TEST(TensorProto, WritesNumbersAsTypedFieldsOrAsContent) {
+  tensorflow::TensorProto typed, content;
+  to_proto(floats({1, 2}), typed);
+  to_proto(floats({1, 2}), content, ProtoForm::kContent);
+  EXPECT_THAT(typed.float_val(), ElementsAre(1, 2));
+  EXPECT_EQ(typed.tensor_content(), "");
+  EXPECT_EQ(content.float_val_size(), 0);
+  EXPECT_EQ(content.tensor_content(), std::string("\0\0\x80\x3f\0\0\0\x40", 8));
+}
+
+TEST(TensorProto, CarriesQuantisedIntegersAsTheirNumbers) {
+  for (int32_t type : {11, 12, 13, 15, 16}) {
+    tensorflow::TensorProto proto, back;
+    proto.set_dtype(type);
+    proto.mutable_tensor_shape()->add_dim()->set_size(3);
+    for (int value : {0, 5, 100}) proto.add_int_val(value);
+    to_proto(*decoded(proto), back);
+    EXPECT_EQ(back.dtype(), type);
+    EXPECT_THAT(back.int_val(), ElementsAre(0, 5, 100));
+  }
+}
+
 TEST(TensorProto, RefusesALongStringThatIsToBeRepeatedWithoutBounds) {
   tensorflow::TensorProto proto;
   proto.set_dtype(7);

@@ -43,14 +43,19 @@ absl::StatusOr<AlignedBuffer> read_numbers(const TensorProto& proto, DataType ty
     case DataType::kDouble:
       return expand<double>(proto.double_val(), count, allowance);
     case DataType::kInt32:
+    case DataType::kQint32:
       return expand<int32_t>(proto.int_val(), count, allowance);
     case DataType::kInt16:
+    case DataType::kQint16:
       return expand<int16_t>(proto.int_val(), count, allowance);
     case DataType::kInt8:
+    case DataType::kQint8:
       return expand<int8_t>(proto.int_val(), count, allowance);
     case DataType::kUint8:
+    case DataType::kQuint8:
       return expand<uint8_t>(proto.int_val(), count, allowance);
     case DataType::kUint16:
+    case DataType::kQuint16:
       return expand<uint16_t>(proto.int_val(), count, allowance);
     case DataType::kInt64:
       return expand<int64_t>(proto.int64_val(), count, allowance);
@@ -128,14 +133,19 @@ void write_numbers(const Tensor& tensor, TensorProto& proto) {
     case DataType::kDouble:
       return fill<double>(tensor, proto.mutable_double_val());
     case DataType::kInt32:
+    case DataType::kQint32:
       return fill<int32_t>(tensor, proto.mutable_int_val());
     case DataType::kInt16:
+    case DataType::kQint16:
       return fill<int16_t>(tensor, proto.mutable_int_val());
     case DataType::kInt8:
+    case DataType::kQint8:
       return fill<int8_t>(tensor, proto.mutable_int_val());
     case DataType::kUint8:
+    case DataType::kQuint8:
       return fill<uint8_t>(tensor, proto.mutable_int_val());
     case DataType::kUint16:
+    case DataType::kQuint16:
       return fill<uint16_t>(tensor, proto.mutable_int_val());
     case DataType::kInt64:
       return fill<int64_t>(tensor, proto.mutable_int64_val());
@@ -185,11 +195,14 @@ absl::StatusOr<Tensor> from_proto(const TensorProto& proto, RepeatAllowance& all
   return Tensor(type, std::move(shape), std::move(data));
 }
 
-void to_proto(const Tensor& tensor, TensorProto& proto) {
+void to_proto(const Tensor& tensor, TensorProto& proto, ProtoForm form) {
   proto.set_dtype(static_cast<int32_t>(tensor.type()));
   auto* shape = proto.mutable_tensor_shape();
   for (int64_t size : tensor.shape()) shape->add_dim()->set_size(size);
-  if (tensor.type() != DataType::kString) return write_numbers(tensor, proto);
+  if (tensor.type() != DataType::kString) {
+    if (form == ProtoForm::kTyped) return write_numbers(tensor, proto);
+    return proto.set_tensor_content(std::string(tensor.bytes()));
+  }
   for (const TidegateString& text : tensor.strings()) proto.add_string_val(text.data, text.size);
 }
 
