@@ -149,6 +149,11 @@ absl::Status parse_batching_parameters(std::string_view text, std::string_view p
   if (from.has_enable_large_batch_splitting()) {
     options.enable_large_batch_splitting = from.enable_large_batch_splitting().value();
   }
+  // The rows of a run when larger requests are split; max_batch_size is the largest request's then, for which there is
+  // no need to be bounded here.
+  if (options.enable_large_batch_splitting) {
+    take(from.has_max_execution_batch_size(), from.max_execution_batch_size(), options.max_batch_size);
+  }
   options.pad_variable_length_inputs = from.pad_variable_length_inputs();
   return base::annotate(check(options), base::cat(kBatchingFile, " ", path));
 }

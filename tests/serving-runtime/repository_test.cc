@@ -489,6 +489,12 @@ TEST_F(ServerConfigTest, BatchingParametersAreTensorFlowServings) {
   EXPECT_TRUE(read_parameters("pad_variable_length_inputs: true", padded).ok());
   EXPECT_TRUE(padded.pad_variable_length_inputs);
   EXPECT_THAT(read_parameters("max_batch_size: 8", options).message(), HasSubstr("line 1"));
+  BatchingOptions split;
+  EXPECT_TRUE(read_parameters("max_batch_size { value: 100 } max_execution_batch_size { value: 4 } "
+                              "enable_large_batch_splitting { value: true } allowed_batch_sizes: 4",
+                              split)
+                  .ok());
+  EXPECT_EQ(split.max_batch_size, 4) << "of a run";
 }
 
 TEST_F(ServerConfigTest, IsCheckedAsAWhole) {
