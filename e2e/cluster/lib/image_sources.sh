@@ -65,6 +65,9 @@ stage_libraries() {
   done
 }
 
+# stage_alias CONTEXT: the name that manifests for TensorFlow Serving start.
+stage_alias() { mkdir -p "$1/links"; ln -sfn tidegate-runtime "$1/links/tensorflow_model_server"; }
+
 # stage IMAGE CONTEXT
 stage() {
   local sources; read -ra sources <<<"$(sources_of "$1")"
@@ -84,6 +87,7 @@ stage() {
       sed -n 's/^ai-edge-litert==//p' "$REPO/tools/requirements-nodeps.txt" >"$2/litert/VERSION"
       stage_libraries "$2" "${sources[@]}" ;;
     operator | runtime | traffic | runtime-tensorflow)
+      [[ $1 != runtime* ]] || stage_alias "$2"
       stage_program "${sources[0]}" "$2"
       stage_libraries "$2" "${sources[@]}" ;;
   esac
