@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "serving-runtime/api/tfs/rules.h"
 #include "serving-runtime/core/inference.h"
 #include "serving-runtime/core/inference_gate.h"
 #include "serving-runtime/core/model_control.h"
@@ -36,6 +37,7 @@ struct FrontEndContext {
   RequestRecorder* recorder = nullptr;  // null: no request is recorded
   // Runs work on a thread that may be kept busy; null: no thread polls, so the one that asks may.
   std::function<void(std::function<void()>)> post = nullptr;
+  tfs::Rules rules = {};
 
   Inference begin(absl::Duration arrived) const { return Inference(clock, arrived, recorder); }
   // The answer to a prediction is made: it is counted, and its record, if there is one, is handed in. Call once.

@@ -21,12 +21,13 @@ struct RestPrediction {
 };
 
 // Answers with what infer(path, request, arrived) returns when its turn comes, or with why it does not. `model` reads
-// the model's name in a path.
+// the model's name in a path; nobody waits beyond `deadline`, by the wall clock, for a model to be loaded.
 template <class Path, class Infer>
 void answer_in_turn(const FrontEndContext& context, Api api, std::string_view (*model)(const Path&),
-                    std::shared_ptr<RestPrediction<Path>> prediction, Infer infer) {
+                    std::shared_ptr<RestPrediction<Path>> prediction, Infer infer,
+                    absl::Time deadline = absl::InfiniteFuture()) {
   admit(
-      context, {api, model(prediction->path), prediction->request.body.size()},
+      context, {api, model(prediction->path), prediction->request.body.size(), deadline},
       [infer = std::move(infer), arrived = context.clock.uptime(), prediction] {
         prediction->response = infer(prediction->path, prediction->request, arrived);
         Cohort::answer([prediction] { prediction->respond(std::move(prediction->response)); });

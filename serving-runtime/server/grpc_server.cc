@@ -163,6 +163,25 @@ class QueueServer : public GrpcServer {
   Handle<Request, Response> prediction(Api api, Operation operation,
                                        absl::Status (*run)(const ServableFinder&, const Request&, Response&,
                                                            Inference&)) {
+    return running<Request, Response>(api, operation, run);
+  }
+
+  // One of TensorFlow Serving's, whose rules can differ.
+  template <class Request, class Response>
+  Handle<Request, Response> prediction(Operation operation,
+                                       absl::Status (*run)(const ServableFinder&, const Request&, Response&, Inference&,
+                                                           const tfs::Rules&)) {
+    return running<Request, Response>(
+        Api::kTfsGrpc, operation,
+        [run, rules = context_.rules](const ServableFinder& servables, const Request& request, Response& response,
+                                      Inference& inference) {
+          return run(servables, request, response, inference, rules);
+        });
+  }
+
+  // A prediction: waits for a slot, is counted, names the version and says whose the error is.
+  template <class Request, class Response, class Run>
+  Handle<Request, Response> running(Api api, Operation operation, Run run) {
     return [this, api, operation, run](UnaryCall<Request, Response>& call) {
       const auto work = [this, api, operation, run, arrived = context_.clock.uptime(), &call] {
         Inference inference = context_.begin(arrived);
@@ -236,11 +255,11 @@ class QueueServer : public GrpcServer {
   void offer_tensorflow_serving() {
     using Predictions = tfs_pb::PredictionService::AsyncService;
     using Models = tfs_pb::ModelService::AsyncService;
-    offer(predictions_, &Predictions::RequestPredict, prediction(Api::kTfsGrpc, Operation::kPredict, tfs::predict));
-    offer(predictions_, &Predictions::RequestClassify, prediction(Api::kTfsGrpc, Operation::kClassify, tfs::classify));
-    offer(predictions_, &Predictions::RequestRegress, prediction(Api::kTfsGrpc, Operation::kRegress, tfs::regress));
+    offer(predictions_, &Predictions::RequestPredict, prediction(Operation::kPredict, tfs::predict));
+    offer(predictions_, &Predictions::RequestClassify, prediction(Operation::kClassify, tfs::classify));
+    offer(predictions_, &Predictions::RequestRegress, prediction(Operation::kRegress, tfs::regress));
     offer(predictions_, &Predictions::RequestMultiInference,
-          prediction(Api::kTfsGrpc, Operation::kMultiInference, tfs::multi_inference));
+          prediction(Operation::kMultiInference, tfs::multi_inference));
     offer(predictions_, &Predictions::RequestGetModelMetadata, model_question(tfs::get_model_metadata));
     offer(models_, &Models::RequestGetModelStatus, question(tfs::get_model_status));
     offer(models_, &Models::RequestHandleReloadConfigRequest,

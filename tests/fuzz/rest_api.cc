@@ -31,7 +31,7 @@ struct World {
   ObedientControl control;
   serving::FrontEndContext context{directory, gate, metrics, clock, &control};
   serving::AccessTokens tokens;
-  serving::RestRouter router{context, tokens, {kMostBytes, 1}, "/monitoring"};
+  serving::RestRouter router{context, tokens, {kMostBytes, 1}, {"/monitoring"}};
 };
 
 net::ServerRequest parse(std::string_view text) {

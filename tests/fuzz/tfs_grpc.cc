@@ -33,11 +33,12 @@ void require_echo(const pb::PredictRequest& request, const pb::PredictResponse& 
 // Parses the message, calls a method that runs the model and checks what it answers.
 template <class Request, class Response>
 void run(std::string_view bytes,
-         absl::Status (*method)(const serving::ServableFinder&, const Request&, Response&, serving::Inference&),
+         absl::Status (*method)(const serving::ServableFinder&, const Request&, Response&, serving::Inference&,
+                                const tfs::Rules&),
          void (*check)(const Request&, const Response&)) {
   auto request = parse<Request>(bytes);
   if (!request) return;
-  auto response = infer(*request, method);
+  auto response = infer(*request, method, tfs::Rules());
   if (response.ok()) check(*request, *response);
 }
 

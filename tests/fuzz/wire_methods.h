@@ -4,6 +4,7 @@
 // answers.
 #include <optional>
 #include <span>
+#include <type_traits>
 
 #include "base/clock.h"
 #include "fuzz/echo_model.h"
@@ -27,15 +28,17 @@ std::optional<Request> parse(std::string_view bytes) {
   return request;
 }
 
-// What the model that echoes answers, or why it does not, which is never its own fault.
-template <class Request, class Response>
+// What the model that echoes answers, or why it does not, which is never its own fault. `rules`: what else the method
+// takes.
+template <class Request, class Response, class... Rules>
 absl::StatusOr<Response> infer(const Request& request,
                                absl::Status (*method)(const serving::ServableFinder&, const Request&, Response&,
-                                                      serving::Inference&)) {
+                                                      serving::Inference&, Rules...),
+                               std::type_identity_t<Rules>... rules) {
   static base::ManualClock clock;
   serving::Inference inference(clock, {});
   Response response;
-  absl::Status result = method(echo_table(), request, response, inference);
+  absl::Status result = method(echo_table(), request, response, inference, rules...);
   require(!serving::is_model_error(result), "nothing that is sent counts against the model");
   if (result.ok()) return response;
   require_client_error(result);

@@ -189,7 +189,7 @@ class HandoverTest : public AdmissionTest {
   }
 
   AccessTokens tokens_;
-  RestRouter router_{context_, tokens_, {}, ""};
+  RestRouter router_{context_, tokens_, {}, {}};
   std::vector<std::function<void()>> handed_over_;
 };
 
@@ -211,6 +211,21 @@ TEST_F(HandoverTest, WhatMayTakeLongIsAnsweredElsewhere) {
   EXPECT_THAT(events_, IsEmpty());
   std::thread([this] { handed_over_[0](); }).join();
   EXPECT_THAT(events_, ElementsAre("answered"));
+}
+
+TEST_F(HandoverTest, APredictionOverRestThatHasWaitedTooLongIsNotRun) {
+  Cohort cohort(Cohort::Takes::kQuickOnes, nullptr);
+  context_.rules.rest_timeout = absl::Seconds(30);
+  auto status_after = [&, this](absl::Duration wait) {
+    int status = 0;
+    router_.handle({"POST", "/v1/models/m:predict", {}, R"({"instances":[1]})", ""},
+                   net::Responder([&status](const net::ServerResponse& response) { status = response.status; }));
+    clock_.advance(wait);
+    cohort.empty() ? posted_.back()() : cohort.run();
+    return status;
+  };
+  EXPECT_EQ(status_after(absl::Seconds(29)), 200);
+  EXPECT_EQ(status_after(absl::Seconds(31)), 504);
 }
 
 }  // namespace

@@ -178,8 +178,8 @@ struct Asking {
 };
 
 // The document that a client of REST gets, or the error.
-std::string classify_json(const Servable& model, std::string_view name) {
-  auto found = find_signature(model, name, ExampleMethod::kClassify);
+std::string classify_json(const Servable& model, std::string_view name, const Rules& rules = {}) {
+  auto found = find_signature(model, name, ExampleMethod::kClassify, rules);
   if (!found.ok()) return std::string(found.status().message());
   Asking asking(model);
   auto result = run_classify(asking.inference, **found, two_examples());
@@ -199,16 +199,25 @@ TEST(Classify, RefusesSignaturesThatCannotClassify) {
                 signature("three", kClassify, {"classes", "scores", "y"}), signature("s", kRegress, {"outputs"})},
                good_answers());
   EXPECT_EQ(classify_json(*bad, ""), "No signature was found with the name: serving_default");
-  EXPECT_EQ(classify_json(*bad, "s"),
+  EXPECT_THAT(classify_json(*bad, "s"), HasSubstr("to contain at least one of \"classes\" or \"scores\""));
+  EXPECT_EQ(classify_json(*bad, "s", {.check_method_names = true}),
             "Expected classification signature method_name to be tensorflow/serving/classify. Was: "
             "tensorflow/serving/regress");
   EXPECT_EQ(classify_json(*bad, "three"), "Expected one or two output Tensors, found 3");
   EXPECT_THAT(classify_json(*bad, "input"), HasSubstr("No classification inputs found in SignatureDef: input"));
   EXPECT_THAT(classify_json(*bad, "outputs"), HasSubstr("to contain at least one of \"classes\" or \"scores\""));
   auto status = [&](std::string_view name) { return find_signature(*bad, name, ExampleMethod::kClassify).status(); };
-  EXPECT_EQ(status("input").code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(status("input").code(), absl::StatusCode::kInvalidArgument);
   EXPECT_TRUE(is_model_error(status("input"))) << "no client can mend it";
   EXPECT_FALSE(is_model_error(status("s"))) << "the client asked with the wrong verb";
+}
+
+TEST(Classify, AsksSignaturesOfAnyMethodUnlessItIsToldNotTo) {
+  auto model = servable({signature("s", "tensorflow/serving/predict", {"classes", "scores"})}, good_answers());
+  EXPECT_EQ(classify_json(*model, "s"), R"({"results":[[["a",1.0],["b",2.0]],[["c",3.0],["d",4.0]]]})");
+  EXPECT_EQ(classify_json(*model, "s", {.check_method_names = true}),
+            "Expected classification signature method_name to be tensorflow/serving/classify. Was: "
+            "tensorflow/serving/predict");
 }
 
 TEST(Classify, RefusesOutputsOfAWrongShapeOrTypeAndBlamesTheModel) {
@@ -234,8 +243,8 @@ TEST(Classify, RefusesOutputsOfAWrongShapeOrTypeAndBlamesTheModel) {
             "Tensors class and score should match in dim_size(1). Got 2 vs. 3");
 }
 
-std::string regress_json(const Servable& model, std::string_view name) {
-  auto found = find_signature(model, name, ExampleMethod::kRegress);
+std::string regress_json(const Servable& model, std::string_view name, const Rules& rules = {}) {
+  auto found = find_signature(model, name, ExampleMethod::kRegress, rules);
   if (!found.ok()) return std::string(found.status().message());
   Asking asking(model);
   auto result = run_regress(asking.inference, **found, two_examples());
@@ -245,7 +254,7 @@ std::string regress_json(const Servable& model, std::string_view name) {
 TEST(Regress, GivesOneNumberAnExample) {
   auto model = servable(good_signatures(), good_answers());
   EXPECT_EQ(regress_json(*model, "regress"), R"({"results":[5.0,6.0]})");
-  EXPECT_EQ(regress_json(*model, ""),
+  EXPECT_EQ(regress_json(*model, "", {.check_method_names = true}),
             "Expected regression signature method_name to be tensorflow/serving/regress. Was: "
             "tensorflow/serving/predict");
   auto bad = servable({signature("input", kRegress, {"outputs"}, "x"), signature("output", kRegress, {"y"}),
@@ -404,7 +413,7 @@ TEST_F(MultiInference, RefusesMethodsThatAreNeitherClassifyNorRegress) {
   EXPECT_EQ(refused.code(), absl::StatusCode::kUnimplemented);
   EXPECT_EQ(refused.message(), "Unsupported signature method_name: tensorflow/serving/predict");
   request_.mutable_tasks(0)->set_method_name(kClassify);
-  EXPECT_THAT(run().message(), HasSubstr("Was: tensorflow/serving/predict"));
+  EXPECT_THAT(run().message(), HasSubstr("to contain at least one of \"classes\" or \"scores\""));
 }
 
 }  // namespace

@@ -68,7 +68,7 @@ absl::Status check_model(const ServableFinder& servables, const Servable& servab
                 other->version(), " were asked for."));
 }
 
-absl::StatusOr<Task> plan(const Servable& servable, const pb::InferenceTask& task) {
+absl::StatusOr<Task> plan(const Servable& servable, const pb::InferenceTask& task, const Rules& rules) {
   const std::string& name = task.model_spec().signature_name();
   const model::Signature* signature = servable.find_signature(name);
   if (!signature) {
@@ -79,12 +79,12 @@ absl::StatusOr<Task> plan(const Servable& servable, const pb::InferenceTask& tas
   if (!method) {
     return absl::UnimplementedError(base::cat("Unsupported signature method_name: ", task.method_name()));
   }
-  TG_RETURN_IF_ERROR(check_signature(*signature, *method));
+  TG_RETURN_IF_ERROR(check_signature(*signature, *method, rules));
   return Task{signature, *method};
 }
 
 absl::StatusOr<std::vector<Task>> plan_all(const ServableFinder& servables, const Servable& servable,
-                                           const pb::MultiInferenceRequest& request) {
+                                           const pb::MultiInferenceRequest& request, const Rules& rules) {
   std::vector<Task> tasks;
   std::set<std::string> seen;
   for (const pb::InferenceTask& task : request.tasks()) {
@@ -94,7 +94,7 @@ absl::StatusOr<std::vector<Task>> plan_all(const ServableFinder& servables, cons
     if (!seen.insert(name).second) {
       return absl::InvalidArgumentError(base::cat("Duplicate evaluation of signature: ", name));
     }
-    TG_ASSIGN_OR_RETURN(Task planned, plan(servable, task));
+    TG_ASSIGN_OR_RETURN(Task planned, plan(servable, task, rules));
     tasks.push_back(planned);
   }
   return tasks;
@@ -125,12 +125,12 @@ absl::Status run(Inference& inference, const Task& task, Tensor examples, pb::In
 // Classify and Regress: requests and responses of the same form.
 template <class Request, class Response>
 absl::Status answer(const ServableFinder& servables, ExampleMethod method, const Request& request, Response& response,
-                    Inference& inference) {
+                    Inference& inference, const Rules& rules) {
   if (!request.has_model_spec()) return absl::InvalidArgumentError("Missing ModelSpec");
   TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(request.model_spec()));
   TG_RETURN_IF_ERROR(inference.choose(servables, spec));
   TG_ASSIGN_OR_RETURN(const model::Signature* signature,
-                      find_signature(*inference.servable(), request.model_spec().signature_name(), method));
+                      find_signature(*inference.servable(), request.model_spec().signature_name(), method, rules));
   RepeatAllowance allowance;
   TG_ASSIGN_OR_RETURN(Tensor examples, decode_examples(request.input(), allowance));
   absl::Status ran = run(inference, *signature, std::move(examples), *response.mutable_result());
@@ -148,21 +148,21 @@ absl::StatusOr<Tensor> decode_examples(const pb::Input& input, RepeatAllowance& 
 }
 
 absl::Status classify(const ServableFinder& servables, const pb::ClassificationRequest& request,
-                      pb::ClassificationResponse& response, Inference& inference) {
-  return answer(servables, ExampleMethod::kClassify, request, response, inference);
+                      pb::ClassificationResponse& response, Inference& inference, const Rules& rules) {
+  return answer(servables, ExampleMethod::kClassify, request, response, inference, rules);
 }
 
 absl::Status regress(const ServableFinder& servables, const pb::RegressionRequest& request,
-                     pb::RegressionResponse& response, Inference& inference) {
-  return answer(servables, ExampleMethod::kRegress, request, response, inference);
+                     pb::RegressionResponse& response, Inference& inference, const Rules& rules) {
+  return answer(servables, ExampleMethod::kRegress, request, response, inference, rules);
 }
 
 absl::Status multi_inference(const ServableFinder& servables, const pb::MultiInferenceRequest& request,
-                             pb::MultiInferenceResponse& response, Inference& inference) {
+                             pb::MultiInferenceResponse& response, Inference& inference, const Rules& rules) {
   TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(request.tasks_size() > 0 ? request.tasks(0).model_spec()
                                                                              : pb::ModelSpec::default_instance()));
   TG_RETURN_IF_ERROR(inference.choose(servables, spec));
-  TG_ASSIGN_OR_RETURN(std::vector<Task> tasks, plan_all(servables, *inference.servable(), request));
+  TG_ASSIGN_OR_RETURN(std::vector<Task> tasks, plan_all(servables, *inference.servable(), request, rules));
   for (const Task& task : tasks) {
     // A run takes its input over.
     RepeatAllowance allowance;

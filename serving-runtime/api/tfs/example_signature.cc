@@ -22,7 +22,6 @@ std::string text_of(const model::Signature& signature) {
                    model::joined_names(signature.outputs), "}");
 }
 
-// No request can do better with a signature that its exporter got wrong.
 absl::Status wrong_tensors(const model::Signature& signature, ExampleMethod method) {
   bool classify = method == ExampleMethod::kClassify;
   size_t outputs = signature.outputs.size();
@@ -33,16 +32,15 @@ absl::Status wrong_tensors(const model::Signature& signature, ExampleMethod meth
   if (!classify && outputs != 1) return absl::InvalidArgumentError("Expected one output Tensor.");
   std::string_view kind = classify ? "classification" : "regression";
   if (!contains(signature.inputs, kExamplesInput)) {
-    return absl::FailedPreconditionError(base::cat("No ", kind, " inputs found in SignatureDef: ", text_of(signature)));
+    return absl::InvalidArgumentError(base::cat("No ", kind, " inputs found in SignatureDef: ", text_of(signature)));
   }
   if (classify && !contains(signature.outputs, kClasses) && !contains(signature.outputs, kScores)) {
-    return absl::FailedPreconditionError(
+    return absl::InvalidArgumentError(
         base::cat("Expected classification signature outputs to contain at least one of \"", kClasses, "\" or \"",
                   kScores, "\". Signature was: ", text_of(signature)));
   }
   if (!classify && !contains(signature.outputs, kRegressions)) {
-    return absl::FailedPreconditionError(
-        base::cat("No regression outputs found in SignatureDef: ", text_of(signature)));
+    return absl::InvalidArgumentError(base::cat("No regression outputs found in SignatureDef: ", text_of(signature)));
   }
   return absl::OkStatus();
 }
@@ -113,24 +111,26 @@ std::optional<ExampleMethod> to_example_method(std::string_view name) {
   return std::nullopt;
 }
 
-absl::Status check_signature(const model::Signature& signature, ExampleMethod method) {
-  if (signature.method_name != name_of(method)) {
+absl::Status check_signature(const model::Signature& signature, ExampleMethod method, const Rules& rules) {
+  const bool claims_it = signature.method_name == name_of(method);
+  if (rules.check_method_names && !claims_it) {
     return absl::InvalidArgumentError(
         base::cat("Expected ", method == ExampleMethod::kClassify ? "classification" : "regression",
                   " signature method_name to be ", name_of(method), ". Was: ", signature.method_name));
   }
   absl::Status wrong = wrong_tensors(signature, method);
-  return wrong.ok() ? wrong : as_model_error(wrong);
+  // No request can do better with a signature that its exporter got wrong.
+  return wrong.ok() || !claims_it ? wrong : as_model_error(wrong);
 }
 
 absl::StatusOr<const model::Signature*> find_signature(const Servable& servable, std::string_view name,
-                                                       ExampleMethod method) {
+                                                       ExampleMethod method, const Rules& rules) {
   const model::Signature* signature = servable.find_signature(name);
   if (!signature) {
     return absl::InvalidArgumentError(
         base::cat("No signature was found with the name: ", name.empty() ? kDefaultSignature : name));
   }
-  TG_RETURN_IF_ERROR(check_signature(*signature, method));
+  TG_RETURN_IF_ERROR(check_signature(*signature, method, rules));
   return signature;
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include "serving-runtime/api/tfs/rules.h"
 #include "serving-runtime/core/inference.h"
 
 namespace tidegate::serving::tfs {
@@ -20,13 +21,14 @@ enum class ExampleMethod { kClassify, kRegress };
 std::string_view name_of(ExampleMethod method);
 std::optional<ExampleMethod> to_example_method(std::string_view name);
 
-// Whether `signature` can answer `method`: INVALID_ARGUMENT when it is of another method or has a wrong number of
-// tensors, FAILED_PRECONDITION when these have other names.
-absl::Status check_signature(const model::Signature& signature, ExampleMethod method);
+// Whether `signature` can answer `method`: INVALID_ARGUMENT when it has a wrong number of tensors, when these have
+// other names or, if the rules ask for it, when it is of another method. The model's error if the signature claims to
+// be of that method.
+absl::Status check_signature(const model::Signature& signature, ExampleMethod method, const Rules& rules);
 
 // The signature of that name (empty: serving_default), checked. INVALID_ARGUMENT when there is none.
 absl::StatusOr<const model::Signature*> find_signature(const Servable& servable, std::string_view name,
-                                                       ExampleMethod method);
+                                                       ExampleMethod method, const Rules& rules = {});
 
 struct Classification {
   int64_t examples = 0;

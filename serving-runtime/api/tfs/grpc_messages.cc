@@ -53,7 +53,7 @@ absl::StatusOr<std::vector<NamedTensor>> decode_inputs(const pb::PredictRequest&
 }
 
 absl::Status predict(const ServableFinder& servables, const pb::PredictRequest& request, pb::PredictResponse& response,
-                     Inference& inference) {
+                     Inference& inference, const Rules& rules) {
   if (!request.has_model_spec()) return absl::InvalidArgumentError("Missing ModelSpec");
   TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(request.model_spec()));
   TG_RETURN_IF_ERROR(inference.choose(servables, spec));
@@ -67,7 +67,8 @@ absl::Status predict(const ServableFinder& servables, const pb::PredictRequest& 
   TG_ASSIGN_OR_RETURN(auto inputs, decode_inputs(request, allowance));
   std::vector<std::string> wanted(request.output_filter().begin(), request.output_filter().end());
   TG_ASSIGN_OR_RETURN(auto outputs, inference.predict(*signature, std::move(inputs), wanted));
-  for (const NamedTensor& output : outputs) to_proto(output.tensor, (*response.mutable_outputs())[output.name]);
+  const ProtoForm form = rules.tensor_content ? ProtoForm::kContent : ProtoForm::kTyped;
+  for (const NamedTensor& output : outputs) to_proto(output.tensor, (*response.mutable_outputs())[output.name], form);
   name_version(*inference.servable(), *signature, *response.mutable_model_spec());
   return absl::OkStatus();
 }

@@ -4,6 +4,7 @@
 #include <absl/status/status.h>
 
 #include "serving-runtime/api/tfs/repeat_allowance.h"
+#include "serving-runtime/api/tfs/rules.h"
 #include "serving-runtime/core/inference.h"
 #include "tensorflow_serving.pb.h"
 
@@ -21,7 +22,7 @@ absl::StatusOr<std::vector<NamedTensor>> decode_inputs(const tensorflow::serving
 
 // `inference` gets its version whenever that can be found, also when the rest fails.
 absl::Status predict(const ServableFinder& servables, const tensorflow::serving::PredictRequest& request,
-                     tensorflow::serving::PredictResponse& response, Inference& inference);
+                     tensorflow::serving::PredictResponse& response, Inference& inference, const Rules& rules = {});
 absl::Status get_model_metadata(const ServableTable& table, const tensorflow::serving::GetModelMetadataRequest& request,
                                 tensorflow::serving::GetModelMetadataResponse& response);
 absl::Status get_model_status(const ServableTable& table, const tensorflow::serving::GetModelStatusRequest& request,

@@ -34,8 +34,9 @@ absl::StatusOr<std::string> run_predict(Inference& inference, const RequestDocum
 }
 
 absl::StatusOr<std::string> run_examples(Inference& inference, ExampleMethod method, Tensor examples,
-                                         const std::string& signature_name) {
-  TG_ASSIGN_OR_RETURN(const model::Signature* signature, find_signature(*inference.servable(), signature_name, method));
+                                         const std::string& signature_name, const Rules& rules) {
+  TG_ASSIGN_OR_RETURN(const model::Signature* signature,
+                      find_signature(*inference.servable(), signature_name, method, rules));
   if (method == ExampleMethod::kClassify) {
     TG_ASSIGN_OR_RETURN(Classification result, run_classify(inference, *signature, std::move(examples)));
     return encode_classification(result);
@@ -46,9 +47,12 @@ absl::StatusOr<std::string> run_examples(Inference& inference, ExampleMethod met
 
 // `inference` gets its version whenever the version can be found, so that even a malformed request is counted against
 // it.
-absl::StatusOr<std::string> run_inference(const ServableFinder& servables, const RestPath& path, std::string_view body,
+absl::StatusOr<std::string> run_inference(const FrontEndContext& context, const RestPath& path, std::string_view body,
                                           Inference& inference) {
-  absl::Status found = inference.choose(servables, path.model);
+  if (inference.queued() > context.rules.rest_timeout) {
+    return absl::DeadlineExceededError("The timeout passed before the request's turn came");
+  }
+  absl::Status found = inference.choose(context.directory, path.model);
   TG_ASSIGN_OR_RETURN(RequestDocument document, RequestDocument::scan(body));
   TG_ASSIGN_OR_RETURN(std::string signature_name, document.signature_name());
   if (path.verb == Verb::kPredict) {
@@ -59,7 +63,7 @@ absl::StatusOr<std::string> run_inference(const ServableFinder& servables, const
   TG_ASSIGN_OR_RETURN(Tensor examples, decode_examples(document));
   if (!found.ok()) return found;
   ExampleMethod method = path.verb == Verb::kClassify ? ExampleMethod::kClassify : ExampleMethod::kRegress;
-  return run_examples(inference, method, std::move(examples), signature_name);
+  return run_examples(inference, method, std::move(examples), signature_name, context.rules);
 }
 
 Operation operation_of(Verb verb) {
@@ -75,11 +79,13 @@ void RestApi::handle(net::ServerRequest request, net::Responder respond) {
   auto path = parse_rest_path(request.method, request.path());
   if (!path.ok()) return respond(error_response(path.status()));
   if (request.method != "POST") return describe(*path, std::move(respond));
-  answer_in_turn(context_, Api::kTfsRest, model_of,
-                 std::make_shared<RestPrediction<RestPath>>(*std::move(path), std::move(request), std::move(respond)),
-                 [this](const RestPath& path, const net::ServerRequest& request, absl::Duration arrived) {
-                   return infer(path, request, arrived);
-                 });
+  answer_in_turn(
+      context_, Api::kTfsRest, model_of,
+      std::make_shared<RestPrediction<RestPath>>(*std::move(path), std::move(request), std::move(respond)),
+      [this](const RestPath& path, const net::ServerRequest& request, absl::Duration arrived) {
+        return infer(path, request, arrived);
+      },
+      context_.clock.now() + context_.rules.rest_timeout);
 }
 
 // Signatures are known of models that are loaded.
@@ -99,7 +105,7 @@ void RestApi::describe(const RestPath& path, net::Responder respond) {
 
 net::ServerResponse RestApi::infer(const RestPath& path, const net::ServerRequest& request, absl::Duration arrived) {
   Inference inference = context_.begin(arrived);
-  auto body = run_inference(context_.directory, path, request.body, inference);
+  auto body = run_inference(context_, path, request.body, inference);
   net::ServerResponse response;
   if (body.ok()) {
     response.body = *std::move(body);
