@@ -16,6 +16,7 @@ BackendOptions tensorflow_options(const BackendFlags& flags) {
   return {
       {"library_dir", flags.tensorflow_dir},
       {"op_libraries", lines_of(flags.op_libraries)},
+      {"tags", flags.saved_model_tags},
       {"intra_op_threads", std::to_string(flags.intra_op_threads)},
       {"inter_op_threads", std::to_string(flags.inter_op_threads)},
       {"xla", flags.tensorflow_xla ? "true" : "false"},

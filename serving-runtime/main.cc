@@ -5,8 +5,12 @@
 #include <CLI/CLI.hpp>
 #include <cstring>
 #include <iostream>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/log.h"
+#include "serving-runtime/api/oip/model_view.h"
 #include "serving-runtime/backend_set.h"
 #include "serving-runtime/fetch/fetch_command.h"
 #include "serving-runtime/inspect_command.h"
@@ -16,6 +20,8 @@
 namespace {
 
 namespace serving = tidegate::serving;
+
+const std::string kVersion = std::string("tidegate-runtime ").append(serving::oip::kServerVersion);
 
 int run_inspect(const std::string& folder, bool json) {
   auto report = serving::inspect(folder, json);
@@ -38,6 +44,15 @@ int run_tool(int (*tool)(const Options&, const serving::BackendSource&), const O
   return code;
 }
 
+// tensorflow_model_server has no commands: a command line that begins with a flag, as it stands in manifests for it, is
+// that of serve.
+std::vector<const char*> with_command(int argc, char** argv) {
+  std::vector<const char*> words(argv, argv + argc);
+  const std::string_view first = argc > 1 ? argv[1] : "";
+  if (first.starts_with("--") && first != "--help" && first != "--version") words.insert(words.begin() + 1, "serve");
+  return words;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -51,6 +66,7 @@ int main(int argc, char** argv) {
   serving::ServeOptions serve_options;
   CLI::App* serve = app.add_subcommand("serve", "Serve models until SIGTERM");
   add_serve_options(*serve, serve_options);
+  for (CLI::App* shows : {&app, serve}) shows->set_version_flag("--version", kVersion);
 
   std::string folder;
   bool json = false;
@@ -71,7 +87,8 @@ int main(int argc, char** argv) {
   for (CLI::App* tool : {validate, compare, bench}) add_backend_options(*tool, flags);
 
   app.add_subcommand("fetch", "Download a model version from object storage and verify it (see fetch --help)");
-  CLI11_PARSE(app, argc, argv);
+  const std::vector<const char*> words = with_command(argc, argv);
+  CLI11_PARSE(app, static_cast<int>(words.size()), words.data());
   if (validate->parsed()) return run_tool(serving::validate, validate_options, flags);
   if (compare->parsed()) return run_tool(serving::compare, compare_options, flags);
   if (bench->parsed()) return run_tool(serving::bench, bench_options, flags);

@@ -82,13 +82,15 @@ class Server {
         threads_(slots_ + 1),
         gate_({slots_, options.queue_limit, options.concurrency_per_model}, post_to_request_threads()),
         context_{directory_, gate_, metrics_, clock_},
-        router_(context_, tokens_, {options.max_request_bytes, options.compress_from}, std::move(tfs_metrics_path)),
+        router_(context_, tokens_, {options.max_request_bytes, options.compress_from},
+                {std::move(tfs_metrics_path), options.cors}),
         repository_([this](const std::string& folder) { return backends_.for_folder(folder); }, directory_, clock_,
                     repository_options(options, load_options(std::move(batching)), residents_.get())),
         config_file_(options, std::move(first.config_text),
                      [this](std::vector<ModelConfig> changed) { reload(std::move(changed)); }) {
     if (options.model_control) context_.control = &repository_;
     context_.post = post_to_request_threads();
+    context_.rules = tfs_rules(options);
     if (residents_) context_.demand = residents_.get(), metrics_.watch(*residents_);
     // In the table from now on, so that the server is not ready before they serve.
     repository_.reload(std::move(first.models),
@@ -139,7 +141,7 @@ class Server {
     ResidencyOptions residency;
     residency.max_bytes = options_.max_resident_bytes;
     residency.max_waiting = options_.queue_limit;
-    residency.retry_pause = absl::Microseconds(options_.load_retry_microseconds);
+    residency.retry_pause = load_retry_pause(options_);
     residency.post = [this](std::function<void()> work) { asio::post(threads_.context(), std::move(work)); };
     residency.wake_at = [this](absl::Time deadline) { control_.post([this, deadline] { expire_at(deadline); }); };
     return residency;
@@ -153,6 +155,12 @@ class Server {
       expiry_ = absl::InfiniteFuture();
       expire_at(residents_->expire());
     });
+  }
+
+  static tfs::Rules tfs_rules(const ServeOptions& options) {
+    tfs::Rules rules{options.check_method_names, options.grpc_tensor_content};
+    if (options.rest_timeout_ms > 0) rules.rest_timeout = absl::Milliseconds(options.rest_timeout_ms);
+    return rules;
   }
 
   // Requests that wait for their batch keep a slot each.
@@ -200,6 +208,8 @@ class Server {
     GrpcServerOptions grpc;
     grpc.address = options_.bind_address;
     grpc.port = options_.grpc_port;
+    grpc.socket_path = options_.grpc_socket_path;
+    grpc.channel_arguments = options_.grpc_channel_arguments;
     grpc.max_message_bytes = options_.max_request_bytes;
     grpc.threads = polling_threads();
     grpc.takes = what_they_run();
@@ -368,12 +378,14 @@ int serve(const ServeOptions& options) {
   if (usable.ok()) usable = batching.status();
   auto metrics_path = tfs_metrics_path(options);
   if (usable.ok()) usable = metrics_path.status();
+  if (usable.ok()) usable = check(options.foreign);
   if (!usable.ok()) {
     base::log_error("cannot serve", {{"error", usable}});
     base::flush_logging();
     return 1;
   }
   base::init_logging(level, format);
+  for (const std::string& note : notes(options.foreign)) base::log_warning(note);
   return Server(options, *std::move(first), *std::move(batching), *std::move(metrics_path)).run();
 }
 

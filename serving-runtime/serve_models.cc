@@ -94,9 +94,15 @@ absl::StatusOr<std::string> tfs_metrics_path(const ServeOptions& options) {
   return read_monitoring_path(options.monitoring_config_file);
 }
 
+absl::Duration load_retry_pause(const ServeOptions& options) {
+  return absl::Microseconds(std::max<int64_t>(0, options.load_retry_microseconds));
+}
+
 RepositoryOptions repository_options(const ServeOptions& options, LoadOptions loading, ResidentModels* residents) {
   if (residents != nullptr) loading.memory_in_use = heap_in_use;
-  loading.retries = {options.load_retries, absl::Microseconds(options.load_retry_microseconds)};
+  loading.retries = {options.load_retries, load_retry_pause(options)};
+  loading.warm_up_iterations = static_cast<uint32_t>(std::max(1, options.warm_up_iterations));
+  loading.batching_per_model = options.batching_per_model;
   return {absl::Seconds(options.poll_seconds), std::move(loading), options.labels_for_unavailable, residents};
 }
 

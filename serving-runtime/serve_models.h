@@ -28,6 +28,9 @@ absl::StatusOr<std::optional<BatchingOptions>> batching_options(const ServeOptio
 // Where TensorFlow Serving's metrics are to be; empty: nowhere. Errors name the file and the place in it.
 absl::StatusOr<std::string> tfs_metrics_path(const ServeOptions& options);
 
+// Between two tries to load a model.
+absl::Duration load_retry_pause(const ServeOptions& options);
+
 // All but what `loading` is to have of the process. `residents`: null when all models are loaded.
 RepositoryOptions repository_options(const ServeOptions& options, LoadOptions loading, ResidentModels* residents);
 

@@ -5,6 +5,18 @@
 namespace tidegate::serving {
 namespace {
 
+// "key=value" each.
+void take_arguments(const std::vector<std::string>& texts,
+                    std::vector<std::pair<std::string, std::string>>& arguments) {
+  for (const std::string& text : texts) {
+    const size_t equals = text.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      throw CLI::ValidationError("--grpc-channel-arguments", text + " is not of the form key=value");
+    }
+    arguments.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+}
+
 // Switches also take a value, as TensorFlow Serving's do: --warm-up=false.
 void add_model_options(CLI::App& app, ServeOptions& o) {
   app.add_option("--model-name,--model_name", o.model_name, "Name under which the model is served")
@@ -24,6 +36,7 @@ void add_model_options(CLI::App& app, ServeOptions& o) {
       ->capture_default_str()
       ->group("Model");
   app.add_option("--version-label", o.version_labels, "A label for a version, e.g. stable=3; may be repeated")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->group("Model");
   app.add_flag("--allow-labels-for-unavailable-models,--allow_version_labels_for_unavailable_models",
                o.labels_for_unavailable, "A new label may be given to a version that does not serve yet")
@@ -38,6 +51,9 @@ void add_model_options(CLI::App& app, ServeOptions& o) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
       ->group("Model");
+}
+
+void add_loading_options(CLI::App& app, ServeOptions& o) {
   app.add_option("--load-threads,--num_load_threads", o.load_threads, "Models that are loaded at once")
       ->capture_default_str()
       ->group("Model");
@@ -46,13 +62,19 @@ void add_model_options(CLI::App& app, ServeOptions& o) {
       ->capture_default_str()
       ->group("Model");
   app.add_option("--load-retry-microseconds,--load_retry_interval_micros", o.load_retry_microseconds,
-                 "The pause before that")
-      ->check(CLI::NonNegativeNumber)
+                 "The pause before that; below 0: none")
       ->capture_default_str()
       ->group("Model");
   app.add_flag("--warm-up,--enable_model_warmup", o.warm_up, "Run the model before it is ready (default: true)")
       ->capture_default_str()
       ->group("Model");
+  app.add_option("--warm-up-iterations,--num_request_iterations_for_warmup", o.warm_up_iterations,
+                 "How often each recorded request is run for that; 0: once")
+      ->capture_default_str()
+      ->group("Model");
+}
+
+void add_run_options(CLI::App& app, ServeOptions& o) {
   app.add_flag("--enable-batching,--enable_batching", o.batching, "Run requests together that arrive at the same time")
       ->capture_default_str()
       ->group("Model");
@@ -74,14 +96,49 @@ void add_model_options(CLI::App& app, ServeOptions& o) {
   app.add_option("--batching-parameters-file,--batching_parameters_file", o.batching_parameters_file,
                  "TensorFlow Serving's BatchingParameters as text")
       ->group("Model");
+  app.add_flag("--enable-per-model-batching-parameters,--enable_per_model_batching_parameters", o.batching_per_model,
+               "Batch only versions whose folder has a batching_params.pbtxt, as it says; of the file above the number "
+               "of threads counts")
+      ->capture_default_str()
+      ->group("Model");
+  app.add_flag("--check-signature-method-names,--enable_signature_method_name_check", o.check_method_names,
+               "Classify and regress only signatures of that method, which TensorFlow 2 does not write by itself")
+      ->capture_default_str()
+      ->group("Model");
 }
 
-void add_network_options(CLI::App& app, ServeOptions& o) {
+void add_grpc_options(CLI::App& app, ServeOptions& o) {
   app.add_option("--bind-address", o.bind_address, "Address to listen on")->capture_default_str()->group("Network");
   app.add_option("--grpc-port,--port", o.grpc_port, "Port of gRPC; 0: any free one")
       ->capture_default_str()
       ->group("Network");
+  app.add_option("--grpc-socket-path,--grpc_socket_path", o.grpc_socket_path, "UNIX socket to listen on for gRPC, too")
+      ->group("Network");
+  app.add_option_function<std::vector<std::string>>(
+         "--grpc-channel-arguments,--grpc_channel_arguments",
+         [&o](const std::vector<std::string>& texts) { take_arguments(texts, o.grpc_channel_arguments); },
+         "gRPC's own settings of the server, e.g. grpc.max_connection_age_ms=2000,grpc.max_concurrent_streams=100")
+      ->delimiter(',')
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->group("Network");
+  app.add_flag("--grpc-tensor-content,--enable_serialization_as_tensor_content", o.grpc_tensor_content,
+               "Put numbers into answers of TensorFlow Serving's Predict over gRPC as raw bytes")
+      ->capture_default_str()
+      ->group("Network");
+}
+
+void add_rest_options(CLI::App& app, ServeOptions& o) {
   app.add_option("--rest-api-port,--rest_api_port", o.rest_port, "Port of REST, health and metrics; 0: any free one")
+      ->capture_default_str()
+      ->group("Network");
+  app.add_option("--rest-api-timeout-ms,--rest_api_timeout_in_ms", o.rest_timeout_ms,
+                 "Do not run predictions of TensorFlow Serving's REST API that have waited longer for their turn, but "
+                 "answer 504; 0: no limit")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group("Network");
+  app.add_flag("--enable-cors,--rest_api_enable_cors_support", o.cors,
+               "Let web pages of any origin use the REST port (CORS headers in answers)")
       ->capture_default_str()
       ->group("Network");
   app.add_option("--port-file", o.port_file, "File to write the chosen ports to, as JSON, once listening")
@@ -89,6 +146,9 @@ void add_network_options(CLI::App& app, ServeOptions& o) {
   app.add_option("--monitoring-config-file,--monitoring_config_file", o.monitoring_config_file,
                  "TensorFlow Serving's MonitoringConfig as text: a page with its metrics too")
       ->group("Network");
+}
+
+void add_security_options(CLI::App& app, ServeOptions& o) {
   app.add_option("--tls-cert-file", o.security.certificate, "PEM certificate chain, for both ports")->group("Network");
   app.add_option("--tls-key-file", o.security.key, "Its PEM private key")->group("Network");
   app.add_option("--tls-client-ca-file", o.security.client_ca,
@@ -110,6 +170,9 @@ void add_network_options(CLI::App& app, ServeOptions& o) {
       ->transform(CLI::AsSizeValue(false))
       ->capture_default_str()
       ->group("Network");
+}
+
+void add_limit_options(CLI::App& app, ServeOptions& o) {
   app.add_option("--max-request-bytes", o.max_request_bytes, "Largest body of a request, decompressed")
       ->check(CLI::PositiveNumber)
       ->capture_default_str()
@@ -171,6 +234,20 @@ void add_request_log_options(CLI::App& app, RequestLogFlags& o) {
       ->group("Request log");
 }
 
+void add_onnx_options(CLI::App& app, BackendFlags& o) {
+  app.add_option("--onnxruntime-dir", o.onnxruntime_dir, "Folder of libonnxruntime.so (default: near the backend)")
+      ->group("Backend");
+  app.add_option("--onnx-graph-optimization", o.onnx_graph_optimization,
+                 "How far ONNX Runtime rewrites a graph when it loads it: none, basic, extended or all")
+      ->check(CLI::IsMember({"none", "basic", "extended", "all"}))
+      ->capture_default_str()
+      ->group("Backend");
+  app.add_option("--onnx-gpu-memory-limit", o.onnx_gpu_memory_limit,
+                 "Bytes of GPU memory that one ONNX model may take; 0: no limit")
+      ->capture_default_str()
+      ->group("Backend");
+}
+
 void add_litert_options(CLI::App& app, BackendFlags& o) {
   app.add_option("--litert-dir", o.litert_dir, "Folder of libLiteRt.so (default: near the backend)")->group("Backend");
   app.add_option("--litert-threads", o.litert_threads, "Threads inside one run of a TFLite model; 0: one a core")
@@ -204,6 +281,17 @@ void add_backend_options(CLI::App& app, BackendFlags& o) {
   app.add_option("--op-libraries", o.op_libraries,
                  "Shared objects with custom TensorFlow ops, loaded in this order before any model: a.so,b.so")
       ->delimiter(',')
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->group("Backend");
+  app.add_option("--saved-model-tags,--saved_model_tags", o.saved_model_tags,
+                 "Tags of the graph of a SavedModel that is loaded, with commas between")
+      ->capture_default_str()
+      ->group("Backend");
+  // Before the two that it stands for, which therefore count where they are given as well.
+  app.add_option_function<int32_t>(
+         "--tensorflow_session_parallelism",
+         [&o](int32_t threads) { o.intra_op_threads = o.inter_op_threads = threads; },
+         "The two flags that follow, as one; 0: one a core")
       ->group("Backend");
   app.add_option("--intra-op-threads,--tensorflow_intra_op_parallelism", o.intra_op_threads,
                  "Threads inside one operation, for all models together; 0: one a core")
@@ -233,23 +321,20 @@ void add_backend_options(CLI::App& app, BackendFlags& o) {
   app.add_option("--visible-gpus", o.visible_gpus,
                  "GPUs to use, e.g. 0,1; empty: all for TensorFlow, none for ONNX, which takes one")
       ->group("Backend");
-  app.add_option("--onnxruntime-dir", o.onnxruntime_dir, "Folder of libonnxruntime.so (default: near the backend)")
-      ->group("Backend");
-  app.add_option("--onnx-graph-optimization", o.onnx_graph_optimization,
-                 "How far ONNX Runtime rewrites a graph when it loads it: none, basic, extended or all")
-      ->check(CLI::IsMember({"none", "basic", "extended", "all"}))
-      ->capture_default_str()
-      ->group("Backend");
-  app.add_option("--onnx-gpu-memory-limit", o.onnx_gpu_memory_limit,
-                 "Bytes of GPU memory that one ONNX model may take; 0: no limit")
-      ->capture_default_str()
-      ->group("Backend");
+  add_onnx_options(app, o);
   add_litert_options(app, o);
 }
 
 void add_serve_options(CLI::App& app, ServeOptions& o) {
+  // A flag that is there twice counts as it stands last, so that arguments can be added to those of an image.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   add_model_options(app, o);
-  add_network_options(app, o);
+  add_loading_options(app, o);
+  add_run_options(app, o);
+  add_grpc_options(app, o);
+  add_rest_options(app, o);
+  add_security_options(app, o);
+  add_limit_options(app, o);
   add_backend_options(app, o.backend);
   add_request_log_options(app, o.request_log);
   app.add_option("--termination-log", o.termination_log, "Where the reason for a failed start is written")
@@ -257,6 +342,7 @@ void add_serve_options(CLI::App& app, ServeOptions& o) {
       ->group("Process");
   app.add_option("--log-level", o.log_level, "debug, info, warning or error")->capture_default_str()->group("Process");
   app.add_option("--log-format", o.log_format, "text or json")->capture_default_str()->group("Process");
+  add_foreign_flags(app, o.foreign);
 }
 
 }  // namespace tidegate::serving

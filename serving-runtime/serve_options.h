@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "serving-runtime/serve_foreign_flags.h"
 #include "serving-runtime/server/security.h"
 
 namespace CLI {
@@ -18,7 +20,8 @@ namespace tidegate::serving {
 struct BackendFlags {
   std::string backend_dir;  // empty: where they are installed or built
   std::string tensorflow_dir;
-  std::vector<std::string> op_libraries;  // shared objects that register custom TensorFlow ops
+  std::vector<std::string> op_libraries;   // shared objects that register custom TensorFlow ops
+  std::string saved_model_tags = "serve";  // of the graph of a SavedModel that is loaded, with commas between
   int32_t intra_op_threads = 1;
   int32_t inter_op_threads = -1;
   bool tensorflow_xla = false;
@@ -61,15 +64,23 @@ struct ServeOptions {
   int32_t load_retries = 5;
   int64_t load_retry_microseconds = 60'000'000;
   bool warm_up = true;
+  int32_t warm_up_iterations = 1;  // of each recorded request; below 1: one
   bool model_control = false;
   bool batching = false;
   std::string batching_parameters_file;
+  bool batching_per_model = false;    // by a file in the version's folder
+  bool check_method_names = false;    // of signatures, for classify and regress
   uint64_t response_cache_bytes = 0;  // 0: none
   uint64_t max_resident_bytes = 0;    // 0: all models are loaded
 
   std::string bind_address = "0.0.0.0";
   uint16_t grpc_port = 8500;
+  std::string grpc_socket_path;                                             // empty: none
+  std::vector<std::pair<std::string, std::string>> grpc_channel_arguments;  // by key
+  bool grpc_tensor_content = false;                                         // in answers of Predict
   uint16_t rest_port = 8501;
+  int64_t rest_timeout_ms = 0;  // of a prediction's wait; 0: none
+  bool cors = false;
   std::string port_file;
   std::string monitoring_config_file;
   SecurityFiles security;
@@ -88,6 +99,8 @@ struct ServeOptions {
   std::string termination_log = "/dev/termination-log";
   std::string log_level = "info";
   std::string log_format = "text";
+
+  ForeignFlags foreign;
 };
 
 void add_serve_options(CLI::App& app, ServeOptions& options);

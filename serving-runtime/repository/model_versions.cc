@@ -3,9 +3,12 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <utility>
 
 #include "base/log.h"
 #include "base/status.h"
+#include "serving-runtime/repository/server_config.h"
 #include "serving-runtime/repository/version_folders.h"
 #include "serving-runtime/repository/warm_up.h"
 
@@ -206,8 +209,9 @@ absl::StatusOr<std::shared_ptr<const Servable>> ModelVersions::make_servable(int
   auto model = backend->load(folder);
   options_.on_load_step(folder, LoadStep::kLoad, model.status(), clock_.uptime() - begin);
   if (!model.ok()) return model.status();
-  auto servable =
-      std::make_shared<const Servable>(config_.name, version, folder, backend->name(), wrapped(*std::move(model)));
+  TG_ASSIGN_OR_RETURN(auto batching, batching_of(folder));
+  auto servable = std::make_shared<const Servable>(config_.name, version, folder, backend->name(),
+                                                   wrapped(*std::move(model), std::move(batching)));
   if (config_.warm_up) TG_RETURN_IF_ERROR(warm_up(*servable));
   memory_.loaded(version, std::max(before, memory_in_use()) - before);
   return servable;
@@ -216,7 +220,7 @@ absl::StatusOr<std::shared_ptr<const Servable>> ModelVersions::make_servable(int
 absl::Status ModelVersions::warm_up(const Servable& servable) const {
   WarmUpReport report;
   const absl::Duration begin = clock_.uptime();
-  const absl::Status warm = serving::warm_up(servable, report);
+  const absl::Status warm = serving::warm_up(servable, report, options_.warm_up_iterations);
   options_.on_load_step(servable.folder(), LoadStep::kWarmUp, warm, clock_.uptime() - begin);
   TG_RETURN_IF_ERROR(base::annotate(warm, "warm-up"));
   base::log_debug("warm-up done", {{"model", config_.name},
@@ -230,10 +234,22 @@ absl::Status ModelVersions::warm_up(const Servable& servable) const {
   return absl::OkStatus();
 }
 
+// As TensorFlow Serving has it: with parameters of their own, versions that bring none are not batched.
+absl::StatusOr<std::optional<BatchingOptions>> ModelVersions::batching_of(const std::string& folder) const {
+  if (!options_.batching || !options_.batching_per_model) return options_.batching;
+  const std::string path = folder + "/batching_params.pbtxt";
+  if (std::error_code error; !std::filesystem::exists(path, error)) return std::nullopt;
+  BatchingOptions own;
+  TG_RETURN_IF_ERROR(read_batching_parameters(path, own));
+  own.num_batch_threads = options_.batching->num_batch_threads;
+  return own;
+}
+
 // What is remembered needs no batch.
-std::unique_ptr<LoadedModel> ModelVersions::wrapped(std::unique_ptr<LoadedModel> model) const {
-  if (options_.batching) {
-    BatchingOptions options = *options_.batching;
+std::unique_ptr<LoadedModel> ModelVersions::wrapped(std::unique_ptr<LoadedModel> model,
+                                                    std::optional<BatchingOptions> batching) const {
+  if (batching) {
+    BatchingOptions options = *std::move(batching);
     options.on_batch = [&report = options_.on_batch, name = config_.name](const BatchRun& run) { report(name, run); };
     model = std::make_unique<BatchedModel>(std::move(model), std::move(options), clock_);
   }

@@ -37,9 +37,11 @@ using OnLoadStep = std::function<void(const std::string& folder, LoadStep, const
 struct LoadOptions {
   LoadRetries retries;
   std::optional<BatchingOptions> batching;  // unset: each request is a run of its own
+  bool batching_per_model = false;          // then only of versions that bring a batching_params.pbtxt, as that says
   std::function<void(const std::string& model, const BatchRun&)> on_batch = [](const std::string&, const BatchRun&) {};
   OnLoadStep on_load_step = [](const std::string&, LoadStep, const absl::Status&, absl::Duration) {};
-  ResponseCache* cache = nullptr;  // null: each request is answered anew. Outlives what is loaded
+  uint32_t warm_up_iterations = 1;  // of each recorded request
+  ResponseCache* cache = nullptr;   // null: each request is answered anew. Outlives what is loaded
   // Set: models are loaded when they are asked for, and what they take is measured by it: bytes in use in the process.
   std::function<uint64_t()> memory_in_use = nullptr;
 };
@@ -88,7 +90,9 @@ class ModelVersions {
   absl::StatusOr<std::shared_ptr<const Servable>> load_servable(int64_t version);
   absl::StatusOr<std::shared_ptr<const Servable>> make_servable(int64_t version);
   absl::Status warm_up(const Servable& servable) const;
-  std::unique_ptr<LoadedModel> wrapped(std::unique_ptr<LoadedModel> model) const;
+  absl::StatusOr<std::optional<BatchingOptions>> batching_of(const std::string& folder) const;
+  std::unique_ptr<LoadedModel> wrapped(std::unique_ptr<LoadedModel> model,
+                                       std::optional<BatchingOptions> batching) const;
   void begin_unload(int64_t version);
   void free_retired();
   void note_freed(int64_t version);

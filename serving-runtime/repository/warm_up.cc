@@ -45,6 +45,19 @@ absl::Status replay(const Servable& servable, RecordedRequest request) {
   return servable.predict(*signature, std::move(request.inputs), {}).status();
 }
 
+// Runs take their inputs over, so the file is read for each.
+absl::Status replay_all(const Servable& servable, WarmUpReport& report) {
+  TG_ASSIGN_OR_RETURN(std::vector<RecordedRequest> recorded, read_recorded_requests(servable.folder()));
+  int record = 0;
+  for (RecordedRequest& request : recorded) {
+    absl::Status replayed = replay(servable, std::move(request));
+    if (!replayed.ok()) return base::annotate(replayed, base::cat("recorded request ", record));
+    ++record;
+  }
+  report.recorded += record;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 Tensor zeros(const model::TensorSpec& spec) {
@@ -61,13 +74,8 @@ Tensor zeros(const model::TensorSpec& spec) {
   return Tensor(spec.type, std::move(shape), std::move(data));
 }
 
-absl::Status warm_up(const Servable& servable, WarmUpReport& report) {
-  TG_ASSIGN_OR_RETURN(std::vector<RecordedRequest> recorded, read_recorded_requests(servable.folder()));
-  for (RecordedRequest& request : recorded) {
-    absl::Status replayed = replay(servable, std::move(request));
-    if (!replayed.ok()) return base::annotate(replayed, base::cat("recorded request ", report.recorded));
-    ++report.recorded;
-  }
+absl::Status warm_up(const Servable& servable, WarmUpReport& report, uint32_t iterations) {
+  for (uint32_t i = 0; i < iterations; ++i) TG_RETURN_IF_ERROR(replay_all(servable, report));
   if (report.recorded > 0) return absl::OkStatus();
   for (const model::Signature& signature : servable.signatures()) {
     if (!can_be_synthetic(signature)) continue;

@@ -15,10 +15,11 @@ struct WarmUpReport {
   std::vector<std::string> refused;  // signatures that called zeros bad input, which they may be: no error
 };
 
-// Replays the folder's recorded requests; without any, runs each signature once on zeros with every open dimension 1.
-// An error of a recorded request is returned: its owner says that it must work. Of the errors on zeros those are
-// returned that no input could mend: FAILED_PRECONDITION, NOT_FOUND, UNIMPLEMENTED (variables or kernels are missing).
-absl::Status warm_up(const Servable& servable, WarmUpReport& report);
+// Replays the folder's recorded requests, all of them `iterations` times; without any, runs each signature once on
+// zeros with every open dimension 1. An error of a recorded request is returned: its owner says that it must work. Of
+// the errors on zeros those are returned that no input could mend: FAILED_PRECONDITION, NOT_FOUND, UNIMPLEMENTED
+// (variables or kernels are missing).
+absl::Status warm_up(const Servable& servable, WarmUpReport& report, uint32_t iterations = 1);
 
 // Zeros (or empty strings) of that shape; open dimensions become 1, an unknown rank a scalar.
 Tensor zeros(const model::TensorSpec& spec);

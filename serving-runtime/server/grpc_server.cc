@@ -1,11 +1,14 @@
 #include "serving-runtime/server/grpc_server.h"
 
+#include <absl/strings/numbers.h>
+
 #include <shared_mutex>
 #include <thread>
 #include <type_traits>
 #include <vector>
 
 #include "base/status.h"
+#include "health.grpc.pb.h"
 #include "net/grpc_credentials.h"
 #include "open_inference.grpc.pb.h"
 #include "serving-runtime/api/admission.h"
@@ -44,6 +47,31 @@ std::string_view model_of(const Request& request) {
   }
 }
 
+// The health check names services; all are there as soon as the server is ready.
+bool is_service(std::string_view name) {
+  for (const char* service : {tfs_pb::PredictionService::service_full_name(), tfs_pb::ModelService::service_full_name(),
+                              inference::GRPCInferenceService::service_full_name()}) {
+    const std::string_view full = service;
+    // TensorFlow Serving's are known by their last name alone.
+    if (name == full || name == full.substr(full.rfind('.') + 1)) return true;
+  }
+  return name.empty();
+}
+
+void set_arguments(grpc::ServerBuilder& builder, const GrpcServerOptions& options) {
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMilliseconds);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);  // statistics of each call that no one can ask for
+  for (const auto& [key, value] : options.channel_arguments) {
+    int number = 0;
+    if (absl::SimpleAtoi(value, &number)) {
+      builder.AddChannelArgument(key, number);
+    } else {
+      builder.AddChannelArgument(key, value);
+    }
+  }
+}
+
 class QueueServer : public GrpcServer {
  public:
   QueueServer(FrontEndContext& context, GrpcQuestions questions)
@@ -54,24 +82,29 @@ class QueueServer : public GrpcServer {
     grpc::ServerBuilder builder;
     int port = 0;
     std::string address = base::cat(options.address, ":", options.port);
-    builder.AddListeningPort(address, credentials(options), &port);
+    const auto security = credentials(options);
+    builder.AddListeningPort(address, security, &port);
+    int unix_socket = 1;  // as gRPC calls the port of one that it has
+    if (!options.socket_path.empty()) {
+      builder.AddListeningPort(base::cat("unix:", options.socket_path), security, &unix_socket);
+    }
     builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
     builder.SetMaxSendMessageSize(-1);
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMilliseconds);
-    builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);  // statistics of each call that no one can ask for
+    set_arguments(builder, options);
     builder.RegisterService(&predictions_);
     builder.RegisterService(&models_);
     builder.RegisterService(&inference_);
+    builder.RegisterService(&health_);
     queue_ = builder.AddCompletionQueue();
     server_ = builder.BuildAndStart();
-    if (!server_ || port == 0) {
+    if (!server_ || port == 0 || unix_socket == 0) {
       if (queue_) discard_queue();
-      return absl::UnavailableError(base::cat("Cannot listen on ", address, " for gRPC; is the port taken?"));
+      return cannot_listen(options);
     }
     port_ = static_cast<uint16_t>(port);
     offer_tensorflow_serving();
     offer_open_inference();
+    offer_health();
     for (size_t i = 0; i < options.threads; ++i) {
       threads_.emplace_back([this, takes = options.takes] { poll(takes); });
     }
@@ -94,6 +127,13 @@ class QueueServer : public GrpcServer {
   }
 
  private:
+  // gRPC does not say on which of the two.
+  static absl::Status cannot_listen(const GrpcServerOptions& options) {
+    const std::string path = options.socket_path.empty() ? "" : base::cat(" or on ", options.socket_path);
+    return absl::UnavailableError(
+        base::cat("Cannot listen on ", options.address, ":", options.port, path, " for gRPC; is the port taken?"));
+  }
+
   static std::shared_ptr<grpc::ServerCredentials> credentials(const GrpcServerOptions& options) {
     if (options.credentials) return options.credentials;
     return grpc::InsecureServerCredentials();
@@ -158,7 +198,6 @@ class QueueServer : public GrpcServer {
     return listening_;
   }
 
-  // A prediction: waits for a slot, is counted, names the version and says whose the error is.
   template <class Request, class Response>
   Handle<Request, Response> prediction(Api api, Operation operation,
                                        absl::Status (*run)(const ServableFinder&, const Request&, Response&,
@@ -311,6 +350,19 @@ class QueueServer : public GrpcServer {
           Access::kOpen);
   }
 
+  // What grpc_health_probe and Kubernetes' probes of type grpc ask.
+  void offer_health() {
+    using grpc::health::v1::HealthCheckRequest, grpc::health::v1::HealthCheckResponse;
+    offer(health_, &grpc::health::v1::Health::AsyncService::RequestCheck,
+          Handle<HealthCheckRequest, HealthCheckResponse>([this](auto& call) {
+            if (!is_service(call.request().service())) return call.finish(absl::NotFoundError("unknown service"));
+            call.response().set_status(questions_.ready() ? HealthCheckResponse::SERVING
+                                                          : HealthCheckResponse::NOT_SERVING);
+            call.finish(absl::OkStatus());
+          }),
+          Access::kOpen);
+  }
+
   void poll(Cohort::Takes takes) {
     Cohort cohort(takes, nullptr);
     void* tag = nullptr;
@@ -342,6 +394,7 @@ class QueueServer : public GrpcServer {
   tfs_pb::PredictionService::AsyncService predictions_;
   tfs_pb::ModelService::AsyncService models_;
   inference::GRPCInferenceService::AsyncService inference_;
+  grpc::health::v1::Health::AsyncService health_;
   std::vector<std::shared_ptr<void>> methods_;
   OpenStreams open_streams_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;

@@ -1,11 +1,14 @@
 #pragma once
-// The gRPC port: TensorFlow Serving's PredictionService and ModelService, and the Open Inference Protocol's
-// GRPCInferenceService, on a completion queue (half the cost of callbacks) that few threads poll.
+// The gRPC port: TensorFlow Serving's PredictionService and ModelService, the Open Inference Protocol's
+// GRPCInferenceService and gRPC's own health check, on a completion queue (half the cost of callbacks) that few threads
+// poll.
 #include <absl/status/statusor.h>
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "serving-runtime/api/front_end.h"
 #include "serving-runtime/core/cohort.h"
@@ -22,7 +25,10 @@ namespace tidegate::serving {
 
 struct GrpcServerOptions {
   std::string address = "0.0.0.0";
-  uint16_t port = 0;  // 0: any free one
+  uint16_t port = 0;        // 0: any free one
+  std::string socket_path;  // a UNIX socket to listen on as well; empty: none
+  // gRPC's own, by key. A value that is a number is one.
+  std::vector<std::pair<std::string, std::string>> channel_arguments = {};
   uint64_t max_message_bytes = 64ull << 20;
   size_t threads = 1;  // that poll. More than needed cost each request a handover between them
   Cohort::Takes takes = Cohort::Takes::kQuickOnes;  // what those threads run themselves; the gate posts the others
@@ -41,8 +47,8 @@ class GrpcServer {
 
 // What the server asks of the process that it belongs to. Any thread.
 struct GrpcQuestions {
-  const AccessTokens& tokens;   // for all but ServerLive and ServerReady
-  std::function<bool()> ready;  // answers ServerReady
+  const AccessTokens& tokens;   // for all but ServerLive, ServerReady and the health check
+  std::function<bool()> ready;  // answers ServerReady and the health check
   // Takes over the models of HandleReloadConfigRequest; `done` is called once, now or later, before drain() returns.
   std::function<void(const tensorflow::serving::ModelServerConfig&, std::function<void(absl::Status)> done)> reload;
 };

@@ -30,6 +30,17 @@ net::Responder tracing(net::Responder respond, std::string_view traceparent) {
   });
 }
 
+// TensorFlow Serving's headers; Authorization, too, since this server has tokens.
+net::Responder open_to_pages(net::Responder respond) {
+  auto inner = std::make_shared<net::Responder>(std::move(respond));
+  return net::Responder([inner](net::ServerResponse response) {
+    response.headers.emplace_back("Access-Control-Allow-Origin", "*");
+    response.headers.emplace_back("Access-Control-Allow-Methods", "POST, GET");
+    response.headers.emplace_back("Access-Control-Allow-Headers", "Content-Type, Authorization");
+    (*inner)(std::move(response));
+  });
+}
+
 }  // namespace
 
 bool RestRouter::is_short(const net::ServerRequest& request) const {
@@ -53,13 +64,18 @@ void RestRouter::answer(net::ServerRequest request, net::Responder respond) {
     respond = tracing(std::move(respond), traceparent);
   }
   respond = compressing(std::move(respond), request, codings_);
+  if (options_.cors) {
+    respond = open_to_pages(std::move(respond));
+    // A browser asks so, without a token, before the page's own request.
+    if (request.method == "OPTIONS") return respond(text(200, ""));
+  }
   std::string_view path = request.path();
   if (path == "/v2/health/live") return respond(text(200, R"({"live":true})"));
   if (path == "/v2/health/ready") {
     return respond(ready() ? text(200, R"({"ready":true})") : text(503, R"({"ready":false})"));
   }
   if (path == "/metrics") return respond(text(200, metrics(), kPrometheusText));
-  if (!tfs_metrics_path_.empty() && path == tfs_metrics_path_) {
+  if (!options_.tfs_metrics_path.empty() && path == options_.tfs_metrics_path) {
     return respond(text(200, context_.metrics.tfs().render() + metrics(), kPrometheusText));
   }
   if (const absl::Status allowed = tokens_.check(request.header("authorization")); !allowed.ok()) {

@@ -12,15 +12,18 @@
 
 namespace tidegate::serving {
 
+struct RouterOptions {
+  std::string tfs_metrics_path;  // where the metrics also are, with those of TensorFlow Serving; empty: nowhere
+  bool cors = false;             // web pages of any origin may ask
+};
+
 class RestRouter {
  public:
-  // `tfs_metrics_path`: where the metrics also are, with those of TensorFlow Serving; empty: nowhere.
-  RestRouter(FrontEndContext& context, const AccessTokens& tokens, const CodingOptions& codings,
-             std::string tfs_metrics_path)
+  RestRouter(FrontEndContext& context, const AccessTokens& tokens, const CodingOptions& codings, RouterOptions options)
       : context_(context),
         tokens_(tokens),
         codings_(codings),
-        tfs_metrics_path_(std::move(tfs_metrics_path)),
+        options_(std::move(options)),
         tfs_(context),
         oip_(context) {}
   // On a thread that polls, only probes and what is short stay there.
@@ -39,7 +42,7 @@ class RestRouter {
   FrontEndContext& context_;
   const AccessTokens& tokens_;  // for all but health and metrics
   const CodingOptions codings_;
-  const std::string tfs_metrics_path_;
+  const RouterOptions options_;
   tfs::RestApi tfs_;
   oip::RestApi oip_;
   std::atomic<bool> draining_ = false;

@@ -15,7 +15,7 @@
 
 struct TidegateBackend {
   std::unique_ptr<tidegate::serving::TensorflowLibrary> library;
-  std::string config;
+  tidegate::serving::TensorflowModel::Settings settings;
 };
 
 struct TidegateModel {
@@ -30,15 +30,16 @@ constexpr const char* kName = "tensorflow";
 struct Options {
   std::string folder;
   std::vector<std::string> op_libraries;
+  std::vector<std::string> tags = {"serve"};
   SessionConfig config;
   bool onednn = true;
 };
 
-std::vector<std::string> lines_of(const std::string& text) {
+std::vector<std::string> split(const std::string& text, char end) {
   std::istringstream in(text);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
+  std::vector<std::string> parts;
+  for (std::string part; std::getline(in, part, end);) parts.push_back(part);
+  return parts;
 }
 
 Failure apply_option(const std::string& key, const std::string& value, Options& options) {
@@ -47,7 +48,9 @@ Failure apply_option(const std::string& key, const std::string& value, Options& 
     if (key == "library_dir")
       options.folder = value;
     else if (key == "op_libraries")
-      options.op_libraries = lines_of(value);
+      options.op_libraries = split(value, '\n');
+    else if (key == "tags")
+      options.tags = split(value, ',');
     else if (key == "intra_op_threads")
       config.intra_op_threads = std::stoi(value);
     else if (key == "inter_op_threads")
@@ -95,8 +98,8 @@ TidegateCode open_backend(const TidegateOption* options, uint64_t num_options, T
     for (const std::string& path : chosen.op_libraries) {
       if (auto loaded = opened->library->load_ops(path); !loaded.ok()) return loaded;
     }
-    opened->config = serialize(chosen.config);
-    failure = opened->library->start_threads(opened->config);
+    opened->settings = {serialize(chosen.config), chosen.tags};
+    failure = opened->library->start_threads(opened->settings.config);
     if (failure.ok()) *backend = opened.release();
     return failure;
   });
@@ -107,7 +110,7 @@ const char* library_version(TidegateBackend* backend) noexcept { return backend-
 TidegateCode load(TidegateBackend* backend, const char* folder, TidegateModel** model, TidegateError* error) noexcept {
   return guarded(kName, error, [&]() -> Failure {
     auto loaded = std::make_unique<TidegateModel>();
-    Failure failure = TensorflowModel::load(*backend->library, folder, backend->config, loaded->model);
+    Failure failure = TensorflowModel::load(*backend->library, folder, backend->settings, loaded->model);
     if (failure.ok()) *model = loaded.release();
     return failure;
   });

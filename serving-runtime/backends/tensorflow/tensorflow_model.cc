@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <string_view>
 
 #include "serving-runtime/backends/tensorflow/tensorflow_tensor.h"
@@ -11,10 +12,10 @@
 namespace tidegate::serving {
 namespace {
 
-constexpr const char* kServeTag = "serve";
+std::set<std::string> as_set(const std::vector<std::string>& tags) { return {tags.begin(), tags.end()}; }
 
 // Reads the file once more than TensorFlow does, so that what is wrong with it can be said in its owner's words.
-Failure check_tags(const std::string& folder) {
+Failure check_tags(const std::string& folder, const std::vector<std::string>& tags) {
   std::ifstream file(folder + "/saved_model.pb", std::ios::binary);
   if (!file) return {kNotFound, folder + " has no readable saved_model.pb"};
   std::string bytes{std::istreambuf_iterator<char>(file), {}};
@@ -25,12 +26,13 @@ Failure check_tags(const std::string& folder) {
   }
   std::string found;
   for (const model::MetaGraph& graph : *graphs) {
-    if (graph.tags == std::vector<std::string>{kServeTag}) return {};
+    if (as_set(graph.tags) == as_set(tags)) return {};
     found += (found.empty() ? "{" : ", {") + join(graph.tags) + "}";
   }
-  return {kNotFound, "SavedModel " + folder + " has no graph with exactly the tag '" + kServeTag +
-                         "', which servers load; it has the tag sets: " + found +
-                         ". Export it for serving, e.g. with tf.saved_model.save or model.export()"};
+  return {kNotFound, "SavedModel " + folder + " has no graph with exactly the tag" + (tags.size() == 1 ? "" : "s") +
+                         " '" + join(tags) + "', which is loaded; it has the tag sets: " + found +
+                         ". Export it for serving, e.g. with tf.saved_model.save or model.export(), or name its tags "
+                         "with --saved-model-tags"};
 }
 
 // TensorFlow's text about an op that no library has registered, put into words that say what to do. TensorFlow names
@@ -48,20 +50,22 @@ Failure explained(const Failure& failure, const std::string& folder, const Tenso
 
 }  // namespace
 
-Failure TensorflowModel::load(const TensorflowLibrary& library, const std::string& folder, const std::string& config,
+Failure TensorflowModel::load(const TensorflowLibrary& library, const std::string& folder, const Settings& settings,
                               std::unique_ptr<TensorflowModel>& model) {
-  if (Failure failure = check_tags(folder); !failure.ok()) return failure;
+  if (Failure failure = check_tags(folder, settings.tags); !failure.ok()) return failure;
   std::unique_ptr<TensorflowModel> loaded(new TensorflowModel(library));
   ScopedStatus status(library);
   TF_SessionOptions* options = library.TF_NewSessionOptions();
   TF_Buffer* meta_graph = library.TF_NewBuffer();
   loaded->graph_ = library.TF_NewGraph();
-  library.TF_SetConfig(options, config.data(), config.size(), status.get());
+  library.TF_SetConfig(options, settings.config.data(), settings.config.size(), status.get());
   Failure failure = status.failure();
   if (failure.ok()) {
-    const char* tags[] = {kServeTag};
-    loaded->session_ = library.TF_LoadSessionFromSavedModel(options, nullptr, folder.c_str(), tags, 1, loaded->graph_,
-                                                            meta_graph, status.get());
+    std::vector<const char*> tags;
+    for (const std::string& tag : settings.tags) tags.push_back(tag.c_str());
+    loaded->session_ =
+        library.TF_LoadSessionFromSavedModel(options, nullptr, folder.c_str(), tags.data(),
+                                             static_cast<int>(tags.size()), loaded->graph_, meta_graph, status.get());
     failure = explained(status.failure(), folder, library);
   }
   std::optional<model::MetaGraph> parsed;

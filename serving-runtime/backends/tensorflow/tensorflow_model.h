@@ -13,9 +13,13 @@ namespace tidegate::serving {
 
 class TensorflowModel {
  public:
-  // `config`: a serialized ConfigProto. NOT_FOUND when the folder has no graph tagged `serve`; the message lists the
-  // tags that it has.
-  static Failure load(const TensorflowLibrary& library, const std::string& folder, const std::string& config,
+  struct Settings {
+    std::string config;                         // a serialized ConfigProto
+    std::vector<std::string> tags = {"serve"};  // of the graph that is loaded: exactly these, in any order
+  };
+
+  // NOT_FOUND when the folder has no graph with those tags; the message lists the tags that it has.
+  static Failure load(const TensorflowLibrary& library, const std::string& folder, const Settings& settings,
                       std::unique_ptr<TensorflowModel>& model);
   ~TensorflowModel();
   TensorflowModel(const TensorflowModel&) = delete;

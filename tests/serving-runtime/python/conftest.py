@@ -19,9 +19,9 @@ START_SECONDS = 60
 
 
 class Runtime:
-    """A running `tidegate-runtime serve`; without `model` it is named by the environment."""
+    """A running `tidegate-runtime serve`, or what else `program` is; without `model` it is named by the environment."""
 
-    def __init__(self, folder, model, *flags, base_path=None, wait=True):
+    def __init__(self, folder, model, *flags, base_path=None, wait=True, program=(RUNTIME, "serve")):
         folder.mkdir(parents=True, exist_ok=True)
         self.model = model
         self.port_file = folder / "ports.json"
@@ -33,7 +33,7 @@ class Runtime:
             flags = (*flags, "--drain-seconds=0.2")
         named = [f"--model_name={model}", f"--model_base_path={base_path}"] if model else []
         command = [
-            RUNTIME, "serve", *named, "--port=0", "--rest_api_port=0",
+            *program, *named, "--port=0", "--rest_api_port=0",
             "--bind-address=127.0.0.1", f"--port-file={self.port_file}", f"--termination-log={self.termination_log}",
             *flags,
         ]
@@ -71,6 +71,9 @@ class Runtime:
     def post(self, path, body, **options):
         data = body if isinstance(body, (str, bytes)) else json.dumps(body)
         return requests.post(f"http://{self.rest}{path}", data=data, timeout=30, **options)
+
+    def options(self, path):
+        return requests.options(f"http://{self.rest}{path}", timeout=30)
 
     def predict(self, body, model=None):
         return self.post(f"/v1/models/{model or self.model}:predict", body)
@@ -122,8 +125,8 @@ def start(models, tmp_path):
     """start(model, *flags): a runtime for this test alone."""
     started = []
 
-    def run(model, *flags, base_path=None, wait=True):
-        runtime = Runtime(tmp_path / f"run{len(started)}", model, *flags, base_path=base_path or (model and models / model), wait=wait)
+    def run(model, *flags, base_path=None, **options):
+        runtime = Runtime(tmp_path / f"run{len(started)}", model, *flags, base_path=base_path or (model and models / model), **options)
         started.append(runtime)
         return runtime
 
