@@ -41,8 +41,6 @@ constexpr ForeignFlag kFlags[] = {
      "a version's folder holds one model; put model.tflite into one of its own"},
     {"use_alts_credentials", Kind::kSwitch, Effect::kRefused, "use TLS: --tls-cert-file, --tls-key-file"},
     {"platform_config_file", Kind::kValue, Effect::kRefused, "use the flags of the groups Model and Backend in --help"},
-    {"tensorflow_session_config_file", Kind::kValue, Effect::kRefused,
-     "use the flags of the group Backend in --help: threads, GPU memory, XLA"},
     {"thread_pool_factory_config_file", Kind::kValue, Effect::kRefused,
      "use --intra-op-threads and --inter-op-threads"},
     {"mixed_precision", Kind::kValue, Effect::kRefused, "convert the model before it is served"},

@@ -2,6 +2,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/strings.h"
+#include "serving-runtime/serve_session_config.h"
+
 namespace tidegate::serving {
 namespace {
 
@@ -15,6 +18,22 @@ void take_arguments(const std::vector<std::string>& texts,
     }
     arguments.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
+}
+
+// What a file says of backends. Added before their own options, which therefore count where they are given as well.
+void add_session_config_option(CLI::App& app, BackendFlags& o) {
+  const char* const name = "--tensorflow-session-config-file,--tensorflow_session_config_file";
+  app.add_option_function<std::string>(
+         name,
+         [&o](const std::string& path) {
+           const absl::Status applied = apply_session_config(path, o);
+           if (!applied.ok()) {
+             throw CLI::ValidationError("--tensorflow-session-config-file", std::string(base::view(applied.message())));
+           }
+         },
+         "A ConfigProto of TensorFlow as text: threads, GPUs, global_jit_level; the flags of the group Backend count "
+         "more")
+      ->group("Backend");
 }
 
 // Switches also take a value, as TensorFlow Serving's do: --warm-up=false.
@@ -335,6 +354,7 @@ void add_serve_options(CLI::App& app, ServeOptions& o) {
   add_rest_options(app, o);
   add_security_options(app, o);
   add_limit_options(app, o);
+  add_session_config_option(app, o.backend);
   add_backend_options(app, o.backend);
   add_request_log_options(app, o.request_log);
   app.add_option("--termination-log", o.termination_log, "Where the reason for a failed start is written")

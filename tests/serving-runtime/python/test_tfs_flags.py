@@ -33,7 +33,7 @@ WITHOUT_EFFECT = {
 }
 REFUSED = {
     "prefer_tflite_model": "true", "use_alts_credentials": "true", "platform_config_file": "x", "mixed_precision": "bfloat16",
-    "tensorflow_session_config_file": "x", "thread_pool_factory_config_file": "x",
+    "thread_pool_factory_config_file": "x",
 }
 
 
