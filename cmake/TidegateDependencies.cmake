@@ -39,3 +39,11 @@ target_link_libraries(tidegate_grpc INTERFACE
   -Wl,--start-group ${_static_dir}/libgrpc++.a ${_static_dir}/libgrpc.a ${_static_dir}/libgpr.a ${_static_dir}/libupb.a
   ${_static_dir}/libaddress_sorting.a ${_static_dir}/libre2.a ${_static_dir}/libcares.a ${_absl_archives} -Wl,--end-group
   tidegate_protobuf OpenSSL::SSL OpenSSL::Crypto ${CMAKE_DL_LIBS})
+
+# What the model server allocates with (docs/adr/0009). The sanitizers bring their own.
+add_library(tidegate_allocator INTERFACE)
+if(NOT TIDEGATE_SANITIZE)
+  pkg_check_modules(TCMALLOC REQUIRED IMPORTED_TARGET libtcmalloc_minimal)
+  target_compile_definitions(tidegate_allocator INTERFACE TIDEGATE_TCMALLOC)
+  target_link_libraries(tidegate_allocator INTERFACE PkgConfig::TCMALLOC)
+endif()

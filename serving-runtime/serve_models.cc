@@ -9,7 +9,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/status.h"
-#include "serving-runtime/repository/heap_in_use.h"
+#include "serving-runtime/repository/heap.h"
 
 namespace tidegate::serving {
 namespace {

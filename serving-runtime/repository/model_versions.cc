@@ -1,13 +1,12 @@
 #include "serving-runtime/repository/model_versions.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <utility>
 
 #include "base/log.h"
 #include "base/status.h"
+#include "serving-runtime/repository/heap.h"
 #include "serving-runtime/repository/server_config.h"
 #include "serving-runtime/repository/version_folders.h"
 #include "serving-runtime/repository/warm_up.h"
@@ -280,7 +279,7 @@ void ModelVersions::free_retired() {
     note_freed(version);
     freed = true;
   }
-  if (freed) malloc_trim(0);
+  if (freed) return_free_heap();
 }
 
 void ModelVersions::note_freed(int64_t version) {

@@ -1,7 +1,7 @@
 #pragma once
 // How much memory each version of a model takes. Pure bookkeeping; model_versions.h measures.
 //
-// What is measured is the process's heap in use (heap_in_use.h), not its resident set: pages that the last model left
+// What is measured is the process's heap in use (heap.h), not its resident set: pages that the last model left
 // behind would hide what the next one takes. What unloading gave back is the truth, since it holds what the version's
 // requests have made it keep and nothing that the process would keep anyway; before that counts what loading took,
 // which for the first model of a backend includes the library's own beginnings; before that, the size of its files.

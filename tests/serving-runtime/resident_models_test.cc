@@ -19,7 +19,7 @@
 #include "fake_backend.h"
 #include "serving-runtime/api/oip/rest_api.h"
 #include "serving-runtime/core/inference.h"
-#include "serving-runtime/repository/heap_in_use.h"
+#include "serving-runtime/repository/heap.h"
 #include "serving-runtime/repository/memory_guess.h"
 #include "serving-runtime/repository/model_repository.h"
 #include "serving-runtime/repository/residency_planner.h"
