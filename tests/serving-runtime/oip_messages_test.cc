@@ -362,6 +362,7 @@ TEST(ModelControlRequests, RefuseWhatTheyWouldIgnore) {
 
 TEST(RepositoryIndexRequest, ReadsItsBody) {
   EXPECT_FALSE(parse_index_request("")->ready());
+  EXPECT_FALSE(parse_index_request(R"({"ready":null})")->ready());
   EXPECT_TRUE(parse_index_request(R"({"ready":true})")->ready());
   EXPECT_THAT(parse_index_request(R"({"ready":1})").status().message(), HasSubstr("ready must be true or false"));
   EXPECT_FALSE(parse_index_request("{}{}").ok());

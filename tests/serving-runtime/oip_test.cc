@@ -84,7 +84,7 @@ TEST(ParseInfer, RefusesParametersByNameThatItDoesNotHonour) {
   EXPECT_THAT(request(R"("sequence_start":true)"), HasSubstr("'sequence_start' is not offered"));
   EXPECT_THAT(request(R"("timeout":"soon")"), HasSubstr("'timeout' must be a whole number of microseconds"));
   EXPECT_THAT(request(R"("timeout":-1)"), HasSubstr("'timeout' must be a whole number of microseconds"));
-  EXPECT_THAT(request(R"("timeout":null)"), HasSubstr("must be a string, a number, true or false"));
+  EXPECT_THAT(request(R"("timeout":[1])"), HasSubstr("must be a string, a number, true or false"));
   EXPECT_THAT(request(R"("signature_name":5)"), HasSubstr("'signature_name' must be a string"));
   EXPECT_THAT(request(R"("binary_data_output":1)"), HasSubstr("binary_data_output must be true or false"));
   EXPECT_EQ(request(R"("priority":0,"sequence_id":"","sequence_end":false,"timeout":0)"), "") << "ask for nothing";
@@ -93,8 +93,26 @@ TEST(ParseInfer, RefusesParametersByNameThatItDoesNotHonour) {
               HasSubstr("input 'x' parameter 'content_type' is unknown"));
   EXPECT_THAT(refused(R"({"inputs":[],"outputs":[{"name":"y","parameters":{"classification":2}}]})"),
               HasSubstr("output 'y' parameter 'classification' is not offered"));
+  EXPECT_THAT(refused(R"({"inputs":[{"name":"x","shape":[1],"datatype":"FP32",)"
+                      R"("parameters":{"shared_memory_region":"r","shared_memory_byte_size":4}}]})"),
+              HasSubstr("input 'x' parameter 'shared_memory_region' is not offered"));
   EXPECT_THAT(refused(R"({"inputs":[],"outputs":[{"name":"y","parameters":{"shared_memory_region":"r"}}]})"),
               HasSubstr("output 'y' parameter 'shared_memory_region' is not offered"));
+}
+
+TEST(ParseInfer, TakesWhatIsNullForAbsent) {
+  EXPECT_EQ(refused(R"({"id":null,"parameters":null,"outputs":null,"inputs":[{"name":"x","shape":[1],)"
+                    R"("datatype":"FP32","parameters":null,"data":[1]}]})"),
+            "");
+  EXPECT_EQ(refused(R"({"inputs":[],"parameters":{"timeout":null,"priority":null,"binary_data_output":null},)"
+                    R"("outputs":[{"name":"y","parameters":{"binary_data":null}}]})"),
+            "");
+  std::string json = R"({"inputs":[{"name":"x","shape":[1],"datatype":"BOOL","data":null,)"
+                     R"("parameters":{"binary_data_size":1}}]})";
+  EXPECT_EQ(refused(json + "\1", json.size()), "");
+  EXPECT_THAT(refused(R"({"inputs":null})"), HasSubstr("the request has no inputs"));
+  EXPECT_THAT(refused(R"({"inputs":[{"name":null}]})"), HasSubstr("an input has no name"));
+  EXPECT_THAT(refused(R"({"id":nul,"inputs":[]})"), HasSubstr("JSON Parse error"));
 }
 
 TEST(ParseInfer, ReadsATimeoutInMicroseconds) {

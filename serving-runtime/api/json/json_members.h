@@ -26,6 +26,16 @@ absl::Status read_object(JsonReader& reader, Member member) {
   return absl::OkStatus();
 }
 
+inline absl::Status skip_value(JsonReader& reader) { return reader.skip_value() ? absl::OkStatus() : reader.error(); }
+
+// As read_object, but a member that is null counts as absent: clients made from a schema send what they leave out so.
+template <class Member>
+absl::Status read_members(JsonReader& reader, Member member) {
+  return read_object(reader, [&](const std::string& key) -> absl::Status {
+    return reader.peek() == 'n' ? skip_value(reader) : member(key);
+  });
+}
+
 // Calls `element()` for each element of the list that comes next; it must step over it.
 template <class Element>
 absl::Status read_array(JsonReader& reader, Element element) {
@@ -39,7 +49,6 @@ absl::Status read_array(JsonReader& reader, Element element) {
   return absl::OkStatus();
 }
 
-inline absl::Status skip_value(JsonReader& reader) { return reader.skip_value() ? absl::OkStatus() : reader.error(); }
 
 absl::Status read_text(JsonReader& reader, std::string_view what, std::string& out);
 absl::Status read_flag(JsonReader& reader, std::string_view what, bool& out);

@@ -78,7 +78,6 @@ absl::Status check_parameters(std::string_view kind, const std::string& tensor, 
 }
 
 absl::Status check_input(const RawInput& input) {
-  if (input.name.empty()) return absl::InvalidArgumentError("an input has no name");
   auto fault = [&](const auto&... what) {
     return absl::InvalidArgumentError(base::cat("input '", input.name, "' has ", what...));
   };
@@ -105,7 +104,7 @@ absl::Status read_or_pass_data(JsonReader& reader, RawInput& input) {
 
 absl::Status read_input(JsonReader& reader, RawInput& input) {
   TensorParameters others;
-  TG_RETURN_IF_ERROR(read_object(reader, [&](const std::string& key) -> absl::Status {
+  TG_RETURN_IF_ERROR(read_members(reader, [&](const std::string& key) -> absl::Status {
     if (key == "name") return read_text(reader, "an input's name", input.name);
     if (key == "datatype") {
       TG_RETURN_IF_ERROR(once(!input.datatype.empty(), "an input", key));
@@ -119,13 +118,15 @@ absl::Status read_input(JsonReader& reader, RawInput& input) {
     }
     if (key == "data") return read_or_pass_data(reader, input);
     if (key != "parameters") return skip_value(reader);
-    return read_object(reader, [&](const std::string& name) {
+    return read_members(reader, [&](const std::string& name) {
       if (name == "binary_data_size") return read_whole_number(reader, name, input.binary_bytes.emplace());
       return read_other_parameter(reader, name, others);
     });
   }));
-  TG_RETURN_IF_ERROR(check_input(input));
-  return check_parameters("input", input.name, others);
+  if (input.name.empty()) return absl::InvalidArgumentError("an input has no name");
+  // First: an input whose parameters say where its data is has none here.
+  TG_RETURN_IF_ERROR(check_parameters("input", input.name, others));
+  return check_input(input);
 }
 
 absl::StatusOr<Tensor> decode_input(std::string_view json, std::string_view& binary, RawInput& input) {
@@ -147,10 +148,10 @@ absl::StatusOr<Tensor> decode_input(std::string_view json, std::string_view& bin
 
 absl::Status read_output(JsonReader& reader, RequestedOutput& output) {
   TensorParameters others;
-  TG_RETURN_IF_ERROR(read_object(reader, [&](const std::string& key) -> absl::Status {
+  TG_RETURN_IF_ERROR(read_members(reader, [&](const std::string& key) -> absl::Status {
     if (key == "name") return read_text(reader, "an output's name", output.name);
     if (key != "parameters") return skip_value(reader);
-    return read_object(reader, [&](const std::string& name) {
+    return read_members(reader, [&](const std::string& name) {
       if (name == "binary_data") return read_flag(reader, name, output.binary.emplace());
       return read_other_parameter(reader, name, others);
     });
@@ -173,7 +174,7 @@ absl::Status read_id(JsonReader& reader, std::string& id) {
 
 absl::Status read_request(JsonReader& reader, InferRequest& request, std::vector<RawInput>& inputs) {
   bool has_inputs = false, has_outputs = false;
-  TG_RETURN_IF_ERROR(read_object(reader, [&](const std::string& key) -> absl::Status {
+  TG_RETURN_IF_ERROR(read_members(reader, [&](const std::string& key) -> absl::Status {
     if (key == "id") return read_id(reader, request.id);
     if (key == "inputs") {
       TG_RETURN_IF_ERROR(once(std::exchange(has_inputs, true), "the request", key));
@@ -184,7 +185,7 @@ absl::Status read_request(JsonReader& reader, InferRequest& request, std::vector
       return read_array(reader, [&] { return read_output(reader, request.outputs.emplace_back()); });
     }
     if (key != "parameters") return skip_value(reader);
-    return read_object(reader, [&](const std::string& name) { return read_request_parameter(reader, name, request); });
+    return read_members(reader, [&](const std::string& name) { return read_request_parameter(reader, name, request); });
   }));
   return has_inputs ? absl::OkStatus() : absl::InvalidArgumentError("the request has no inputs");
 }

@@ -93,7 +93,7 @@ absl::Status read_repository_parameter(JsonReader& reader, const std::string& na
 template <class Member>
 absl::Status read_body(std::string_view body, JsonReader& reader, Member member) {
   if (body.empty()) return absl::OkStatus();
-  TG_RETURN_IF_ERROR(read_object(reader, member));
+  TG_RETURN_IF_ERROR(read_members(reader, member));
   return reader.at_end() ? absl::OkStatus() : reader.error();
 }
 
@@ -103,7 +103,7 @@ absl::StatusOr<Request> parse_control_request(std::string_view body) {
   JsonReader reader(body);
   TG_RETURN_IF_ERROR(read_body(body, reader, [&](const std::string& key) -> absl::Status {
     if (key != "parameters") return absl::InvalidArgumentError(base::cat("member '", key, "' is unknown"));
-    return read_object(reader, [&](const std::string& name) {
+    return read_members(reader, [&](const std::string& name) {
       return read_repository_parameter(reader, name, (*request.mutable_parameters())[name]);
     });
   }));
