@@ -182,6 +182,24 @@ TEST_F(Messages, ParametersAreHonouredOrRefusedByName) {
   EXPECT_THAT(refused(output), HasSubstr("output 'out' parameter 'classification' is not offered"));
 }
 
+TEST_F(Messages, ParametersOfTheBinaryExtensionAreTakenWhereTheyAreTrue) {
+  serve_echo(DataType::kFloat);
+  auto asked = request("FP32", {1});
+  asked.add_raw_input_contents("1234");
+  (*asked.mutable_parameters())["binary_data_output"].set_bool_param(true);
+  asked.add_outputs()->set_name("out");
+  (*asked.mutable_outputs(0)->mutable_parameters())["binary_data"].set_bool_param(true);
+  auto& size = (*asked.mutable_inputs(0)->mutable_parameters())["binary_data_size"];
+  size.set_int64_param(4);
+  EXPECT_EQ(infer(asked)->raw_output_contents(0), "1234") << "as KServe's client sends it";
+  size.set_int64_param(5);
+  EXPECT_THAT(refused(asked), HasSubstr("'binary_data_size' must be the size of its raw_input_contents"));
+  size.set_int64_param(4);
+  asked.clear_raw_input_contents();
+  asked.mutable_inputs(0)->mutable_contents()->add_fp32_contents(1);
+  EXPECT_THAT(refused(asked), HasSubstr("'binary_data_size' must be the size of its raw_input_contents"));
+}
+
 TEST_F(Messages, ARequestThatWaitedLongerThanItsTimeoutIsNotRun) {
   serve_echo(DataType::kFloat);
   auto asked = request("FP32", {1});

@@ -88,9 +88,9 @@ TEST(ParseInfer, RefusesParametersByNameThatItDoesNotHonour) {
   EXPECT_THAT(request(R"("signature_name":5)"), HasSubstr("'signature_name' must be a string"));
   EXPECT_THAT(request(R"("binary_data_output":1)"), HasSubstr("binary_data_output must be true or false"));
   EXPECT_EQ(request(R"("priority":0,"sequence_id":"","sequence_end":false,"timeout":0)"), "") << "ask for nothing";
-  EXPECT_THAT(refused(R"({"inputs":[{"parameters":{"content_type":"np"},"name":"x","shape":[0],"datatype":"FP32",)"
+  EXPECT_THAT(refused(R"({"inputs":[{"parameters":{"headers":"a"},"name":"x","shape":[0],"datatype":"FP32",)"
                       R"("data":[]}]})"),
-              HasSubstr("input 'x' parameter 'content_type' is unknown"));
+              HasSubstr("input 'x' parameter 'headers' is unknown"));
   EXPECT_THAT(refused(R"({"inputs":[],"outputs":[{"name":"y","parameters":{"classification":2}}]})"),
               HasSubstr("output 'y' parameter 'classification' is not offered"));
   EXPECT_THAT(refused(R"({"inputs":[{"name":"x","shape":[1],"datatype":"FP32",)"
@@ -98,6 +98,18 @@ TEST(ParseInfer, RefusesParametersByNameThatItDoesNotHonour) {
               HasSubstr("input 'x' parameter 'shared_memory_region' is not offered"));
   EXPECT_THAT(refused(R"({"inputs":[],"outputs":[{"name":"y","parameters":{"shared_memory_region":"r"}}]})"),
               HasSubstr("output 'y' parameter 'shared_memory_region' is not offered"));
+}
+
+TEST(ParseInfer, TakesMlServersContentTypesOfPlainTensors) {
+  auto request = [](const char* type, const char* whole) {
+    return refused(base::cat(R"({"inputs":[{"name":"x","shape":[0],"datatype":"BYTES","data":[],"parameters":)",
+                             R"({"content_type":)", type, R"(}}],"parameters":{"content_type":)", whole, "}}"));
+  };
+  EXPECT_EQ(request(R"("np")", R"("np")"), "");
+  EXPECT_EQ(request(R"("str")", R"("pd")"), "");
+  EXPECT_THAT(request(R"("base64")", R"("np")"), HasSubstr("input 'x' parameter 'content_type' is 'base64'"));
+  EXPECT_THAT(request(R"("np")", R"("hg_json")"), HasSubstr("request parameter 'content_type' is 'hg_json'"));
+  EXPECT_THAT(request(R"("np")", "1"), HasSubstr("request parameter 'content_type' must be a string"));
 }
 
 TEST(ParseInfer, TakesWhatIsNullForAbsent) {

@@ -14,6 +14,7 @@ namespace {
 using inference::InferTensorContents;
 using model::DataType;
 using InputTensor = inference::ModelInferRequest::InferInputTensor;
+using OutputTensor = inference::ModelInferRequest::InferRequestedOutputTensor;
 
 // Field by field into elements of another width. INVALID_ARGUMENT for a number that does not fit.
 template <class To, class Field>
@@ -90,21 +91,44 @@ absl::StatusOr<Tensor> from_contents(DataType type, Shape shape, const InferTens
   return Tensor(std::move(shape), std::move(strings));
 }
 
-using Parameters = google::protobuf::Map<std::string, inference::InferParameter>;
+// KServe's client sends the parameters of REST's binary extension over gRPC, too. They must be true: an input has so
+// many raw bytes; that outputs should be binary is so in any case, and false asks for nothing.
+absl::Status check_raw_size(const InputTensor& input, const std::string* raw, const ParameterValue& value) {
+  const auto* size = std::get_if<int64_t>(&value);
+  if (raw && size && std::cmp_equal(*size, raw->size())) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      base::cat("input '", input.name(), "' parameter 'binary_data_size' must be the size of its raw_input_contents"));
+}
 
-// `kind`: "input" or "output".
-absl::Status check_parameters(std::string_view kind, const std::string& tensor, const Parameters& parameters) {
-  for (const auto& [name, parameter] : parameters) {
+bool is_binary_flag(std::string_view name, std::string_view flag, const ParameterValue& value) {
+  return name == flag && std::holds_alternative<bool>(value);
+}
+
+// `raw`: its bytes; null: it has typed contents.
+absl::Status check_parameters(const InputTensor& input, const std::string* raw) {
+  for (const auto& [name, parameter] : input.parameters()) {
     TG_ASSIGN_OR_RETURN(ParameterValue value, to_parameter(parameter, name));
-    TG_RETURN_IF_ERROR(check_tensor_parameter(base::cat(kind, " '", tensor, "'"), name, value));
+    TG_RETURN_IF_ERROR(name == "binary_data_size"
+                           ? check_raw_size(input, raw, value)
+                           : check_tensor_parameter(base::cat("input '", input.name(), "'"), name, value));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<RequestParameters> read_parameters(const Parameters& parameters) {
-  RequestParameters read;
-  for (const auto& [name, parameter] : parameters) {
+absl::Status check_parameters(const OutputTensor& output) {
+  for (const auto& [name, parameter] : output.parameters()) {
     TG_ASSIGN_OR_RETURN(ParameterValue value, to_parameter(parameter, name));
+    if (is_binary_flag(name, "binary_data", value)) continue;
+    TG_RETURN_IF_ERROR(check_tensor_parameter(base::cat("output '", output.name(), "'"), name, value));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RequestParameters> read_parameters(const inference::ModelInferRequest& request) {
+  RequestParameters read;
+  for (const auto& [name, parameter] : request.parameters()) {
+    TG_ASSIGN_OR_RETURN(ParameterValue value, to_parameter(parameter, name));
+    if (is_binary_flag(name, "binary_data_output", value)) continue;
     TG_RETURN_IF_ERROR(take_request_parameter(name, value, read));
   }
   return read;
@@ -137,7 +161,7 @@ absl::StatusOr<std::vector<NamedTensor>> decode_inputs(const inference::ModelInf
   std::vector<NamedTensor> inputs;
   for (int i = 0; i < request.inputs_size(); ++i) {
     const InputTensor& input = request.inputs(i);
-    TG_RETURN_IF_ERROR(check_parameters("input", input.name(), input.parameters()));
+    TG_RETURN_IF_ERROR(check_parameters(input, raw ? &request.raw_input_contents(i) : nullptr));
     auto tensor = decode_input(request, i);
     if (!tensor.ok()) return base::annotate(tensor.status(), base::cat("input '", input.name(), "'"));
     inputs.push_back({input.name(), *std::move(tensor)});
@@ -147,8 +171,8 @@ absl::StatusOr<std::vector<NamedTensor>> decode_inputs(const inference::ModelInf
 
 absl::StatusOr<std::vector<std::string>> wanted_outputs(const inference::ModelInferRequest& request) {
   std::vector<std::string> wanted;
-  for (const auto& output : request.outputs()) {
-    TG_RETURN_IF_ERROR(check_parameters("output", output.name(), output.parameters()));
+  for (const OutputTensor& output : request.outputs()) {
+    TG_RETURN_IF_ERROR(check_parameters(output));
     wanted.push_back(output.name());
   }
   return wanted;
@@ -171,7 +195,7 @@ absl::Status model_infer(const ServableFinder& servables, const inference::Model
   TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(request.model_name(), request.model_version()));
   TG_RETURN_IF_ERROR(inference.choose(servables, spec));
   inference.set_request_id(request.id());
-  TG_ASSIGN_OR_RETURN(RequestParameters parameters, read_parameters(request.parameters()));
+  TG_ASSIGN_OR_RETURN(RequestParameters parameters, read_parameters(request));
   TG_ASSIGN_OR_RETURN(auto wanted, wanted_outputs(request));
   TG_ASSIGN_OR_RETURN(auto inputs, decode_inputs(request));
   TG_ASSIGN_OR_RETURN(auto outputs, infer(inference, parameters, std::move(inputs), wanted));

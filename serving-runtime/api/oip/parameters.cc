@@ -20,6 +20,17 @@ absl::Status unless_used(const ParameterValue& value, std::string_view what, std
   return absl::UnimplementedError(base::cat(what, " parameter '", name, "' is not offered: ", why));
 }
 
+// How a client has packed its data, in MLServer's words, which its codecs write into every request: as an array, as
+// text, or (of a request) a column an input. As tensors these need nothing more; the others' elements would have to be
+// decoded.
+absl::Status check_content_type(std::string_view what, const ParameterValue& value) {
+  const auto* type = std::get_if<std::string>(&value);
+  if (!type) return absl::InvalidArgumentError(base::cat(what, " parameter 'content_type' must be a string"));
+  if (type->empty() || *type == "np" || *type == "str" || *type == "pd") return absl::OkStatus();
+  return absl::UnimplementedError(base::cat(what, " parameter 'content_type' is '", *type,
+                                            "', which is not offered: tensors are taken as they come (np, str, pd)"));
+}
+
 absl::Status take_timeout(const ParameterValue& value, absl::Duration& timeout) {
   constexpr uint64_t kMost = uint64_t{1} << 53;  // 285 years
   const auto* whole = std::get_if<int64_t>(&value);
@@ -84,6 +95,7 @@ absl::Status take_request_parameter(std::string_view name, const ParameterValue&
     return absl::OkStatus();
   }
   if (name == "timeout") return take_timeout(value, parameters.timeout);
+  if (name == "content_type") return check_content_type("request", value);
   if (name == "priority") {
     return unless_used(value, "request", name, "requests are run in the order in which they come");
   }
@@ -96,6 +108,7 @@ absl::Status take_request_parameter(std::string_view name, const ParameterValue&
 }
 
 absl::Status check_tensor_parameter(std::string_view tensor, std::string_view name, const ParameterValue& value) {
+  if (name == "content_type") return check_content_type(tensor, value);
   if (name == "classification") return unless_used(value, tensor, name, "outputs are returned whole");
   if (name.starts_with("shared_memory_")) {
     return unless_used(value, tensor, name, "tensors are sent and returned in the message");
