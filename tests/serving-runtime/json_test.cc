@@ -208,6 +208,10 @@ TEST(ReadDense, RefusesValuesThatTheTypeCannotHold) {
   EXPECT_EQ(message("[16777217]", DataType::kFloat),
             "Cannot convert JSON value: 16777217 to float without loss of precision.");
   EXPECT_EQ(message("[1e39]", DataType::kFloat), "Cannot convert JSON value: 1e39 to float without loss of precision.");
+  EXPECT_EQ(message("[65520]", DataType::kHalf), "Cannot convert JSON value: 65520 to half without loss of precision.");
+  EXPECT_EQ(message("[3.4e38]", DataType::kBfloat16),
+            "Cannot convert JSON value: 3.4e38 to bfloat16 without loss of precision.");
+  EXPECT_EQ(message("[65519,-65504,Infinity]", DataType::kHalf), "");
   EXPECT_EQ(message(R"([{"b64":"YQ==","x":1}])", DataType::kString),
             "JSON Value: {\"b64\":\"YQ==\",\"x\":1} not formatted correctly for base64 data");
   EXPECT_EQ(message(R"([{"b64":"!"}])", DataType::kString), "Unable to base64 decode");

@@ -33,6 +33,18 @@ TEST(ParseInfer, TakesDataBeforeOrBehindItsShapeNestedOrFlat) {
   }
 }
 
+TEST(ParseInfer, RoundsWholeNumbersAsItRoundsOthers) {
+  auto data = [](const char* type, const char* number) {
+    return base::cat(R"({"inputs":[{"name":"x","shape":[1],"datatype":")", type, R"(","data":[)", number, "]}]}");
+  };
+  EXPECT_THAT(to_vector(parse_infer(data("FP32", "20000000"), {})->inputs[0].tensor), ElementsAre(20000000));
+  EXPECT_THAT(to_vector(parse_infer(data("FP32", "-16777217"), {})->inputs[0].tensor), ElementsAre(-16777216));
+  EXPECT_THAT(parse_infer(data("FP64", "18446744073709551615"), {})->inputs[0].tensor.values<double>(),
+              ElementsAre(18446744073709551616.0));
+  EXPECT_THAT(refused(data("FP32", "1e39")), HasSubstr("to float without loss"));
+  EXPECT_THAT(refused(data("FP16", "70000")), HasSubstr("to half without loss"));
+}
+
 TEST(ParseInfer, TakesBinaryTensorsBehindTheJson) {
   std::string json = R"({"inputs":[{"name":"a","shape":[1],"datatype":"FP32","parameters":{"binary_data_size":4}},)"
                      R"({"name":"b","shape":[1],"datatype":"BYTES","parameters":{"binary_data_size":6}}]})";

@@ -49,7 +49,6 @@ absl::Status read_array(JsonReader& reader, Element element) {
   return absl::OkStatus();
 }
 
-
 absl::Status read_text(JsonReader& reader, std::string_view what, std::string& out);
 absl::Status read_flag(JsonReader& reader, std::string_view what, bool& out);
 

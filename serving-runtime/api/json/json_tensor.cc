@@ -22,10 +22,10 @@ absl::Status type_error(const JsonReader& reader, DataType type) {
 
 // Whether `number` survives as a T: integers up to the mantissa, others within the range. NaN and infinities do.
 template <class T>
-bool is_lossless(const JsonNumber& number) {
+bool is_lossless(const JsonNumber& number, LongIntegers long_integers) {
   if (!std::isfinite(number.value)) return true;
   constexpr uint64_t kMaxInt = (uint64_t{1} << std::numeric_limits<T>::digits) - 1;
-  if (number.integer) return number.magnitude <= kMaxInt;
+  if (number.integer && long_integers == LongIntegers::kRefused) return number.magnitude <= kMaxInt;
   return std::abs(number.value) <= static_cast<double>(std::numeric_limits<T>::max());
 }
 
@@ -76,6 +76,13 @@ bool TensorBuilder::push_integer(const JsonNumber& number) {
   return true;
 }
 
+bool TensorBuilder::push_short_float(float value) {
+  const bool half = type_ == DataType::kHalf;
+  const uint16_t bits = half ? float_to_half(value) : float_to_bfloat16(value);
+  numbers_.push(bits);
+  return !std::isfinite(value) || std::isfinite(half ? half_to_float(bits) : bfloat16_to_float(bits));
+}
+
 absl::Status TensorBuilder::read_number(JsonReader& reader) {
   char first = reader.peek();
   const size_t begin = reader.position();
@@ -92,15 +99,17 @@ absl::Status TensorBuilder::read_number(JsonReader& reader) {
     case DataType::kFloat:
     case DataType::kHalf:
     case DataType::kBfloat16: {
-      if (!is_lossless<float>(number)) return lossy_error(before(), "float");
+      if (!is_lossless<float>(number, long_integers_)) return lossy_error(before(), "float");
       auto value = static_cast<float>(number.value);
-      if (type_ == DataType::kFloat) numbers_.push(value);
-      if (type_ == DataType::kHalf) numbers_.push(float_to_half(value));
-      if (type_ == DataType::kBfloat16) numbers_.push(float_to_bfloat16(value));
+      if (type_ == DataType::kFloat) {
+        numbers_.push(value);
+      } else if (!push_short_float(value)) {
+        return lossy_error(before(), model::tensorflow_name(type_));
+      }
       break;
     }
     case DataType::kDouble:
-      if (!is_lossless<double>(number)) return lossy_error(before(), "double");
+      if (!is_lossless<double>(number, long_integers_)) return lossy_error(before(), "double");
       numbers_.push(number.value);
       break;
     case DataType::kInt8:

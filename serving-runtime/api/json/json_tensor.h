@@ -11,10 +11,17 @@
 
 namespace tidegate::serving {
 
+// Whole numbers for a float type whose mantissa is shorter than they are.
+enum class LongIntegers {
+  kRefused,  // as TensorFlow Serving does, also where the type has exactly that number
+  kRounded,  // as any other number
+};
+
 // Collects the elements of one tensor.
 class TensorBuilder {
  public:
-  explicit TensorBuilder(model::DataType type) : type_(type) {}
+  explicit TensorBuilder(model::DataType type, LongIntegers long_integers = LongIntegers::kRefused)
+      : type_(type), long_integers_(long_integers) {}
   model::DataType type() const { return type_; }
 
   // Reads one element. INVALID_ARGUMENT when it is not of the type, UNIMPLEMENTED when JSON cannot carry the type.
@@ -26,10 +33,13 @@ class TensorBuilder {
   absl::Status read_string(JsonReader& reader);
   absl::Status read_bool(JsonReader& reader);
   absl::Status read_number(JsonReader& reader);
+  // Of 16 bits. False for a number that would become an infinity.
+  bool push_short_float(float value);
   template <class Int>
   bool push_integer(const JsonNumber& number);
 
   model::DataType type_;
+  LongIntegers long_integers_;
   AlignedBuffer numbers_;
   StringList strings_;
 };

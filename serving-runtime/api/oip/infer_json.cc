@@ -26,7 +26,7 @@ struct RawInput {
 // The protocol lets data be nested or flat; either way the elements come in row-major order.
 absl::StatusOr<Tensor> read_data(JsonReader& reader, model::DataType type, Shape shape) {
   TG_ASSIGN_OR_RETURN(int64_t expected, element_count(shape));
-  TensorBuilder builder(type);
+  TensorBuilder builder(type, LongIntegers::kRounded);  // many clients print a float that is whole without its point
   int64_t count = 0, depth = 0;
   bool more = false;
   do {
