@@ -106,6 +106,14 @@ TEST_F(Doors, RestAnswersTheOutputsInTheOrderAskedAndCountsThem) {
   EXPECT_EQ(stats["fail"]["count"], 1);
 }
 
+TEST_F(Doors, RestTakesABodyThatIsOneRawTensor) {
+  net::ServerResponse answer =
+      ask("POST", "/v2/models/half/infer", std::string("\0\0\0\x40", 4), {{"inference-header-content-length", "0"}});
+  EXPECT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.content_type, "application/octet-stream");
+  EXPECT_THAT(answer.body, testing::EndsWith(std::string("\0\0\x40\x40\0\0\0\xc0", 8)));
+}
+
 TEST_F(Doors, RestRefusesAMethodThatAPathDoesNotHave) {
   net::ServerResponse answer = ask("GET", "/v2/models/half/infer");
   EXPECT_EQ(answer.status, 405);

@@ -4,6 +4,7 @@
 #include "base/strings.h"
 #include "fake_backend.h"
 #include "serving-runtime/api/oip/infer_json.h"
+#include "serving-runtime/api/oip/raw_body.h"
 #include "serving-runtime/api/oip/raw_tensor.h"
 
 namespace tidegate::serving::oip {
@@ -73,7 +74,7 @@ TEST(ParseInfer, RefusesWhatIsNotTheProtocol) {
   EXPECT_THAT(refused(input(R"("name":"x","shape":[1],"data":[1])")), HasSubstr("input 'x' has no datatype"));
   EXPECT_THAT(refused(input(R"("name":"x","shape":[1],"datatype":"FP32","data":[1],"datatype":"FP64")")),
               HasSubstr("an input has datatype twice"));
-  EXPECT_THAT(refused("{}", 0), HasSubstr("a body of raw bytes without JSON is not offered"));
+  EXPECT_THAT(refused("{}", 0), HasSubstr("empty"));
   EXPECT_THAT(refused(input(R"("name":"x","shape":[1],"shape":[2],"datatype":"FP32","data":[1])")),
               HasSubstr("an input has shape twice"));
   EXPECT_THAT(refused(input(R"("name":"x","shape":[1],"datatype":"FP32","data":[1],"data":[1])")),
@@ -144,6 +145,54 @@ TEST(ParseInfer, ReadsATimeoutInMicroseconds) {
   EXPECT_EQ(request->parameters.timeout, absl::Microseconds(1500));
   EXPECT_EQ(parse_infer(R"({"inputs":[],"parameters":{"timeout":18446744073709551615}})", {})->parameters.timeout,
             absl::Microseconds(int64_t{1} << 53));
+}
+
+class RawInfer : public testing::Test {
+ protected:
+  void input(DataType type, Shape shape) { signature_.inputs = {{"x", "x:0", type, false, std::move(shape)}}; }
+  Shape shape_of(std::string_view body) {
+    auto request = raw_infer(signature_, body);
+    EXPECT_TRUE(request.ok()) << request.status();
+    return request.ok() ? request->inputs[0].tensor.shape() : Shape{};
+  }
+  std::string refused(std::string_view body) { return std::string(raw_infer(signature_, body).status().message()); }
+
+  model::Signature signature_{"serving_default", "", {}, {float_spec("y")}};
+};
+
+TEST_F(RawInfer, TakesTheOneOpenSizeFromTheBytes) {
+  input(DataType::kInt16, {-1, 3});
+  EXPECT_THAT(shape_of(std::string(12, 'a')), ElementsAre(2, 3));
+  EXPECT_THAT(shape_of(""), ElementsAre(0, 3));
+  EXPECT_THAT(refused(std::string(13, 'a')), HasSubstr("input 'x': 13 raw bytes were sent"));
+  EXPECT_THAT(refused(std::string(8, 'a')), HasSubstr("shape [1,3] need 6"));
+  input(DataType::kFloat, {2});
+  EXPECT_THAT(shape_of("12345678"), ElementsAre(2));
+  EXPECT_THAT(refused("1234"), HasSubstr("shape [2] need 8"));
+  input(DataType::kFloat, {-1, 0});
+  EXPECT_THAT(refused("1234"), HasSubstr("4 raw bytes were sent"));
+  auto request = raw_infer(signature_, "");
+  EXPECT_TRUE(request->binary_by_default && request->outputs.empty());
+}
+
+TEST_F(RawInfer, TakesABodyForOneString) {
+  input(DataType::kString, {-1, 1});
+  EXPECT_THAT(shape_of("a picture"), ElementsAre(1, 1));
+  auto request = raw_infer(signature_, std::string_view("\0\xff", 2));
+  EXPECT_EQ(request->inputs[0].tensor.strings()[0].size, 2u);
+  input(DataType::kString, {2});
+  EXPECT_THAT(refused("a"), HasSubstr("more than one string"));
+}
+
+TEST_F(RawInfer, IsNotForSignaturesThatTheBytesDoNotDecide) {
+  input(DataType::kFloat, {-1, -1});
+  EXPECT_THAT(refused(""), HasSubstr("more than one size of its input is open"));
+  signature_.inputs[0].unknown_rank = true;
+  EXPECT_THAT(refused(""), HasSubstr("the rank of its input is not known"));
+  input(DataType::kComplex64, {1});
+  EXPECT_THAT(refused("12345678"), HasSubstr("the protocol does not have the type"));
+  signature_.inputs.push_back(float_spec("z"));
+  EXPECT_THAT(refused(""), HasSubstr("not for signature 'serving_default': it has 2 inputs"));
 }
 
 TEST(PrintInfer, PutsBinaryOutputsBehindTheJson) {

@@ -235,10 +235,6 @@ absl::StatusOr<InferRequest> parse_infer(std::string_view body, std::optional<si
                                                 " but the body has only ", body.size(), " bytes"));
   }
   std::string_view json = body.substr(0, json_bytes.value_or(body.size())), binary = body.substr(json.size());
-  if (json_bytes == 0u) {
-    return absl::InvalidArgumentError(
-        "Inference-Header-Content-Length is 0: a body of raw bytes without JSON is not offered");
-  }
   if (json.empty()) return absl::InvalidArgumentError("JSON Parse error: The document is empty");
   InferRequest request;
   std::vector<RawInput> raw;

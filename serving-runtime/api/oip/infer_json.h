@@ -26,8 +26,8 @@ struct InferRequest {
   std::vector<RequestedOutput> outputs;  // empty: all
 };
 
-// `json_bytes`: the value of Inference-Header-Content-Length, or nothing when the whole body is JSON. INVALID_ARGUMENT
-// for anything that is not the protocol; the message names the input.
+// `json_bytes`: the value of Inference-Header-Content-Length, or nothing when the whole body is JSON. (A body without
+// any is raw_body.h's.) INVALID_ARGUMENT for anything that is not the protocol; the message names the input.
 absl::StatusOr<InferRequest> parse_infer(std::string_view body, std::optional<size_t> json_bytes);
 
 struct InferResponse {

@@ -10,6 +10,7 @@
 #include "serving-runtime/api/oip/infer_json.h"
 #include "serving-runtime/api/oip/message_json.h"
 #include "serving-runtime/api/oip/model_view.h"
+#include "serving-runtime/api/oip/raw_body.h"
 #include "serving-runtime/api/oip/repository_api.h"
 #include "serving-runtime/api/rest_prediction.h"
 #include "serving-runtime/core/trace_context.h"
@@ -80,13 +81,19 @@ absl::StatusOr<std::optional<size_t>> header_length(const net::ServerRequest& re
   return absl::InvalidArgumentError(base::cat(kHeaderLength, " '", text, "' is not a length"));
 }
 
+absl::StatusOr<InferRequest> decode(const Servable& servable, const net::ServerRequest& request) {
+  TG_ASSIGN_OR_RETURN(auto json_bytes, header_length(request));
+  if (json_bytes != 0u) return parse_infer(request.body, json_bytes);
+  TG_ASSIGN_OR_RETURN(const model::Signature* signature, choose_signature(servable, ""));
+  return raw_infer(*signature, request.body);
+}
+
 absl::StatusOr<InferResponse> infer_json(const ServableFinder& servables, const RestPath& path,
                                          const net::ServerRequest& request, Inference& inference) {
   TG_ASSIGN_OR_RETURN(ModelSpec spec, to_model_spec(path.model, path.version));
   // Before the body is read, so that even a malformed one is counted against the version.
   TG_RETURN_IF_ERROR(inference.choose(servables, spec));
-  TG_ASSIGN_OR_RETURN(auto json_bytes, header_length(request));
-  TG_ASSIGN_OR_RETURN(InferRequest decoded, parse_infer(request.body, json_bytes));
+  TG_ASSIGN_OR_RETURN(InferRequest decoded, decode(*inference.servable(), request));
   inference.set_request_id(decoded.id);
   std::vector<std::string> wanted;
   for (const RequestedOutput& output : decoded.outputs) wanted.push_back(output.name);
