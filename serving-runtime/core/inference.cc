@@ -16,8 +16,11 @@ absl::StatusOr<std::vector<NamedTensor>> Inference::predict(const model::Signatu
   if (record_) record_->note_inputs(signature.name, inputs);
   absl::Duration start = clock_.uptime();
   if (runs_++ == 0) input_ = start - begun_;
-  auto outputs = servable_->predict(signature, std::move(inputs), wanted);
-  infer_ += clock_.uptime() - start;
+  RunNotes notes;
+  auto outputs = servable_->predict(signature, std::move(inputs), wanted, &notes);
+  infer_ += clock_.uptime() - start - notes.in_cache;
+  if (notes.cache == RunNotes::Cache::kHit) ++recalled_;
+  if (notes.cache == RunNotes::Cache::kMiss) in_cache_ = in_cache_.value_or(absl::ZeroDuration()) + notes.in_cache;
   if (record_ && outputs.ok()) record_->note_outputs(*outputs);
   return outputs;
 }
@@ -29,9 +32,14 @@ absl::Duration Inference::end(const absl::Status& result) {
     servable_->statistics().failed(now - arrived_, clock_.now());
     return worked;
   }
+  if (recalled_ > 0 && recalled_ == runs_) {
+    servable_->statistics().recalled(now - arrived_, queued(), clock_.now());
+    return worked;
+  }
   // What a request of several runs does between them is counted as output.
-  InferenceTimes times{now - arrived_, queued(), input_, infer_, worked - input_ - infer_};
-  servable_->statistics().succeeded(times, runs_, clock_.now());
+  const absl::Duration output = worked - input_ - infer_ - in_cache_.value_or(absl::ZeroDuration());
+  InferenceTimes times{now - arrived_, queued(), input_, infer_, output, in_cache_};
+  servable_->statistics().succeeded(times, runs_ - recalled_, clock_.now());
   return worked;
 }
 

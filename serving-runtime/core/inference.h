@@ -5,6 +5,7 @@
 #include <absl/status/statusor.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,7 @@ class Inference {
   }
 
   absl::Duration queued() const { return begun_ - arrived_; }
-  // The model's own part, of all runs.
+  // The model's own part, of all runs. Of those that a cache answered, what that took.
   absl::Duration computed() const { return infer_; }
   // The answer is made: writes the statistics. Returns how long it took, the queue not counted. Call once.
   absl::Duration end(const absl::Status& result);
@@ -54,6 +55,8 @@ class Inference {
   absl::Duration input_;  // until the first run
   absl::Duration infer_;  // all runs
   uint64_t runs_ = 0;
+  uint64_t recalled_ = 0;                   // of them, what a cache answered
+  std::optional<absl::Duration> in_cache_;  // of the others, if there is a cache
 };
 
 }  // namespace tidegate::serving

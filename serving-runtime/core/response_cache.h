@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "serving-runtime/core/backend.h"
 
 namespace tidegate::serving {
@@ -54,17 +55,24 @@ class ResponseCache {
 // A model whose answers are kept in a cache that it may share with others. Errors are not kept.
 class CachedModel : public LoadedModel {
  public:
-  CachedModel(std::unique_ptr<LoadedModel> model, ResponseCache& cache)
-      : model_(std::move(model)), number_(cache.next_model()), cache_(cache) {}
+  CachedModel(std::unique_ptr<LoadedModel> model, ResponseCache& cache, const base::Clock& clock)
+      : model_(std::move(model)), number_(cache.next_model()), cache_(cache), clock_(clock) {}
 
   const std::vector<model::Signature>& signatures() const override { return model_->signatures(); }
   absl::StatusOr<std::vector<Tensor>> run(size_t signature, std::span<Tensor> inputs,
-                                          std::span<const uint64_t> outputs) const override;
+                                          std::span<const uint64_t> outputs) const override {
+    RunNotes notes;
+    return run_noted(signature, inputs, outputs, notes);
+  }
+  absl::StatusOr<std::vector<Tensor>> run_noted(size_t signature, std::span<Tensor> inputs,
+                                                std::span<const uint64_t> outputs, RunNotes& notes) const override;
+  bool has_cache() const override { return true; }
 
  private:
   const std::unique_ptr<LoadedModel> model_;
   const uint64_t number_;
   ResponseCache& cache_;
+  const base::Clock& clock_;
 };
 
 }  // namespace tidegate::serving

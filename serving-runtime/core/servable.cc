@@ -110,7 +110,8 @@ const model::Signature* Servable::find_signature(std::string_view name) const {
 
 absl::StatusOr<std::vector<NamedTensor>> Servable::predict(const model::Signature& signature,
                                                            std::vector<NamedTensor> inputs,
-                                                           const std::vector<std::string>& wanted) const {
+                                                           const std::vector<std::string>& wanted,
+                                                           RunNotes* notes) const {
   TG_ASSIGN_OR_RETURN(std::vector<Tensor> arranged, arrange(signature, inputs));
   TG_ASSIGN_OR_RETURN(std::vector<uint64_t> chosen, choose_outputs(signature, wanted));
   // A request that contradicts the signature is the client's mistake even though only the graph notices it.
@@ -119,7 +120,8 @@ absl::StatusOr<std::vector<NamedTensor>> Servable::predict(const model::Signatur
     fitting = fitting && fits(signature.inputs[i], arranged[i].type(), arranged[i].shape());
   }
   auto index = static_cast<size_t>(&signature - signatures().data());
-  auto outputs = model_->run(index, arranged, chosen);
+  RunNotes unread;
+  auto outputs = model_->run_noted(index, arranged, chosen, notes != nullptr ? *notes : unread);
   if (!outputs.ok()) return fitting ? as_model_error(outputs.status()) : outputs.status();
   std::vector<NamedTensor> named;
   named.reserve(outputs->size());

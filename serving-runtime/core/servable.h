@@ -52,11 +52,14 @@ class Servable {
   // This version's metrics, so that no request has to look for them: server/request_metrics.h's alone.
   std::atomic<VersionSeries*>& series() const { return series_; }
 
+  // Whether answers may come from a cache.
+  bool has_cache() const { return model_->has_cache(); }
   // Runs `signature` (one of signatures()). `inputs` may come in any order; `wanted` names outputs, empty means all, in
   // the signature's order. Errors before the model runs have TensorFlow Serving's texts (INVALID_ARGUMENT); those that
-  // the model raises are marked, see is_model_error().
+  // the model raises are marked, see is_model_error(). `notes` is written when the run succeeds.
   absl::StatusOr<std::vector<NamedTensor>> predict(const model::Signature& signature, std::vector<NamedTensor> inputs,
-                                                   const std::vector<std::string>& wanted) const;
+                                                   const std::vector<std::string>& wanted,
+                                                   RunNotes* notes = nullptr) const;
 
  private:
   const std::string name_;

@@ -253,7 +253,7 @@ std::unique_ptr<LoadedModel> ModelVersions::wrapped(std::unique_ptr<LoadedModel>
     model = std::make_unique<BatchedModel>(std::move(model), std::move(options), clock_);
   }
   if (options_.cache != nullptr) {
-    model = std::make_unique<CachedModel>(std::move(model), *options_.cache);
+    model = std::make_unique<CachedModel>(std::move(model), *options_.cache, clock_);
   }
   return model;
 }

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "fake_backend.h"
+#include "serving-runtime/core/inference.h"
+#include "ticking_clock.h"
 
 namespace tidegate::serving {
 namespace {
@@ -34,7 +36,7 @@ class CountedModel : public FakeModel {
 class ResponseCacheTest : public testing::Test {
  protected:
   CachedModel model(absl::Status failure = absl::OkStatus()) {
-    return CachedModel(std::make_unique<CountedModel>(std::move(failure), runs_), cache_);
+    return CachedModel(std::make_unique<CountedModel>(std::move(failure), runs_), cache_, clock_);
   }
   static absl::StatusOr<std::vector<float>> ask(const CachedModel& model, const std::vector<float>& x,
                                                 std::vector<uint64_t> outputs = {0}) {
@@ -46,6 +48,7 @@ class ResponseCacheTest : public testing::Test {
   }
 
   int runs_ = 0;
+  TickingClock clock_;
   ResponseCache cache_{1500};
 };
 
@@ -56,6 +59,37 @@ TEST_F(ResponseCacheTest, AnswersTheSameQuestionWithoutTheModel) {
   EXPECT_EQ(runs_, 1);
   EXPECT_EQ(cache_.counts().hits, 1u);
   EXPECT_EQ(cache_.counts().misses, 1u);
+}
+
+TEST_F(ResponseCacheTest, TellsStatisticsWhatItAnsweredAndWhatItCost) {
+  auto counted = std::make_unique<CountedModel>(absl::OkStatus(), runs_);
+  const auto servable = std::make_shared<const Servable>(
+      "m", 1, "", "fake", std::make_unique<CachedModel>(std::move(counted), cache_, clock_));
+  EXPECT_TRUE(servable->has_cache());
+  const auto request = [&](int runs) {
+    Inference inference(clock_, clock_.uptime());
+    inference.choose(servable);
+    for (int run = 0; run < runs; ++run) {
+      std::vector<NamedTensor> inputs;
+      inputs.push_back({"x", floats({static_cast<float>(run)})});
+      EXPECT_TRUE(inference.predict(servable->signatures()[0], std::move(inputs), {}).ok());
+    }
+    inference.end(absl::OkStatus());
+  };
+  request(1);  // looks for the answer 1 ms, and keeps it 1 ms
+  request(1);  // 1 ms of queue and 4 for the rest
+  request(2);  // its second run is new
+  const InferenceStatistics::Totals totals = servable->statistics().read();
+  EXPECT_EQ(totals.success.count, 3u);
+  EXPECT_EQ(totals.queue.count, 3u);
+  EXPECT_EQ(totals.infer.count, 2u);
+  EXPECT_EQ(totals.executions, 2u);
+  EXPECT_EQ(totals.cache_hit.count, 1u);
+  EXPECT_EQ(totals.cache_hit.time, absl::Milliseconds(4));
+  EXPECT_EQ(totals.cache_miss.count, 2u);
+  EXPECT_EQ(totals.cache_miss.time, absl::Milliseconds(4));
+  EXPECT_EQ(totals.success.time, totals.queue.time + totals.input.time + totals.infer.time + totals.output.time +
+                                     totals.cache_hit.time + totals.cache_miss.time);
 }
 
 TEST_F(ResponseCacheTest, TellsQuestionsApart) {

@@ -63,7 +63,7 @@ void write(const Servable& servable, inference::ModelStatistics& out) {
   if (totals.last_request != absl::InfinitePast()) {
     out.set_last_inference(static_cast<uint64_t>(absl::ToUnixMillis(totals.last_request)));
   }
-  out.set_inference_count(totals.success.count);
+  out.set_inference_count(totals.success.count - totals.cache_hit.count);
   out.set_execution_count(totals.executions);
   inference::InferStatistics& stats = *out.mutable_inference_stats();
   write(totals.success, stats.mutable_success());
@@ -72,8 +72,8 @@ void write(const Servable& servable, inference::ModelStatistics& out) {
   write(totals.input, stats.mutable_compute_input());
   write(totals.infer, stats.mutable_compute_infer());
   write(totals.output, stats.mutable_compute_output());
-  write(TotalTime{}, stats.mutable_cache_hit());  // there is no response cache
-  write(TotalTime{}, stats.mutable_cache_miss());
+  write(totals.cache_hit, stats.mutable_cache_hit());
+  write(totals.cache_miss, stats.mutable_cache_miss());
   write_batches(totals, out);
 }
 
@@ -126,6 +126,7 @@ absl::Status model_config(const ServableTable& table, const inference::ModelConf
   for (const auto& input : signature->inputs) configure(input, *config.add_input());
   for (const auto& output : signature->outputs) configure(output, *config.add_output());
   config.mutable_model_transaction_policy()->set_decoupled(false);
+  if (servable->has_cache()) config.mutable_response_cache()->set_enable(true);
   return absl::OkStatus();
 }
 

@@ -159,6 +159,22 @@ def test_statistics_count_requests_of_every_api(start, triton):
     assert [one["name"] for one in everything] == ["half_plus_two"]
 
 
+def test_statistics_tell_what_the_response_cache_answered(start, triton):
+    module, connect = triton
+    runtime = start("half_plus_two", "--response-cache-bytes=1MB", "--enable_model_warmup=false")
+    client = connect(runtime)
+    for value in (2, 2, 2, 4):
+        client.infer("half_plus_two", x(module, value))
+    stats = statistics(client, "half_plus_two")
+    assert number(stats, "inference_count") == number(stats, "execution_count") == 2
+    times = stats["inference_stats"]
+    assert [number(times, part, "count") for part in ("success", "queue", "compute_infer", "cache_hit", "cache_miss")] == [4, 4, 2, 2, 2]
+    parts = ("queue", "compute_input", "compute_infer", "compute_output", "cache_hit", "cache_miss")
+    assert sum(number(times, part, "ns") for part in parts) == number(times, "success", "ns")
+    config = as_dict(client.get_model_config("half_plus_two"))
+    assert config.get("config", config)["response_cache"] == {"enable": True}
+
+
 def test_the_repository_index_lists_versions(running, triton):
     _, connect = triton
     client = connect(running("half_plus_two"))
