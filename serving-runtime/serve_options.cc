@@ -192,8 +192,10 @@ void add_security_options(CLI::App& app, ServeOptions& o) {
 }
 
 void add_limit_options(CLI::App& app, ServeOptions& o) {
-  app.add_option("--max-request-bytes", o.max_request_bytes, "Largest body of a request, decompressed")
+  app.add_option("--max-request-bytes", o.max_request_bytes,
+                 "Largest body of a request, decompressed, and largest message of gRPC (there 2 GiB at most)")
       ->check(CLI::PositiveNumber)
+      ->transform(CLI::AsSizeValue(false))
       ->capture_default_str()
       ->group("Network");
   app.add_option("--concurrency,--rest_api_num_threads", o.concurrency,

@@ -2,6 +2,8 @@
 
 #include <absl/strings/numbers.h>
 
+#include <algorithm>
+#include <limits>
 #include <shared_mutex>
 #include <thread>
 #include <type_traits>
@@ -32,6 +34,9 @@ constexpr int kWaitingCalls = 32;
 
 // What a new connection may take until it speaks HTTP/2, as long as a request on the REST port.
 constexpr int kHandshakeMilliseconds = 60'000;
+
+// gRPC counts no further; it would take a larger number for a negative one, which means 4 MiB.
+constexpr uint64_t kLargestLimit = std::numeric_limits<int>::max();
 
 // Which model a request is for; of several tasks the first one's.
 template <class Request>
@@ -88,7 +93,7 @@ class QueueServer : public GrpcServer {
     if (!options.socket_path.empty()) {
       builder.AddListeningPort(base::cat("unix:", options.socket_path), security, &unix_socket);
     }
-    builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+    builder.SetMaxReceiveMessageSize(static_cast<int>(std::min<uint64_t>(options.max_message_bytes, kLargestLimit)));
     builder.SetMaxSendMessageSize(-1);
     set_arguments(builder, options);
     builder.RegisterService(&predictions_);

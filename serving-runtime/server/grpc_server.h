@@ -29,8 +29,8 @@ struct GrpcServerOptions {
   std::string socket_path;  // a UNIX socket to listen on as well; empty: none
   // gRPC's own, by key. A value that is a number is one.
   std::vector<std::pair<std::string, std::string>> channel_arguments = {};
-  uint64_t max_message_bytes = 64ull << 20;
-  size_t threads = 1;  // that poll. More than needed cost each request a handover between them
+  uint64_t max_message_bytes = 64ull << 20;  // at most 2 GiB - 1
+  size_t threads = 1;                        // that poll. More than needed cost each request a handover between them
   Cohort::Takes takes = Cohort::Takes::kQuickOnes;  // what those threads run themselves; the gate posts the others
   std::shared_ptr<net::RotatingCredentials> credentials;  // null: plain
 };

@@ -234,6 +234,24 @@ TEST_F(GrpcDoor, AnIdleStreamEndsWithTheServer) {
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
+TEST_F(Doors, GrpcTakesLargeMessagesUnderALimitThatItCannotCountTo) {
+  GrpcServerOptions options;
+  options.address = "127.0.0.1";
+  options.max_message_bytes = uint64_t{3} << 30;
+  const AccessTokens tokens;
+  auto server = *start_grpc_server(options, context_, {tokens, [] { return true; }, {}});
+  auto stub = inference::GRPCInferenceService::NewStub(
+      grpc::CreateChannel(base::cat("127.0.0.1:", server->port()), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext call;
+  inference::ModelInferRequest asked;
+  asked.set_model_name("none");
+  asked.add_raw_input_contents(std::string(5 << 20, 'x'));
+  inference::ModelInferResponse answer;
+  const grpc::Status status = stub->ModelInfer(&call, asked, &answer);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND) << status.error_message();
+  server->drain(absl::InfinitePast());
+}
+
 TEST_F(GrpcDoor, ARequestWhoseDeadlineHasPassedIsNotRun) {
   call_.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(1));
   clock_.advance(absl::Hours(24 * 365 * 100));  // the server's time, not ours
