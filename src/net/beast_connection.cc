@@ -174,8 +174,9 @@ class BeastConnection : public Connection, public std::enable_shared_from_this<B
     buffer_.consume(parser_->put(buffer_.data(), error));
     if (error == http::error::need_more) return read_more([](BeastConnection& self) { self.parse_header(); });
     if (error) return refuse(error);
-    if (beast::iequals(parser_->get()[http::field::expect], "100-continue")) return write_continue();
-    parse_body();
+    const auto& request = parser_->get();
+    const bool asks_first = request.version() >= 11 && beast::iequals(request[http::field::expect], "100-continue");
+    return asks_first ? write_continue() : parse_body();
   }
 
   void write_continue() {

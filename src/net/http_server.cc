@@ -21,7 +21,13 @@ std::string_view ServerRequest::header(std::string_view name) const {
   return {};
 }
 
-std::string_view ServerRequest::path() const { return std::string_view(target).substr(0, target.find('?')); }
+std::string_view ServerRequest::path() const {
+  const std::string_view whole = std::string_view(target).substr(0, target.find('?'));
+  const size_t scheme = whole.starts_with('/') ? std::string_view::npos : whole.find("://");
+  if (scheme == std::string_view::npos) return whole;
+  const size_t begin = whole.find('/', scheme + 3);
+  return begin == std::string_view::npos ? "/" : whole.substr(begin);
+}
 
 Responder& Responder::operator=(Responder&& other) noexcept {
   std::swap(send_, other.send_);

@@ -33,7 +33,7 @@ struct ServerRequest {
 
   // The first header of that name, whatever its case, or empty.
   std::string_view header(std::string_view name) const;
-  // The target without its query.
+  // The target without its query, and without scheme and host where a proxy has sent them.
   std::string_view path() const;
 };
 

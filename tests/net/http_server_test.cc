@@ -158,6 +158,10 @@ TEST(BeastHttpServer, TellsAClientThatAsksFirstToGoOn) {
   EXPECT_THAT(client.ask("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"),
               StartsWith("HTTP/1.1 100"));
   EXPECT_THAT(client.ask("ab"), testing::EndsWith("POST / 2"));
+  Client old(world);
+  EXPECT_THAT(old.ask("POST / HTTP/1.0\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\nab"),
+              StartsWith("HTTP/1.0 200"))
+      << "which knows no interim answers";
 }
 
 TEST(BeastHttpServer, RefusesTooLargeAndMalformedRequestsAndGoesOnServingOthers) {
@@ -429,11 +433,22 @@ TEST(BeastHttpServer, WithAClientAuthorityAnswersOnlyThoseItSigned) {
 
 TEST(ServerRequest, FindsHeadersWhateverTheirCase) {
   ServerRequest request;
-  request.target = "/a?b";
   request.headers = {{"Content-Type", "x"}};
   EXPECT_EQ(request.header("content-TYPE"), "x");
   EXPECT_EQ(request.header("accept"), "");
-  EXPECT_EQ(request.path(), "/a");
+}
+
+TEST(ServerRequest, HasAPathWhicheverFormItsTargetHas) {
+  const auto path = [](const char* target) {
+    ServerRequest request;
+    request.target = target;
+    return std::string(request.path());
+  };
+  EXPECT_EQ(path("/a?b"), "/a");
+  EXPECT_EQ(path("/a://b/c"), "/a://b/c");
+  EXPECT_EQ(path("http://host:8501/v2/models/m?x=http://y/z"), "/v2/models/m");
+  EXPECT_EQ(path("http://host"), "/");
+  EXPECT_EQ(path("*"), "*");
 }
 
 }  // namespace
