@@ -118,8 +118,16 @@ TEST_F(Doors, RestRefusesAMethodThatAPathDoesNotHave) {
   net::ServerResponse answer = ask("GET", "/v2/models/half/infer");
   EXPECT_EQ(answer.status, 405);
   EXPECT_THAT(answer.headers, ElementsAre(std::pair<std::string, std::string>("Allow", "POST")));
-  EXPECT_EQ(ask("POST", "/v2").status, 405);
+  answer = ask("POST", "/v2");
+  EXPECT_EQ(answer.status, 405);
+  EXPECT_THAT(answer.headers, ElementsAre(std::pair<std::string, std::string>("Allow", "GET, HEAD")));
   EXPECT_EQ(ask("GET", "/v2/repository/index").status, 405);
+}
+
+TEST_F(Doors, RestTakesHeadWhereItTakesGet) {
+  EXPECT_EQ(ask("HEAD", "/v2/models/half/ready").status, 200);
+  EXPECT_EQ(ask("HEAD", "/v2/models/nope").status, 404);
+  EXPECT_EQ(ask("HEAD", "/v2/models/half/infer").status, 405);
 }
 
 TEST_F(Doors, RestRefusesTensorsThatAreThereTwice) {

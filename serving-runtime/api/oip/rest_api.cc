@@ -127,7 +127,10 @@ std::string_view model_of(const RestPath& path) { return path.model; }
 void RestApi::handle(net::ServerRequest request, net::Responder respond) {
   auto path = parse_rest_path(request.path());
   if (!path.ok()) return respond(error_response(path.status()));
-  if (request.method != method_of(path->verb)) return respond(wrong_method(request, method_of(path->verb)));
+  const std::string_view method = method_of(path->verb);
+  // The server leaves out the body of an answer to HEAD.
+  const bool offered = request.method == method || (request.method == "HEAD" && method == "GET");
+  if (!offered) return respond(wrong_method(request, method == "GET" ? "GET, HEAD" : method));
   switch (path->verb) {
     case Verb::kInfer:
       return start_inference(*std::move(path), std::move(request), std::move(respond));
