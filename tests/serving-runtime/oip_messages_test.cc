@@ -178,8 +178,23 @@ TEST_F(Messages, ParametersAreHonouredOrRefusedByName) {
   EXPECT_THAT(with("timeout", [](auto&) {}), HasSubstr("'timeout' has no value"));
   auto output = asked;
   output.add_outputs()->set_name("out");
-  (*output.mutable_outputs(0)->mutable_parameters())["classification"].set_int64_param(1);
-  EXPECT_THAT(refused(output), HasSubstr("output 'out' parameter 'classification' is not offered"));
+  auto& classes = (*output.mutable_outputs(0)->mutable_parameters())["classification"];
+  classes.set_string_param("1");
+  EXPECT_THAT(refused(output), HasSubstr("output 'out' parameter 'classification' must be a whole number"));
+  classes.set_int64_param(1);
+  output.set_raw_input_contents(0, std::string("\0\0\x80\x3f", 4));
+  EXPECT_EQ(infer(output)->raw_output_contents(0), std::string("\5\0\0\0"
+                                                               "1.0:0",
+                                                               9));
+  EXPECT_EQ(infer(output)->outputs(0).datatype(), "BYTES");
+}
+
+TEST_F(Messages, WhatCannotBeClassifiedIsRefusedBeforeTheModelRuns) {
+  serve_echo(DataType::kString);
+  auto asked = request("BYTES", {0});
+  asked.add_outputs()->set_name("out");
+  (*asked.mutable_outputs(0)->mutable_parameters())["classification"].set_int64_param(1);
+  EXPECT_THAT(refused(asked), HasSubstr("output 'out' is of type string, which cannot be classified"));
 }
 
 TEST_F(Messages, ParametersOfTheBinaryExtensionAreTakenWhereTheyAreTrue) {

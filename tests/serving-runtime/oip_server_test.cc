@@ -81,8 +81,9 @@ constexpr const char* kBody =
     R"({"id":"1","inputs":[{"name":"x","shape":[2],"datatype":"FP32","data":[2,4]}],"outputs":[{"name":"z"},{"name":"y"}]})";
 
 TEST_F(Doors, RestTellsWhatItOffersAndWhatItServes) {
-  EXPECT_EQ(get("/v2")["extensions"], json::array({"binary_tensor_data", "model_configuration", "model_repository",
-                                                   "model_repository(unload_dependents)", "statistics"}));
+  EXPECT_EQ(get("/v2")["extensions"],
+            json::array({"binary_tensor_data", "classification", "model_configuration", "model_repository",
+                         "model_repository(unload_dependents)", "statistics"}));
   EXPECT_EQ(get("/v2/models/half")["versions"], json::array({"3"}));
   EXPECT_EQ(get("/v2/models/half/versions/3/config")["backend"], "fake");
   EXPECT_EQ(get("/v2/models/half/ready"), json({{"name", "half"}, {"ready", true}}));
@@ -104,6 +105,15 @@ TEST_F(Doors, RestAnswersTheOutputsInTheOrderAskedAndCountsThem) {
   json stats = get("/v2/models/stats")["model_stats"][0]["inference_stats"];
   EXPECT_EQ(stats["success"]["count"], 1);
   EXPECT_EQ(stats["fail"]["count"], 1);
+}
+
+TEST_F(Doors, RestClassifiesTheOutputsThatItIsAskedTo) {
+  constexpr const char* kQuestion =
+      R"({"inputs":[{"name":"x","shape":[3],"datatype":"FP32","data":[2,6,4]}],"outputs":[)"
+      R"({"name":"y","parameters":{"classification":2}},{"name":"z","parameters":{"classification":0}}]})";
+  EXPECT_EQ(json::parse(ask("POST", "/v2/models/half/infer", kQuestion).body)["outputs"],
+            json::parse(R"([{"name":"y","datatype":"BYTES","shape":[2],"data":["5.0:1","4.0:2"]},)"
+                        R"({"name":"z","datatype":"FP32","shape":[3],"data":[-2.0,-6.0,-4.0]}])"));
 }
 
 TEST_F(Doors, RestTakesABodyThatIsOneRawTensor) {

@@ -1,8 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "base/strings.h"
 #include "fake_backend.h"
+#include "serving-runtime/api/oip/classification.h"
 #include "serving-runtime/api/oip/infer_json.h"
 #include "serving-runtime/api/oip/raw_body.h"
 #include "serving-runtime/api/oip/raw_tensor.h"
@@ -104,8 +107,8 @@ TEST(ParseInfer, RefusesParametersByNameThatItDoesNotHonour) {
   EXPECT_THAT(refused(R"({"inputs":[{"parameters":{"headers":"a"},"name":"x","shape":[0],"datatype":"FP32",)"
                       R"("data":[]}]})"),
               HasSubstr("input 'x' parameter 'headers' is unknown"));
-  EXPECT_THAT(refused(R"({"inputs":[],"outputs":[{"name":"y","parameters":{"classification":2}}]})"),
-              HasSubstr("output 'y' parameter 'classification' is not offered"));
+  EXPECT_THAT(refused(R"({"inputs":[],"outputs":[{"name":"y","parameters":{"classification":-2}}]})"),
+              HasSubstr("classification must be a whole number"));
   EXPECT_THAT(refused(R"({"inputs":[{"name":"x","shape":[1],"datatype":"FP32",)"
                       R"("parameters":{"shared_memory_region":"r","shared_memory_byte_size":4}}]})"),
               HasSubstr("input 'x' parameter 'shared_memory_region' is not offered"));
@@ -225,6 +228,40 @@ TEST(PrintInfer, RefusesBytesThatJsonCannotCarryUnlessTheyGoBinary) {
               HasSubstr("output 's' holds bytes that are no UTF-8"));
   request.binary_by_default = true;
   EXPECT_THAT(print_infer(request, servable, outputs)->body, testing::EndsWith(std::string("\1\0\0\0\xff", 5)));
+}
+
+std::vector<std::string> classes(const Tensor& output, uint64_t wanted, Shape shape) {
+  auto classified = classify(output, wanted);
+  EXPECT_TRUE(classified.ok()) << classified.status();
+  std::vector<std::string> texts;
+  if (!classified.ok()) return texts;
+  EXPECT_EQ(classified->shape(), shape);
+  for (const TidegateString& text : classified->strings()) texts.emplace_back(text.data, text.size);
+  return texts;
+}
+
+TEST(Classify, TellsTheLargestElementsOfEachRowAndWhereTheyAre) {
+  const Tensor rows = floats({1, 5, 10, 4, 0.25, -1, 0.25, -2}, {2, 4});
+  EXPECT_THAT(classes(rows, 2, {2, 2}), ElementsAre("10.0:2", "5.0:1", "0.25:0", "0.25:2"));
+  EXPECT_THAT(classes(floats({1, 2, 3, 4}, {1, 2, 2}), 1, {1, 1}), ElementsAre("4.0:3"));
+  EXPECT_THAT(classes(floats({1, 2}), 9, {2}), ElementsAre("2.0:1", "1.0:0"));
+  EXPECT_THAT(classes(floats({7}, {}), 1, {1}), ElementsAre("7.0:0"));
+  EXPECT_THAT(classes(Tensor(DataType::kFloat, {0, 4}, AlignedBuffer()), 2, {0, 2}), ElementsAre());
+  EXPECT_THAT(classes(Tensor(DataType::kFloat, {int64_t{1} << 48, 0}, AlignedBuffer()), 2, {int64_t{1} << 48, 0}),
+              ElementsAre());
+}
+
+TEST(Classify, ComparesEachTypeAsItIsAndPutsNotANumberLast) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_THAT(classes(floats({kNan, -1, kNan, 1}), 4, {4}), ElementsAre("1.0:3", "-1.0:1", "NaN:0", "NaN:2"));
+  AlignedBuffer wide, half;
+  for (const uint64_t value : {uint64_t{1} << 63, (uint64_t{1} << 63) + 1}) wide.push(value);
+  EXPECT_THAT(classes(Tensor(DataType::kUint64, {2}, std::move(wide)), 1, {1}), ElementsAre("9223372036854775809:1"));
+  for (const uint16_t bits : {uint16_t{0xbc00}, uint16_t{0x3c00}}) half.push(bits);  // -1 and 1
+  EXPECT_THAT(classes(Tensor(DataType::kHalf, {2}, std::move(half)), 1, {1}), ElementsAre("1.0:1"));
+  EXPECT_FALSE(classify(Tensor({0}, StringList()), 1).ok());
+  EXPECT_FALSE(has_classes(DataType::kBool) || has_classes(DataType::kString) || has_classes(DataType::kComplex64));
+  EXPECT_TRUE(has_classes(DataType::kBfloat16) && has_classes(DataType::kInt8));
 }
 
 TEST(RawTensor, RefusesBytesThatDoNotFit) {

@@ -88,7 +88,7 @@ void write(const ModelEntry& model, inference::ModelStatisticsResponse& response
 void server_metadata(inference::ServerMetadataResponse& response) {
   response.set_name(std::string(kServerName));
   response.set_version(std::string(kServerVersion));
-  for (const char* extension : {"binary_tensor_data", "model_configuration", "model_repository",
+  for (const char* extension : {"binary_tensor_data", "classification", "model_configuration", "model_repository",
                                 "model_repository(unload_dependents)", "statistics"}) {
     response.add_extensions(extension);
   }

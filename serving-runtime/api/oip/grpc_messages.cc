@@ -115,13 +115,23 @@ absl::Status check_parameters(const InputTensor& input, const std::string* raw) 
   return absl::OkStatus();
 }
 
-absl::Status check_parameters(const OutputTensor& output) {
+absl::StatusOr<WantedOutput> read_wanted(const OutputTensor& output) {
+  WantedOutput wanted{output.name()};
   for (const auto& [name, parameter] : output.parameters()) {
     TG_ASSIGN_OR_RETURN(ParameterValue value, to_parameter(parameter, name));
     if (is_binary_flag(name, "binary_data", value)) continue;
-    TG_RETURN_IF_ERROR(check_tensor_parameter(base::cat("output '", output.name(), "'"), name, value));
+    const std::string what = base::cat("output '", output.name(), "'");
+    if (name != "classification") {
+      TG_RETURN_IF_ERROR(check_tensor_parameter(what, name, value));
+      continue;
+    }
+    const auto* classes = std::get_if<int64_t>(&value);
+    if (!classes || *classes < 0) {
+      return absl::InvalidArgumentError(base::cat(what, " parameter 'classification' must be a whole number"));
+    }
+    wanted.classes = static_cast<uint64_t>(*classes);
   }
-  return absl::OkStatus();
+  return wanted;
 }
 
 absl::StatusOr<RequestParameters> read_parameters(const inference::ModelInferRequest& request) {
@@ -169,11 +179,10 @@ absl::StatusOr<std::vector<NamedTensor>> decode_inputs(const inference::ModelInf
   return inputs;
 }
 
-absl::StatusOr<std::vector<std::string>> wanted_outputs(const inference::ModelInferRequest& request) {
-  std::vector<std::string> wanted;
+absl::StatusOr<std::vector<WantedOutput>> wanted_outputs(const inference::ModelInferRequest& request) {
+  std::vector<WantedOutput> wanted;
   for (const OutputTensor& output : request.outputs()) {
-    TG_RETURN_IF_ERROR(check_parameters(output));
-    wanted.push_back(output.name());
+    TG_ASSIGN_OR_RETURN(wanted.emplace_back(), read_wanted(output));
   }
   return wanted;
 }
@@ -198,7 +207,7 @@ absl::Status model_infer(const ServableFinder& servables, const inference::Model
   TG_ASSIGN_OR_RETURN(RequestParameters parameters, read_parameters(request));
   TG_ASSIGN_OR_RETURN(auto wanted, wanted_outputs(request));
   TG_ASSIGN_OR_RETURN(auto inputs, decode_inputs(request));
-  TG_ASSIGN_OR_RETURN(auto outputs, infer(inference, parameters, std::move(inputs), wanted));
+  TG_ASSIGN_OR_RETURN(auto outputs, infer(inference, parameters, std::move(inputs), std::move(wanted)));
   response.set_model_name(inference.servable()->name());
   response.set_model_version(inference.servable()->version_text());
   response.set_id(request.id());

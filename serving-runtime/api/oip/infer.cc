@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/status.h"
+#include "serving-runtime/api/oip/classification.h"
 #include "serving-runtime/api/oip/model_view.h"
 
 namespace tidegate::serving::oip {
@@ -27,10 +28,16 @@ absl::Status check_inputs(const model::Signature& signature, const std::vector<N
 }
 
 // Before the model runs for nothing.
-absl::Status check_outputs(const model::Signature& signature, const std::vector<std::string>& wanted) {
+absl::Status check_outputs(const model::Signature& signature, const std::vector<WantedOutput>& wanted) {
   for (const model::TensorSpec& spec : signature.outputs) {
+    const auto found = std::find_if(wanted.begin(), wanted.end(),
+                                    [&](const WantedOutput& output) { return output.name == spec.name; });
+    if (found == wanted.end() && !wanted.empty()) continue;
+    if (found != wanted.end() && found->classes > 0 && !has_classes(spec.type)) {
+      return absl::InvalidArgumentError(base::cat("output '", spec.name, "' is of type ",
+                                                  model::tensorflow_name(spec.type), ", which cannot be classified"));
+    }
     if (!model::oip_name(spec.type).empty()) continue;
-    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), spec.name) == wanted.end()) continue;
     return absl::InvalidArgumentError(base::cat("output '", spec.name, "' is of type ",
                                                 model::tensorflow_name(spec.type),
                                                 ", which the protocol does not have; ask for others by name"));
@@ -41,8 +48,7 @@ absl::Status check_outputs(const model::Signature& signature, const std::vector<
 }  // namespace
 
 absl::StatusOr<std::vector<NamedTensor>> infer(Inference& inference, const RequestParameters& parameters,
-                                               std::vector<NamedTensor> inputs,
-                                               const std::vector<std::string>& wanted) {
+                                               std::vector<NamedTensor> inputs, std::vector<WantedOutput> wanted) {
   if (inference.queued() > parameters.timeout) {
     return absl::DeadlineExceededError(base::cat("the request waited ", absl::ToInt64Microseconds(inference.queued()),
                                                  " us for its turn, longer than its parameter timeout of ",
@@ -52,7 +58,15 @@ absl::StatusOr<std::vector<NamedTensor>> infer(Inference& inference, const Reque
                       choose_signature(*inference.servable(), parameters.signature_name));
   TG_RETURN_IF_ERROR(check_inputs(*signature, inputs));
   TG_RETURN_IF_ERROR(check_outputs(*signature, wanted));
-  return inference.predict(*signature, std::move(inputs), wanted);
+  std::vector<std::string> names;
+  names.reserve(wanted.size());
+  for (WantedOutput& output : wanted) names.push_back(std::move(output.name));
+  TG_ASSIGN_OR_RETURN(auto outputs, inference.predict(*signature, std::move(inputs), names));
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i].classes == 0) continue;
+    TG_ASSIGN_OR_RETURN(outputs[i].tensor, classify(outputs[i].tensor, wanted[i].classes));
+  }
+  return outputs;
 }
 
 }  // namespace tidegate::serving::oip

@@ -153,6 +153,7 @@ absl::Status read_output(JsonReader& reader, RequestedOutput& output) {
     if (key != "parameters") return skip_value(reader);
     return read_members(reader, [&](const std::string& name) {
       if (name == "binary_data") return read_flag(reader, name, output.binary.emplace());
+      if (name == "classification") return read_whole_number(reader, name, output.classes);
       return read_other_parameter(reader, name, others);
     });
   }));

@@ -16,6 +16,7 @@ namespace tidegate::serving::oip {
 struct RequestedOutput {
   std::string name;
   std::optional<bool> binary;  // unset: as the request's binary_data_output says
+  uint64_t classes = 0;        // as WantedOutput's
 };
 
 struct InferRequest {

@@ -109,7 +109,6 @@ absl::Status take_request_parameter(std::string_view name, const ParameterValue&
 
 absl::Status check_tensor_parameter(std::string_view tensor, std::string_view name, const ParameterValue& value) {
   if (name == "content_type") return check_content_type(tensor, value);
-  if (name == "classification") return unless_used(value, tensor, name, "outputs are returned whole");
   if (name.starts_with("shared_memory_")) {
     return unless_used(value, tensor, name, "tensors are sent and returned in the message");
   }

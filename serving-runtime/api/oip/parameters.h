@@ -32,8 +32,9 @@ struct RequestParameters {
 // server does not, INVALID_ARGUMENT for names that no one knows and values of a wrong type.
 absl::Status take_request_parameter(std::string_view name, const ParameterValue& value, RequestParameters& parameters);
 
-// A parameter of an input or a requested output that REST's binary extension does not know: OK where it asks for
-// nothing, else refused as above. `tensor`: "input 'x'".
+// A parameter of an input or a requested output that asks for nothing special of it (so, not those of REST's binary
+// extension and `classification`, which the decoders take): OK where it asks for nothing, else refused as above.
+// `tensor`: "input 'x'".
 absl::Status check_tensor_parameter(std::string_view tensor, std::string_view name, const ParameterValue& value);
 
 }  // namespace tidegate::serving::oip

@@ -95,9 +95,9 @@ absl::StatusOr<InferResponse> infer_json(const ServableFinder& servables, const 
   TG_RETURN_IF_ERROR(inference.choose(servables, spec));
   TG_ASSIGN_OR_RETURN(InferRequest decoded, decode(*inference.servable(), request));
   inference.set_request_id(decoded.id);
-  std::vector<std::string> wanted;
-  for (const RequestedOutput& output : decoded.outputs) wanted.push_back(output.name);
-  TG_ASSIGN_OR_RETURN(auto outputs, infer(inference, decoded.parameters, std::move(decoded.inputs), wanted));
+  std::vector<WantedOutput> wanted;
+  for (const RequestedOutput& output : decoded.outputs) wanted.push_back({output.name, output.classes});
+  TG_ASSIGN_OR_RETURN(auto outputs, infer(inference, decoded.parameters, std::move(decoded.inputs), std::move(wanted)));
   return print_infer(decoded, *inference.servable(), outputs);
 }
 

@@ -108,7 +108,7 @@ def x(module, *values):
 def test_the_extensions_that_are_offered_are_named(running, triton):
     _, connect = triton
     assert as_dict(connect(running("half_plus_two")).get_server_metadata())["extensions"] == [
-        "binary_tensor_data", "model_configuration", "model_repository", "model_repository(unload_dependents)", "statistics"]
+        "binary_tensor_data", "classification", "model_configuration", "model_repository", "model_repository(unload_dependents)", "statistics"]
 
 
 def test_the_configuration_describes_the_models_tensors(running, triton):
@@ -196,18 +196,31 @@ def test_what_is_not_offered_is_refused_by_name(running, triton):
     module, connect = triton
     client = connect(running("half_plus_two"))
 
-    def output(**options):
-        return [module.InferRequestedOutput("y", **options)]
-
+    in_memory = module.InferRequestedOutput("y")
+    in_memory.set_shared_memory("region", 4)
     for part, options in {
         "'temperature' is unknown": {"parameters": {"temperature": 1}},
         "'priority' is not offered": {"priority": 2},
         "'sequence_(id|start)' is not offered": {"sequence_id": 5, "sequence_start": True},
-        "output 'y' parameter 'classification' is not offered": {"outputs": output(class_count=1)},
+        "output 'y' parameter 'shared_memory_.*' is not offered": {"outputs": [in_memory]},
     }.items():
         with pytest.raises(InferenceServerException, match=part):
             client.infer("half_plus_two", x(module, 2), **options)
+    elsewhere = module.InferInput("x", [1], "FP32")
+    elsewhere.set_shared_memory("region", 4)
+    with pytest.raises(InferenceServerException, match="input 'x' parameter 'shared_memory_.*' is not offered"):
+        client.infer("half_plus_two", [elsewhere])
     assert client.infer("half_plus_two", x(module, 2), timeout=60_000_000).as_numpy("y").tolist() == [3.0]
+
+
+def test_outputs_are_classified(running, triton):
+    module, connect = triton
+    client = connect(running("half_plus_two"))
+    answer = client.infer("half_plus_two", x(module, 2, 6, 4), outputs=[module.InferRequestedOutput("y", class_count=2)])
+    assert answer.as_numpy("y").tolist() == [b"5.0:1", b"4.0:2"]
+    text = tensor(module, "text", np.array([b"a"], np.object_), "BYTES")
+    with pytest.raises(InferenceServerException, match="cannot be classified"):
+        connect(running("strings")).infer("strings", [text], outputs=[module.InferRequestedOutput("upper", class_count=1)])
 
 
 def test_a_request_that_waits_longer_than_its_timeout_is_not_run(start, triton):
