@@ -6,12 +6,14 @@ import pathlib
 import queue
 import subprocess
 
+import grpc
 import ml_dtypes
 import numpy as np
 import pytest
 import tritonclient.grpc as triton_grpc
 import tritonclient.http as triton_http
 from triton_clients import as_dict, tensor, triton  # noqa: F401 (triton is a fixture)
+from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.utils import InferenceServerException
 
 CACHE = pathlib.Path(os.environ.get("TIDEGATE_CACHE") or pathlib.Path.home() / ".cache/tidegate")
@@ -99,6 +101,29 @@ def test_bytes_that_are_no_text_are_refused_in_json_and_come_back_binary(running
         client.infer("strings", [text], outputs=[triton_http.InferRequestedOutput("copy_bytes", binary_data=False)])
     answer = client.infer("strings", [text], outputs=[triton_http.InferRequestedOutput("copy_bytes")])
     assert answer.as_numpy("copy_bytes").tolist() == [b"\xff"]
+
+
+def test_a_body_may_be_one_raw_tensor(running):
+    raw = {"Inference-Header-Content-Length": "0"}
+    answer = running("half_plus_two").post("/v2/models/half_plus_two/infer", np.array([2, 4], np.float32).tobytes(), headers=raw)
+    result = triton_http.InferResult.from_response_body(answer.content, header_length=int(answer.headers["Inference-Header-Content-Length"]))
+    assert result.as_numpy("y").tolist() == [3.0, 4.0]
+    answer = running("strings").post("/v2/models/strings/infer", b"an image", headers=raw)
+    assert answer.status_code == 200 and answer.content.endswith(b"\x08\0\0\0AN IMAGE")
+    answer = running("many").post("/v2/models/many/infer", b"", headers=raw)
+    assert answer.status_code == 400 and "it has 2 inputs" in answer.json()["error"]
+
+
+def test_requests_of_kserves_and_mlservers_clients_are_understood(running):
+    runtime = running("half_plus_two")
+    question = service_pb2.ModelInferRequest(model_name="half_plus_two", raw_input_contents=[np.float32(2).tobytes()])
+    question.inputs.add(name="x", datatype="FP32", shape=[1]).parameters["binary_data_size"].int64_param = 4
+    with grpc.insecure_channel(runtime.grpc) as channel:
+        answer = service_pb2_grpc.GRPCInferenceServiceStub(channel).ModelInfer(question, timeout=30)
+    assert answer.raw_output_contents == [np.float32(3).tobytes()]
+    body = {"id": None, "parameters": {"content_type": "np"}, "outputs": None,
+            "inputs": [{"name": "x", "datatype": "FP32", "shape": [1], "data": [2], "parameters": {"content_type": "np"}}]}
+    assert runtime.post("/v2/models/half_plus_two/infer", body).json()["outputs"][0]["data"] == [3.0]
 
 
 def x(module, *values):
