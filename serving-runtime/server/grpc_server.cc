@@ -22,6 +22,7 @@
 #include "serving-runtime/core/trace_context.h"
 #include "serving-runtime/server/grpc_call.h"
 #include "serving-runtime/server/grpc_stream.h"
+#include "serving-runtime/server/grpc_unknown.h"
 #include "tensorflow_serving.grpc.pb.h"
 
 namespace tidegate::serving {
@@ -100,6 +101,7 @@ class QueueServer : public GrpcServer {
     builder.RegisterService(&models_);
     builder.RegisterService(&inference_);
     builder.RegisterService(&health_);
+    builder.RegisterAsyncGenericService(&others_);
     queue_ = builder.AddCompletionQueue();
     server_ = builder.BuildAndStart();
     if (!server_ || port == 0 || unix_socket == 0) {
@@ -110,6 +112,7 @@ class QueueServer : public GrpcServer {
     offer_tensorflow_serving();
     offer_open_inference();
     offer_health();
+    UnknownCall::listen(wait_for_unknown_);
     for (size_t i = 0; i < options.threads; ++i) {
       threads_.emplace_back([this, takes = options.takes] { poll(takes); });
     }
@@ -400,6 +403,10 @@ class QueueServer : public GrpcServer {
   tfs_pb::ModelService::AsyncService models_;
   inference::GRPCInferenceService::AsyncService inference_;
   grpc::health::v1::Health::AsyncService health_;
+  grpc::AsyncGenericService others_;
+  const UnknownCall::Listen wait_for_unknown_ = [this](auto* context, auto* stream, QueueTag* tag) {
+    return while_listening([&] { others_.RequestCall(context, stream, queue_.get(), queue_.get(), tag); });
+  };
   std::vector<std::shared_ptr<void>> methods_;
   OpenStreams open_streams_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;

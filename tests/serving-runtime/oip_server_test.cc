@@ -1,9 +1,11 @@
 // The Open Inference Protocol over the two doors: REST answers as a client sees them, and a real gRPC server.
 #include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -286,6 +288,22 @@ TEST_F(GrpcDoor, AnErrorThatQuotesALongNameStillArrives) {
   grpc::Status refused = stub_->ModelInfer(&call_, asked, &answer);
   EXPECT_EQ(refused.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << refused.error_message();
   EXPECT_THAT(refused.error_message(), testing::EndsWith("xxx…"));
+}
+
+TEST_F(GrpcDoor, AMethodThatIsNotThereIsNamed) {
+  grpc::GenericStub stub(channel_);
+  for (const char* method : {"/inference.GRPCInferenceService/SystemSharedMemoryStatus", "/a.B/C"}) {
+    grpc::ClientContext call;
+    const grpc::Slice nothing("");
+    const grpc::ByteBuffer request(&nothing, 1);
+    grpc::ByteBuffer answer;
+    std::promise<grpc::Status> done;
+    stub.UnaryCall(&call, method, {}, &request, &answer,
+                   [&](grpc::Status status) { done.set_value(std::move(status)); });
+    const grpc::Status status = done.get_future().get();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+    EXPECT_EQ(status.error_message(), base::cat("There is no method ", method, " here"));
+  }
 }
 
 TEST_F(GrpcDoor, LoadingAnswersWhenTheModelIsThere) {
