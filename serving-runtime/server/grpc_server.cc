@@ -263,7 +263,12 @@ class QueueServer : public GrpcServer {
   void predict(StreamCall<inference::ModelInferRequest, inference::ModelStreamInferResponse>& call) {
     const auto work = [this, arrived = context_.clock.uptime(), &call] {
       Inference inference = context_.begin(arrived);
-      absl::Status result = oip::stream_infer(context_.directory, call.request(), call.response(), inference);
+      absl::Status result = check_deadline(call.deadline());
+      if (result.ok()) {
+        result = oip::stream_infer(context_.directory, call.request(), call.response(), inference);
+      } else {
+        oip::refuse(call.request(), result, call.response());
+      }
       context_.end(inference, result,
                    {Api::kOipGrpc, Operation::kPredict, call.header(kRequestId), call.header(kTraceparent)});
       Cohort::answer([&call] { call.answer(); });

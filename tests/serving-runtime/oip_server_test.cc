@@ -281,6 +281,17 @@ TEST_F(GrpcDoor, ARequestWhoseDeadlineHasPassedIsNotRun) {
   EXPECT_THAT(late.error_message(), HasSubstr("before the request's turn came"));
 }
 
+TEST_F(GrpcDoor, NorIsOneOfAStreamWhoseDeadlineHasPassed) {
+  call_.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(1));
+  clock_.advance(absl::Hours(24 * 365 * 100));
+  auto stream = stub_->ModelStreamInfer(&call_);
+  inference::ModelStreamInferResponse answer;
+  ASSERT_TRUE(stream->Write(request("a")));
+  ASSERT_TRUE(stream->Read(&answer));
+  EXPECT_THAT(answer.error_message(), HasSubstr("before the request's turn came"));
+  EXPECT_EQ(answer.infer_response().id(), "a");
+}
+
 TEST_F(GrpcDoor, AnErrorThatQuotesALongNameStillArrives) {
   inference::ModelInferRequest asked = request("a");
   asked.mutable_inputs(0)->set_name(std::string(100'000, 'x'));
