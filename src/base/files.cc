@@ -1,8 +1,8 @@
 #include "base/files.h"
 
+#include <array>
 #include <cerrno>
 #include <fstream>
-#include <iterator>
 
 #include "base/strings.h"
 
@@ -11,7 +11,11 @@ namespace tidegate::base {
 absl::StatusOr<std::string> read_file(const std::string& path) {
   errno = 0;
   std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  std::string text;
+  // Not by iterators of the buffer, which throw where there is a folder.
+  for (std::array<char, 16 << 10> part; file; text.append(part.data(), static_cast<size_t>(file.gcount()))) {
+    file.read(part.data(), part.size());
+  }
   if (!file.is_open() || file.bad()) return absl::ErrnoToStatus(errno, cat("cannot read ", path));
   return text;
 }

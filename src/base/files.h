@@ -6,7 +6,7 @@
 
 namespace tidegate::base {
 
-// NOT_FOUND or PERMISSION_DENIED with the path and the system's words.
+// NOT_FOUND, PERMISSION_DENIED or (a folder) FAILED_PRECONDITION with the path and the system's words.
 absl::StatusOr<std::string> read_file(const std::string& path);
 
 }  // namespace tidegate::base
