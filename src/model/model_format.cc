@@ -18,17 +18,21 @@ absl::StatusOr<MappedFile> open_file(const std::string& path) {
   return *std::move(file);
 }
 
-std::vector<std::string> list(const std::string& folder) {
+// Folders end with /, so that none is taken for a file.
+std::vector<std::string> list(const std::string& folder, std::error_code& error) {
   std::vector<std::string> names;
   std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) names.push_back(entry.path().filename().string());
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    names.push_back(entry.path().filename().string() + (entry.is_directory(ignored) ? "/" : ""));
+  }
   std::sort(names.begin(), names.end());
   return names;
 }
 
 // The path of the folder's one file whose name ends so; a path that cannot be opened when it has gone by now.
 std::string only_file(const std::string& folder, std::string_view suffix) {
-  for (const std::string& name : list(folder)) {
+  std::error_code ignored;
+  for (const std::string& name : list(folder, ignored)) {
     if (name.ends_with(suffix)) return base::cat(folder, "/", name);
   }
   return base::cat(folder, "/*", suffix);
@@ -57,8 +61,12 @@ std::string_view name_of(Format format) {
 
 absl::StatusOr<Format> detect_format(const std::string& folder) {
   std::error_code error;
-  if (!fs::is_directory(folder, error)) return absl::NotFoundError(base::cat(folder, " is not a folder"));
-  std::vector<std::string> names = list(folder);
+  const bool there = fs::is_directory(folder, error);
+  if (!there && (!error || error == std::errc::no_such_file_or_directory)) {
+    return absl::NotFoundError(base::cat(folder, " is not a folder"));
+  }
+  const std::vector<std::string> names = there ? list(folder, error) : std::vector<std::string>();
+  if (error) return absl::ErrnoToStatus(error.value(), base::cat("cannot read ", folder));
   std::vector<Format> found;
   for (const std::string& name : names) {
     if (name == "saved_model.pb") found.push_back(Format::kSavedModel);

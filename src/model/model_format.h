@@ -19,7 +19,7 @@ enum class Format { kSavedModel, kTflite, kOnnx };
 std::string_view name_of(Format format);
 
 // `folder` is one version's folder. NOT_FOUND when it does not exist; INVALID_ARGUMENT when it holds no model that is
-// known or more than one; the message lists what was found.
+// known or more than one; the message lists what was found. The system's error when it cannot be read.
 absl::StatusOr<Format> detect_format(const std::string& folder);
 
 // Reads `folder`/saved_model.pb. DATA_LOSS when it is not a SavedModel's protobuf (the file's size is in the message).

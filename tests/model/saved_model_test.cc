@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "model/format_folder.h"
 #include "model/model_format.h"
 #include "model/proto_reader.h"
@@ -72,6 +74,17 @@ TEST_F(FormatTest, TellsTheFormatsApartAndSaysWhatItFoundInstead) {
   write("model.tflite", "");
   EXPECT_THAT(detect_format(folder_.path()).status().message(), HasSubstr("more than one model"));
   EXPECT_EQ(detect_format(folder_ / "none").status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(FormatTest, TakesNoFolderForAFile) {
+  std::filesystem::create_directory(folder_ / "model.onnx");
+  EXPECT_THAT(detect_format(folder_.path()).status().message(), HasSubstr("holds no model"));
+  EXPECT_THAT(detect_format(folder_.path()).status().message(), HasSubstr("found: model.onnx/"));
+}
+
+TEST_F(FormatTest, SaysWhyAFolderCannotBeRead) {
+  std::filesystem::create_symlink(folder_ / "loop", folder_ / "loop");
+  EXPECT_THAT(detect_format(folder_ / "loop").status().message(), HasSubstr("loop: Too many levels of symbolic links"));
 }
 
 TEST_F(FormatTest, ReadsASavedModelFromItsFolderAndNamesACorruptOne) {
