@@ -3,15 +3,18 @@
 #include <absl/strings/numbers.h>
 
 #include <algorithm>
+#include <boost/asio/io_context.hpp>
 #include <limits>
 #include <shared_mutex>
 #include <thread>
 #include <type_traits>
 #include <vector>
 
+#include "base/log.h"
 #include "base/status.h"
 #include "health.grpc.pb.h"
 #include "net/grpc_credentials.h"
+#include "net/listening.h"
 #include "open_inference.grpc.pb.h"
 #include "serving-runtime/api/admission.h"
 #include "serving-runtime/api/oip/descriptions.h"
@@ -78,6 +81,19 @@ void set_arguments(grpc::ServerBuilder& builder, const GrpcServerOptions& option
   }
 }
 
+// Its lines would be none of JSON where ours are.
+void log_as_we_do(gpr_log_func_args* line) {
+  const bool error = line->severity == GPR_LOG_SEVERITY_ERROR;
+  base::log(error ? base::LogLevel::kError : base::LogLevel::kDebug, "gRPC", {{"says", line->message}});
+}
+
+// gRPC says that it has no port, but not why.
+absl::Status check_port(const GrpcServerOptions& options) {
+  boost::asio::io_context context;
+  boost::asio::ip::tcp::acceptor acceptor(context);
+  return net::bind_to(acceptor, options.address, options.port);
+}
+
 class QueueServer : public GrpcServer {
  public:
   QueueServer(FrontEndContext& context, GrpcQuestions questions)
@@ -85,9 +101,11 @@ class QueueServer : public GrpcServer {
   ~QueueServer() override { drain(absl::InfinitePast()); }
 
   absl::Status start(const GrpcServerOptions& options) {
+    if (options.port != 0) TG_RETURN_IF_ERROR(check_port(options));
+    gpr_set_log_function(log_as_we_do);
     grpc::ServerBuilder builder;
     int port = 0;
-    std::string address = base::cat(options.address, ":", options.port);
+    const std::string address = net::host_and_port(options.address, options.port);
     const auto security = credentials(options);
     builder.AddListeningPort(address, security, &port);
     int unix_socket = 1;  // as gRPC calls the port of one that it has
@@ -139,7 +157,7 @@ class QueueServer : public GrpcServer {
   static absl::Status cannot_listen(const GrpcServerOptions& options) {
     const std::string path = options.socket_path.empty() ? "" : base::cat(" or on ", options.socket_path);
     return absl::UnavailableError(
-        base::cat("Cannot listen on ", options.address, ":", options.port, path, " for gRPC; is the port taken?"));
+        base::cat("Cannot listen on ", net::host_and_port(options.address, options.port), path, " for gRPC"));
   }
 
   static std::shared_ptr<grpc::ServerCredentials> credentials(const GrpcServerOptions& options) {

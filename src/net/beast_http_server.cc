@@ -13,8 +13,9 @@
 #include <boost/asio/strand.hpp>
 
 #include "base/clock.h"
-#include "base/strings.h"
+#include "base/status.h"
 #include "net/beast_connection.h"
+#include "net/listening.h"
 
 namespace tidegate::net {
 namespace {
@@ -59,21 +60,13 @@ class ServerCore : public ConnectionHost, public std::enable_shared_from_this<Se
         handler_(std::move(handler)) {}
 
   absl::Status listen() {
+    TG_RETURN_IF_ERROR(bind_to(acceptor_, options_.address, options_.port));
     error_code error;
-    auto address = asio::ip::make_address(options_.address, error);
-    auto failed = [&](std::string_view step) {
-      return absl::UnavailableError(
-          base::cat("Cannot listen on ", options_.address, ":", options_.port, ": ", step, ": ", error.message()));
-    };
-    if (error) return failed("address");
-    tcp::endpoint endpoint(address, options_.port);
-    acceptor_.open(endpoint.protocol(), error);
-    if (error) return failed("open");
-    acceptor_.set_option(asio::socket_base::reuse_address(true), error);
-    acceptor_.bind(endpoint, error);
-    if (error) return failed("bind");
     acceptor_.listen(4096, error);
-    if (error) return failed("listen");
+    if (error) {
+      return absl::UnavailableError(
+          base::cat("Cannot listen on ", host_and_port(options_.address, options_.port), ": ", error.message()));
+    }
     port_ = acceptor_.local_endpoint(error).port();
     return absl::OkStatus();
   }
