@@ -89,6 +89,7 @@ absl::StatusOr<std::vector<RecordedRequest>> parse_recorded_requests(std::string
     if (!parsed.ok()) return base::annotate(parsed, base::cat(path, ": record ", record));
     rest.remove_prefix(kHeaderBytes + size + kFooterBytes);
   }
+  if (!rest.empty()) return absl::InvalidArgumentError(base::cat(path, " holds more than ", kMostRecords, " requests"));
   return requests;
 }
 

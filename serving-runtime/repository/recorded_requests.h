@@ -19,7 +19,7 @@ struct RecordedRequest {
 
 // Empty when the version's folder has no such file. DATA_LOSS when the file is cut short or no such file, UNIMPLEMENTED
 // when it holds other requests than predict, classify, regress and multi-inference; the last is one request for each
-// task. At most 1,000 records are read, as TensorFlow Serving does.
+// task. INVALID_ARGUMENT when there are more than 1,000, as TensorFlow Serving has it.
 absl::StatusOr<std::vector<RecordedRequest>> read_recorded_requests(const std::string& folder);
 // The same of a file's bytes. `path` is what errors call it.
 absl::StatusOr<std::vector<RecordedRequest>> parse_recorded_requests(std::string_view bytes, std::string_view path);

@@ -128,6 +128,21 @@ def test_a_recorded_request_that_is_not_replayed_is_said(start, models, tmp_path
     assert code == 1 and "record 0: is a request that is not replayed" in message["message"]
 
 
+def test_more_recorded_requests_than_tensorflow_serving_takes_are_refused(start, models, tmp_path):
+    shutil.copytree(models / "onnx_half_plus_two", tmp_path / "cold")
+    record(tmp_path / "cold/1/assets.extra/tf_serving_warmup_requests", *[predict_request([1.0])] * 1001)
+    code, message = failed_start(start, "cold", tmp_path / "cold")
+    assert code == 1 and "holds more than 1000 requests" in message["message"]
+
+
+def test_recorded_requests_that_cannot_be_read_end_the_start_with_their_path(start, models, tmp_path):
+    shutil.copytree(models / "onnx_half_plus_two", tmp_path / "cold")
+    path = tmp_path / "cold/1/assets.extra/tf_serving_warmup_requests"
+    path.mkdir(parents=True)
+    code, message = failed_start(start, "cold", tmp_path / "cold")
+    assert code == 1 and f"cannot read {path}: Is a directory" in message["message"]
+
+
 def test_a_recorded_request_that_fails_ends_the_process(start, models, tmp_path):
     shutil.copytree(models / "picky", tmp_path / "cold")
     record(tmp_path / "cold/1/assets.extra/tf_serving_warmup_requests", predict_request([[1, 2]]), predict_request([[-1, 2]]))
