@@ -40,7 +40,9 @@ absl::StatusOr<std::vector<ModelConfig>> single_model(const ServeOptions& option
     return absl::InvalidArgumentError("No model: give --model-base-path, or --model-config-file for several");
   }
   for (const std::string& text : options.version_labels) TG_RETURN_IF_ERROR(take_label(text, config));
-  return std::vector<ModelConfig>{std::move(config)};
+  std::vector<ModelConfig> only{std::move(config)};
+  TG_RETURN_IF_ERROR(check_models(only));
+  return only;
 }
 
 constexpr std::string_view kConfigFile = "Model config file";
@@ -51,8 +53,15 @@ absl::StatusOr<std::string> config_text(const ServeOptions& options) {
   return text;
 }
 
-absl::StatusOr<std::vector<ModelConfig>> models_of(const ServeOptions& options, std::string_view text) {
+// At the start there may be no models. Later a file without a list is one that is being written, most likely.
+enum class When { kStart, kLater };
+
+absl::StatusOr<std::vector<ModelConfig>> models_of(const ServeOptions& options, std::string_view text, When when) {
   TG_ASSIGN_OR_RETURN(const auto file, parse_server_config(text, options.model_config_file));
+  if (when == When::kLater && !file.has_model_config_list()) {
+    return absl::FailedPreconditionError(base::cat(kConfigFile, " ", options.model_config_file,
+                                                   " has no model_config_list; an empty one unloads all models"));
+  }
   auto models = to_model_configs(file, model_defaults(options));
   if (absl::Status usable = models.ok() ? check_models(*models) : models.status(); !usable.ok()) {
     return base::annotate(usable, base::cat(kConfigFile, " ", options.model_config_file));
@@ -73,7 +82,7 @@ absl::StatusOr<FirstModels> first_models(const ServeOptions& options) {
     return first;
   }
   TG_ASSIGN_OR_RETURN(first.config_text, config_text(options));
-  TG_ASSIGN_OR_RETURN(first.models, models_of(options, first.config_text));
+  TG_ASSIGN_OR_RETURN(first.models, models_of(options, first.config_text, When::kStart));
   return first;
 }
 
@@ -117,7 +126,7 @@ void ConfigFileWatch::look() {
   }
   if (!text.ok() || *text == known_) return;
   known_ = *std::move(text);
-  auto models = models_of(options_, known_);
+  auto models = models_of(options_, known_, When::kLater);
   if (models.ok()) return take_over_(*std::move(models));
   base::log_error("the changed model config file is not taken over", {{"error", models.status()}});
 }

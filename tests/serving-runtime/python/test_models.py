@@ -69,6 +69,9 @@ def test_a_changed_config_file_is_taken_over(start, shop):
     write_config(path, "model_config_list { config { nam")
     runtime.wait_until(lambda: "is not taken over" in runtime.log_path.read_text())
     assert served(runtime, "a") == [2]
+    write_config(path, "")
+    runtime.wait_until(lambda: "has no model_config_list" in runtime.log_path.read_text())
+    assert served(runtime, "a") == [2]
     write_config(path, config_text(shop, ("a", "model_version_policy { specific { versions: 1 } }"), ("b", "")))
     runtime.wait_until(lambda: served(runtime, "a") == [1] and served(runtime, "b") == [1])
 
