@@ -1,6 +1,8 @@
 #include "serving-runtime/server/security.h"
 
+#include <algorithm>
 #include <sstream>
+#include <string_view>
 #include <utility>
 
 #include "base/files.h"
@@ -10,6 +12,13 @@
 
 namespace tidegate::serving {
 namespace {
+
+// The path's flag goes before every error.
+absl::StatusOr<std::string> read(std::string_view flag, const std::string& path) {
+  auto text = base::read_file(path);
+  if (!text.ok()) return base::annotate(text.status(), flag);
+  return text;
+}
 
 absl::Status check(const net::TlsIdentity& identity, const std::string& file, const std::string& ca_file) {
   const absl::Status own = net::check_identity({identity.certificate_pem, identity.private_key_pem, ""});
@@ -27,40 +36,58 @@ absl::StatusOr<std::optional<net::TlsIdentity>> read_identity(const SecurityFile
     return absl::InvalidArgumentError("--tls-cert-file and --tls-key-file need each other");
   }
   net::TlsIdentity identity;
-  TG_ASSIGN_OR_RETURN(identity.certificate_pem, base::read_file(files.certificate));
-  TG_ASSIGN_OR_RETURN(identity.private_key_pem, base::read_file(files.key));
+  TG_ASSIGN_OR_RETURN(identity.certificate_pem, read("--tls-cert-file", files.certificate));
+  TG_ASSIGN_OR_RETURN(identity.private_key_pem, read("--tls-key-file", files.key));
   if (!files.client_ca.empty()) {
-    TG_ASSIGN_OR_RETURN(identity.ca_pem, base::read_file(files.client_ca));
-    if (identity.ca_pem.empty()) return absl::InvalidArgumentError(base::cat(files.client_ca, " is empty"));
+    TG_ASSIGN_OR_RETURN(identity.ca_pem, read("--tls-client-ca-file", files.client_ca));
+    if (identity.ca_pem.empty())
+      return absl::InvalidArgumentError(base::cat("--tls-client-ca-file: ", files.client_ca, " is empty"));
   }
-  TG_RETURN_IF_ERROR(check(identity, files.certificate, files.client_ca));
+  TG_RETURN_IF_ERROR(check(identity, base::cat("--tls-cert-file ", files.certificate),
+                           base::cat("--tls-client-ca-file ", files.client_ca)));
   return identity;
 }
 
+constexpr std::string_view kSslConfig = "--ssl-config-file";
+
 absl::StatusOr<net::TlsIdentity> read_ssl_config(const std::string& path) {
-  TG_ASSIGN_OR_RETURN(const std::string text, base::read_file(path));
+  const std::string where = base::cat(kSslConfig, " ", path);
+  TG_ASSIGN_OR_RETURN(const std::string text, read(kSslConfig, path));
   tensorflow::serving::SSLConfig config;
   // A key must not get into a log.
-  TG_RETURN_IF_ERROR(base::annotate(parse_text_format(text, config, Quote::kNo), path));
+  TG_RETURN_IF_ERROR(base::annotate(parse_text_format(text, config, Quote::kNo), where));
+  if (config.server_cert().empty() || config.server_key().empty()) {
+    return absl::InvalidArgumentError(base::cat(where, ": it needs server_cert and server_key"));
+  }
   net::TlsIdentity identity{config.server_cert(), config.server_key(),
                             config.client_verify() ? config.custom_ca() : ""};
   if (config.client_verify() && config.custom_ca().empty()) {
-    return absl::InvalidArgumentError(base::cat(path, ": client_verify needs custom_ca"));
+    return absl::InvalidArgumentError(base::cat(where, ": client_verify needs custom_ca"));
   }
-  TG_RETURN_IF_ERROR(check(identity, path, path));
+  TG_RETURN_IF_ERROR(check(identity, where, where));
   return identity;
 }
+
+bool is_visible(char c) { return c > ' ' && c < 0x7f; }
 
 absl::StatusOr<std::vector<std::string>> read_tokens(const std::string& path) {
   std::vector<std::string> tokens;
   if (path.empty()) return tokens;
-  TG_ASSIGN_OR_RETURN(const std::string text, base::read_file(path));
+  TG_ASSIGN_OR_RETURN(const std::string text, read("--token-file", path));
   std::istringstream lines(text);
+  int number = 0;
   for (std::string line; std::getline(lines, line);) {
+    ++number;
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
-    if (!line.empty() && line[0] != '#') tokens.push_back(line);
+    if (line.empty() || line[0] == '#') continue;
+    // The line itself must not get into a log.
+    if (!std::all_of(line.begin(), line.end(), is_visible)) {
+      return absl::InvalidArgumentError(base::cat("--token-file ", path, ", line ", number,
+                                                  ": a token has visible ASCII characters only, without spaces"));
+    }
+    tokens.push_back(line);
   }
-  if (tokens.empty()) return absl::InvalidArgumentError(base::cat(path, " holds no token"));
+  if (tokens.empty()) return absl::InvalidArgumentError(base::cat("--token-file ", path, " holds no token"));
   return tokens;
 }
 
