@@ -123,9 +123,13 @@ absl::StatusOr<std::string> read_monitoring_path(const std::string& path) {
   if (!config.prometheus_config().enable()) return "";
   const std::string& wanted = config.prometheus_config().path();
   if (wanted.empty()) return "/monitoring/prometheus/metrics";
-  if (wanted.starts_with('/')) return wanted;
-  return absl::InvalidArgumentError(
-      base::cat(kWhat, " ", path, ": prometheus_config.path \"", wanted, "\" does not begin with /"));
+  const auto refuse = [&](std::string_view why) {
+    return absl::InvalidArgumentError(base::cat(kWhat, " ", path, ": prometheus_config.path \"", wanted, "\" ", why));
+  };
+  if (!wanted.starts_with('/')) return refuse("does not begin with /");
+  const bool taken =
+      wanted == "/metrics" || wanted == "/v2" || wanted.starts_with("/v1/") || wanted.starts_with("/v2/");
+  return taken ? refuse("is a path that the server needs itself") : absl::StatusOr<std::string>(wanted);
 }
 
 absl::Status read_batching_parameters(const std::string& path, BatchingOptions& options) {

@@ -67,6 +67,7 @@ def test_the_page_is_where_the_config_says_or_nowhere(start, tmp_path):
 
 @pytest.mark.parametrize("config,part", [
     ('prometheus_config { enable: true path: "here" }', "does not begin with /"),
+    ('prometheus_config { enable: true path: "/v2" }', "is a path that the server needs itself"),
     ("prometheus { }", "monitoring.config: line 1"),
 ])
 def test_a_config_that_cannot_be_ends_the_start(start, tmp_path, config, part):
