@@ -29,10 +29,13 @@ class FileSink : public RecordSink {
   ~FileSink() override { close(); }
 
   absl::Status open() {
-    file_ = ::open(options_.path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    // A pipe that nobody reads is an error, and does not hold up the start.
+    file_ = ::open(options_.path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0640);
     if (file_ < 0) return failed("cannot open", options_.path);
     struct stat status{};
     if (::fstat(file_, &status) != 0) return failed("cannot read the size of", options_.path);
+    if (::fcntl(file_, F_SETFL, O_APPEND) != 0) return failed("cannot open", options_.path);
+    regular_ = S_ISREG(status.st_mode);
     size_ = static_cast<uint64_t>(status.st_size);
     return absl::OkStatus();
   }
@@ -42,7 +45,7 @@ class FileSink : public RecordSink {
     for (const auto& record : records) {
       for (const std::string& line : record_lines(*record, NonFinite::kBare)) {
         const uint64_t bytes = line.size() + 1;
-        if (size_ + text.size() + bytes > options_.max_file_bytes) {
+        if (regular_ && size_ + text.size() + bytes > options_.max_file_bytes) {
           TG_RETURN_IF_ERROR(append(std::exchange(text, {})));
           if (size_ > 0) TG_RETURN_IF_ERROR(rotate());
         }
@@ -93,6 +96,7 @@ class FileSink : public RecordSink {
 
   const FileSinkOptions options_;
   int file_ = -1;
+  bool regular_ = false;  // else a device or a pipe, which has no size and must keep its name
   uint64_t size_ = 0;
 };
 

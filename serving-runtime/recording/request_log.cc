@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/strings.h"
 
 namespace tidegate::serving {
 namespace {
@@ -49,20 +50,26 @@ std::unique_ptr<RequestRecord> RequestLog::begin(std::optional<double> rate) {
 
 void RequestLog::take(std::unique_ptr<RequestRecord> record) {
   const uint64_t bytes = bytes_of(*record);
-  bool wake = false;
+  bool wake = false, first_loss = false;
   {
     std::lock_guard lock(mutex_);
     if (counts_.queue_bytes + bytes > options_.max_queue_bytes) {
       ++counts_.dropped_full;
-      return;
+      first_loss = !std::exchange(overflowing_, true);
+    } else {
+      counts_.queue_bytes += bytes;
+      waiting_bytes_ += bytes;
+      queue_.push_back(std::move(record));
+      // The thread waits for the first of a batch, and then for enough of them.
+      wake = queue_.size() == 1 || fills_a_batch();
     }
-    counts_.queue_bytes += bytes;
-    waiting_bytes_ += bytes;
-    queue_.push_back(std::move(record));
-    // The thread waits for the first of a batch, and then for enough of them.
-    wake = queue_.size() == 1 || fills_a_batch();
   }
   if (wake) changed_.notify_one();
+  if (first_loss) {
+    base::log_error("records of requests are lost",
+                    {{"error", absl::ResourceExhaustedError(
+                                   base::cat("more than ", options_.max_queue_bytes, " bytes wait to be written"))}});
+  }
 }
 
 RequestLog::Counts RequestLog::counts() const {
@@ -103,6 +110,7 @@ void RequestLog::write(const Batch& batch) {
   uint64_t bytes = 0;
   for (const auto& record : batch) bytes += bytes_of(*record);
   std::lock_guard lock(mutex_);
+  if (queue_.empty() && std::exchange(overflowing_, false)) base::log_info("the queue of records has room again");
   counts_.queue_bytes -= bytes;
   (written.ok() ? counts_.written : counts_.dropped_error) += batch.size();
 }

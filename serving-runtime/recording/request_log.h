@@ -65,6 +65,7 @@ class RequestLog : public RequestRecorder {
   std::deque<std::unique_ptr<RequestRecord>> queue_;
   uint64_t waiting_bytes_ = 0;  // of the queue
   Counts counts_;
+  bool overflowing_ = false;  // since the queue was empty last, something did not fit
   bool ending_ = false;
   bool failing_ = false;  // the last write failed; the log's thread alone
   std::thread thread_;    // last: it uses all of the above
