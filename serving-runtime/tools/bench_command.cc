@@ -1,7 +1,9 @@
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <iomanip>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -33,6 +35,7 @@ absl::Duration cpu_time() {
 struct Result {
   Latencies latencies;
   int64_t failed = 0;
+  int64_t missed = 0;  // were due, and not asked in time
   absl::Status first_error;
   absl::Duration took;
   absl::Duration cpu;
@@ -50,24 +53,32 @@ class Load {
     const absl::Duration cpu_before = cpu_time();
     begin_ = Clock::now();
     end_ = begin_ + seconds(for_seconds);
+    patience_end_ = end_ + seconds(std::max(1.0, for_seconds));
     next_ = 0;
     std::vector<std::thread> threads;
     for (Result& result : results) threads.emplace_back([this, &result] { ask_until_the_end(result); });
     for (std::thread& thread : threads) thread.join();
     Result whole;
-    whole.took = absl::FromChrono(Clock::now() - begin_);
+    whole.took = std::max(absl::FromChrono(Clock::now() - begin_), absl::Seconds(for_seconds));
     whole.cpu = cpu_time() - cpu_before;
     for (Result& result : results) {
       whole.latencies.add(result.latencies);
       whole.failed += result.failed;
       if (whole.first_error.ok()) whole.first_error = result.first_error;
     }
+    whole.missed = std::max<int64_t>(0, due_within(for_seconds) - whole.latencies.count() - whole.failed);
     return whole;
   }
 
  private:
+  // Of an open loop; of a closed one none is.
+  int64_t due_within(double for_seconds) const {
+    constexpr double kMost = 1e18;
+    return static_cast<int64_t>(std::ceil(std::min(kMost, options_.rate * for_seconds)));
+  }
+
   // An open loop's requests count from the time at which they were due, so that one that is late makes the next ones
-  // late, as users would see it.
+  // late, as users would see it. When the model is too slow for the rate, it ends after as long again.
   void ask_until_the_end(Result& result) {
     while (true) {
       const int64_t number = next_.fetch_add(1, std::memory_order_relaxed);
@@ -76,6 +87,7 @@ class Load {
         due = begin_ + seconds(static_cast<double>(number) / options_.rate);
         if (due >= end_) return;
         std::this_thread::sleep_until(due);
+        if (Clock::now() >= patience_end_) return;
       } else if (due >= end_) {
         return;
       }
@@ -95,7 +107,7 @@ class Load {
   const model::Signature& signature_;
   const std::vector<Inputs>& inputs_;
   const BenchOptions& options_;
-  Clock::time_point begin_, end_;
+  Clock::time_point begin_, end_, patience_end_;
   std::atomic<int64_t> next_{0};
 };
 
@@ -105,6 +117,7 @@ Json figures(Result& result) {
   const auto answered = static_cast<double>(result.latencies.count());
   return {{"answered", result.latencies.count()},
           {"failed", result.failed},
+          {"missed", result.missed},
           {"seconds", absl::ToDoubleSeconds(result.took)},
           {"requestsPerSecond", answered / absl::ToDoubleSeconds(result.took)},
           {"cpuMicroseconds", answered > 0 ? microseconds(result.cpu) / answered : 0},
@@ -124,7 +137,9 @@ std::string as_text(const BenchOptions& options, const Json& figures) {
   }
   text << "  " << figures["answered"] << " answered, " << figures["failed"] << " failed, "
        << figures["requestsPerSecond"].get<double>() << " a second, " << figures["cpuMicroseconds"].get<double>()
-       << " us of CPU a request\n  p50 " << figures["p50Microseconds"].get<double>() << " us, p95 "
+       << " us of CPU a request\n";
+  if (figures["missed"] > 0) text << "  too slow for this rate: " << figures["missed"] << " more were due\n";
+  text << "  p50 " << figures["p50Microseconds"].get<double>() << " us, p95 "
        << figures["p95Microseconds"].get<double>() << " us, p99 " << figures["p99Microseconds"].get<double>()
        << " us\n";
   return text.str();
@@ -140,7 +155,7 @@ absl::Status run(const BenchOptions& options, const BackendSource& backends) {
   Result result = load.run(options.seconds);
   const Json measured = figures(result);
   std::cout << (options.json ? measured.dump(2) + "\n" : as_text(options, measured));
-  return result.first_error;
+  return base::annotate(result.first_error, base::cat(result.failed, " requests failed, the first with"));
 }
 
 }  // namespace

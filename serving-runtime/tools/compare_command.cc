@@ -51,12 +51,26 @@ absl::StatusOr<std::map<std::string, std::string>> match(std::string_view what, 
       base::cat("the ", what, " have different names: ", names_of(before), " before, ", names_of(after), " after"));
 }
 
+// Neither library says it in words that name both.
+absl::Status check_types(const Specs& before, const Specs& after, const std::map<std::string, std::string>& names) {
+  for (const model::TensorSpec& spec : before) {
+    const auto other = std::find_if(after.begin(), after.end(),
+                                    [&](const auto& candidate) { return candidate.name == names.at(spec.name); });
+    if (other->type == spec.type) continue;
+    return absl::InvalidArgumentError(base::cat("the inputs have different types: ", spec.name, " is ",
+                                                model::tensorflow_name(spec.type), " before, ", other->name, " is ",
+                                                model::tensorflow_name(other->type), " after"));
+  }
+  return absl::OkStatus();
+}
+
 class Comparison {
  public:
   Comparison(Side before, Side after) : before_(std::move(before)), after_(std::move(after)) {}
 
   absl::Status prepare() {
     TG_ASSIGN_OR_RETURN(inputs_, match("inputs", before_.signature->inputs, after_.signature->inputs));
+    TG_RETURN_IF_ERROR(check_types(before_.signature->inputs, after_.signature->inputs, inputs_));
     TG_ASSIGN_OR_RETURN(outputs_, match("outputs", before_.signature->outputs, after_.signature->outputs));
     return absl::OkStatus();
   }
@@ -93,9 +107,11 @@ std::string as_text(const CompareOptions& options, const std::map<std::string, O
   std::ostringstream text;
   text << options.before << " against " << options.after << '\n' << std::setprecision(4);
   for (const auto& [name, difference] : differences) {
-    text << "  output " << name << ": " << difference.elements << " elements, " << difference.unequal
-         << " differ; |a - b| mean " << difference.mean_absolute() << ", max " << difference.max_absolute
-         << "; relative max " << difference.max_relative;
+    text << "  output " << name << ": " << difference.elements << " elements, " << difference.unequal << " differ";
+    if (difference.strings == 0) {
+      text << "; |a - b| mean " << difference.mean_absolute() << ", max " << difference.max_absolute
+           << "; relative max " << difference.max_relative;
+    }
     if (difference.one_is_nan > 0) text << "; NaN or infinite on one side: " << difference.one_is_nan;
     if (difference.labels > 0) text << "; labels agree " << 100 * difference.label_agreement() << " %";
     text << '\n';
@@ -115,12 +131,13 @@ std::string as_json(const std::map<std::string, OutputDifference>& differences, 
                      {"labels", difference.labels},
                      {"labelAgreement", difference.label_agreement()}};
   }
-  return Json{{"within", within}, {"outputs", outputs}}.dump(2) + "\n";
+  return Json{{"within", within}, {"outputs", outputs}}.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 bool is_within(const OutputDifference& difference, const CompareOptions& options) {
   if (options.least_agreement >= 0 && difference.label_agreement() < options.least_agreement) return false;
   if (options.most_difference < 0) return true;
+  if (difference.strings > 0) return difference.unequal == 0;  // nothing tells how far strings are apart
   return difference.one_is_nan == 0 && difference.max_absolute <= options.most_difference;
 }
 
@@ -133,6 +150,12 @@ absl::StatusOr<bool> run(const CompareOptions& options, const BackendSource& bac
   TG_RETURN_IF_ERROR(comparison.prepare());
   for (Inputs& inputs : all) TG_RETURN_IF_ERROR(comparison.add(std::move(inputs)));
   const auto& differences = comparison.differences();
+  const bool labels =
+      std::any_of(differences.begin(), differences.end(), [](const auto& output) { return output.second.labels > 0; });
+  if (options.least_agreement >= 0 && !labels) {
+    return absl::InvalidArgumentError(
+        "--min-agreement is about labels, and no output has any: rows of two or more numbers");
+  }
   const bool within = std::all_of(differences.begin(), differences.end(),
                                   [&](const auto& output) { return is_within(output.second, options); });
   std::cout << (options.json ? as_json(differences, within) : as_text(options, differences));

@@ -27,6 +27,7 @@ inline absl::StatusOr<const model::Signature*> find_signature(const Servable& se
   if (const model::Signature* found = servable.find_signature(name)) return found;
   std::string known;
   for (const model::Signature& signature : servable.signatures()) {
+    if (signature.name.starts_with("__")) continue;  // TensorFlow's own
     base::append(known, base::cat(known.empty() ? "" : ", ", signature.name));
   }
   return absl::NotFoundError(base::cat(servable.folder(), " has no signature ", name, "; it has: ", known));

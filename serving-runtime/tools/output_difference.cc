@@ -39,6 +39,7 @@ absl::Status OutputDifference::add(const Tensor& a, const Tensor& b) {
 absl::Status OutputDifference::add_strings(const Tensor& a, const Tensor& b) {
   const auto of_a = a.strings(), of_b = b.strings();
   elements += static_cast<int64_t>(of_a.size());
+  strings += static_cast<int64_t>(of_a.size());
   for (size_t i = 0; i < of_a.size(); ++i) {
     if (std::string_view(of_a[i].data, of_a[i].size) != std::string_view(of_b[i].data, of_b[i].size)) ++unequal;
   }

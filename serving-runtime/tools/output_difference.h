@@ -12,6 +12,7 @@ namespace tidegate::serving {
 struct OutputDifference {
   int64_t elements = 0;
   int64_t unequal = 0;      // not the same number or string
+  int64_t strings = 0;      // all elements or none
   int64_t one_is_nan = 0;   // NaN, or infinite, on one side alone; not in the figures below
   double sum_absolute = 0;  // of |a - b|
   double max_absolute = 0;

@@ -1,5 +1,6 @@
 #include "serving-runtime/tools/sample_inputs.h"
 
+#include <cerrno>
 #include <fstream>
 #include <utility>
 
@@ -109,15 +110,16 @@ absl::StatusOr<std::vector<NamedTensor>> random_inputs(const model::Signature& s
 
 absl::StatusOr<std::vector<std::vector<NamedTensor>>> read_inputs(const std::string& path,
                                                                   const model::Signature& signature) {
+  errno = 0;
   std::ifstream file(path);
-  if (!file) return absl::NotFoundError(base::cat("Cannot read ", path));
   std::vector<std::vector<NamedTensor>> all;
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
-    if (line.empty()) continue;
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     const absl::Status read = read_line(line, signature, all);
     if (!read.ok()) return base::annotate(read, base::cat(path, ", line ", number));
   }
+  if (!file.is_open() || file.bad()) return absl::ErrnoToStatus(errno, base::cat("cannot read --inputs=", path));
   if (all.empty()) {
     return absl::InvalidArgumentError(base::cat(path, " holds no request for signature ", signature.name));
   }

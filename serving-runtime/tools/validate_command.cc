@@ -48,23 +48,36 @@ void check_output(const model::TensorSpec& spec, const Tensor& output, Finding& 
   if (infinite) say_once(finding.faults, base::cat("output ", spec.name, " has infinite numbers"));
 }
 
-void run_once(const Servable& servable, const model::Signature& signature, int64_t rows, base::Random& random,
-              Finding& finding) {
+// False when the model refuses the input: its graph may want other values than random ones.
+bool run_once(const Servable& servable, const model::Signature& signature, int64_t rows, base::Random& random,
+              Finding& finding, absl::Status& refusal) {
   auto inputs = random_inputs(signature, rows, random);
-  if (!inputs.ok()) return say_once(finding.warnings, base::cat("not run: ", inputs.status().message()));
+  if (!inputs.ok()) {
+    say_once(finding.warnings, base::cat("not run: ", inputs.status().message()));
+    return true;
+  }
   auto outputs = servable.predict(signature, *std::move(inputs), {});
-  // The graph may want other values than random ones.
   if (!outputs.ok()) {
-    return say_once(finding.warnings, base::cat("it refuses random input: ", outputs.status().message()));
+    refusal = outputs.status();
+    return false;
   }
   ++finding.runs;
   for (size_t i = 0; i < outputs->size(); ++i) check_output(signature.outputs[i], (*outputs)[i].tensor, finding);
+  return true;
 }
 
 Finding check_signature(const Servable& servable, const model::Signature& signature, const ValidateOptions& options) {
   Finding finding{signature.name, 0, {}, {}};
   base::SeededRandom random(options.seed);
-  for (int i = 0; i < options.runs; ++i) run_once(servable, signature, options.rows, random, finding);
+  int refused = 0;
+  absl::Status refusal;
+  for (int i = 0; i < options.runs; ++i) {
+    if (!run_once(servable, signature, options.rows, random, finding, refusal)) ++refused;
+  }
+  if (refused > 0) {
+    finding.warnings.push_back(
+        base::cat("it refuses ", refused, " of ", options.runs, " random inputs, the last with: ", refusal.message()));
+  }
   return finding;
 }
 
@@ -102,12 +115,14 @@ std::string as_json(const Servable& servable, const std::vector<Finding>& findin
 }  // namespace
 
 int validate(const ValidateOptions& options, const BackendSource& backends) {
+  const auto fail = [](const absl::Status& error, int code) {
+    std::cerr << "tidegate-runtime validate: " << error.message() << '\n';
+    return code;
+  };
+  // Not even to be loaded is the plainest fault of a model; a folder without one is a mistake of the caller.
+  if (const auto backend = backends(options.folder); !backend.ok()) return fail(backend.status(), 2);
   const auto servable = load_folder(options.folder, backends);
-  if (!servable.ok()) {
-    std::cerr << "tidegate-runtime validate: " << servable.status().message() << '\n';
-    // Not even to be loaded is the plainest fault of a model; a folder without one is a mistake of the caller.
-    return servable.status().code() == absl::StatusCode::kNotFound ? 2 : 1;
-  }
+  if (!servable.ok()) return fail(servable.status(), 1);
   std::vector<Finding> findings{check_warm_up(**servable)};
   for (const model::Signature& signature : (*servable)->signatures()) {
     if (signature.inputs.empty() || signature.name.starts_with("__")) continue;

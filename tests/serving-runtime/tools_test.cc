@@ -81,6 +81,7 @@ TEST(OutputDifference, ComparesStrings) {
   OutputDifference difference;
   ASSERT_TRUE(difference.add(strings("a", "b"), strings("a", "c")).ok());
   EXPECT_EQ(difference.unequal, 1);
+  EXPECT_EQ(difference.strings, 2);
 }
 
 TEST(SampleInputs, FollowTheSignatureAndTheSeed) {
@@ -106,7 +107,7 @@ TEST(SampleInputs, AreReadFromAFileWithAPlaceInErrors) {
   const base::ScratchFolder folder;
   const auto path = folder / "inputs.jsonl";
   const model::Signature signature{"s", "", {float_spec("x")}, {}};
-  std::ofstream(path) << "{\"instances\": [1, 2]}\n\n{\"inputs\": [3]}\n";
+  std::ofstream(path) << "{\"instances\": [1, 2]}\n\n  \r\n{\"inputs\": [3]}\n";
   const auto inputs = read_inputs(path, signature);
   ASSERT_TRUE(inputs.ok()) << inputs.status();
   EXPECT_THAT((*inputs)[1][0].tensor.values<float>(), ElementsAre(3));
@@ -114,6 +115,7 @@ TEST(SampleInputs, AreReadFromAFileWithAPlaceInErrors) {
   EXPECT_THAT(read_inputs(path, signature).status().message(), HasSubstr("inputs.jsonl, line 2: "));
   std::ofstream(path, std::ios::trunc) << "";
   EXPECT_THAT(read_inputs(path, signature).status().message(), HasSubstr("holds no request"));
+  EXPECT_THAT(read_inputs(folder.path(), signature).status().message(), HasSubstr("Is a directory"));
 }
 
 TEST(Latencies, GiveTheNearestRank) {
