@@ -57,12 +57,32 @@ class RequestThreads {
 // A finished port file appears at once, never half written.
 absl::Status write_port_file(const std::string& path, uint16_t rest, uint16_t grpc) {
   if (path.empty()) return absl::OkStatus();
-  std::string draft = path + ".tmp";
-  std::ofstream(draft) << nlohmann::json{{"rest", rest}, {"grpc", grpc}}.dump() << '\n';
+  const auto failed = [&path](std::string_view why) {
+    return absl::InternalError(base::cat("Cannot write --port-file ", path, ": ", why));
+  };
   std::error_code error;
+  if (fs::exists(path, error) && !fs::is_regular_file(path, error)) return failed("it is no regular file");
+  const std::string draft = path + ".tmp";
+  std::ofstream file(draft);
+  file << nlohmann::json{{"rest", rest}, {"grpc", grpc}}.dump() << '\n' << std::flush;
+  if (!file) return failed(std::generic_category().message(errno));
   fs::rename(draft, path, error);
-  if (error) return absl::InternalError(base::cat("Cannot write --port-file ", path, ": ", error.message()));
-  return absl::OkStatus();
+  return error ? failed(error.message()) : absl::OkStatus();
+}
+
+// The exit code.
+int fail(const ServeOptions& options, std::string_view reason, const absl::Status& error) {
+  base::log_error("cannot serve", {{"error", error}});
+  write_termination_message(options.termination_log, reason, base::view(error.message()));
+  base::flush_logging();
+  return 1;
+}
+
+absl::Status check_times(const ServeOptions& options) {
+  if (options.drain_seconds <= options.grace_seconds) return absl::OkStatus();
+  return absl::InvalidArgumentError(base::cat("--drain-seconds=", options.drain_seconds,
+                                              " is more than --grace-seconds=", options.grace_seconds,
+                                              ", when the process ends in any case"));
 }
 
 // One run of the server, from ports to the end of the drain.
@@ -98,13 +118,11 @@ class Server {
   }
 
   int run() {
-    if (absl::Status opened = backends_.open_ahead(); !opened.ok()) return fail("ModelLoadFailed", opened);
-    if (absl::Status opened = open_log(); !opened.ok()) return fail("Internal", opened);
-    if (absl::Status listening = listen(); !listening.ok()) return fail("Internal", listening);
-    asio::signal_set signals(control_.context(), SIGTERM, SIGINT);
-    signals.async_wait([this](const boost::system::error_code& error, int signal) {
-      if (!error) begin_drain(signal);
-    });
+    if (absl::Status opened = backends_.open_ahead(); !opened.ok()) return fail(options_, "ModelLoadFailed", opened);
+    if (absl::Status opened = open_log(); !opened.ok()) return fail(options_, "Internal", opened);
+    if (absl::Status listening = listen(); !listening.ok()) return fail(options_, "Internal", listening);
+    signals_.emplace(control_.context(), SIGTERM, SIGINT);
+    await_signal();
     watch_config_file();
     watch_security();
     {
@@ -282,15 +300,22 @@ class Server {
   void on_first_load(const ModelRepository::Outcome& outcome) {
     if (outcome.failed.empty()) return;
     const auto& why = outcome.failed.begin()->second;
-    exit_code_ = fail("ModelLoadFailed", outcome.failed.size() == 1 ? why : outcome.status);
+    exit_code_ = fail(options_, "ModelLoadFailed", outcome.failed.size() == 1 ? why : outcome.status);
     control_.stop();
   }
 
-  int fail(std::string_view reason, const absl::Status& error) {
-    base::log_error("cannot serve", {{"error", error}});
-    write_termination_message(options_.termination_log, reason, base::view(error.message()));
-    base::flush_logging();
-    return 1;
+  // Who types Ctrl-C once more does not want to wait for the end of the drain.
+  void await_signal() {
+    signals_->async_wait([this](const boost::system::error_code& error, int signal) {
+      if (error) return;
+      if (!drain_timer_) {
+        begin_drain(signal);
+      } else if (signal == SIGINT) {
+        base::log_warning("interrupted while draining; requests in flight are cut", {{"running", gate_.running()}});
+        leave_at_once();
+      }
+      await_signal();
+    });
   }
 
   void begin_drain(int signal) {
@@ -302,7 +327,7 @@ class Server {
     rest_->announce_close();
     drain_timer_ = clock_.after(absl::Seconds(options_.drain_seconds), [this] { finish_in_flight(); });
     grace_timer_ = clock_.after(absl::Seconds(options_.grace_seconds), [this] {
-      base::log_warning("grace period is over; requests in flight are cut", {{"running", uint64_t{gate_.running()}}});
+      base::log_warning("grace period is over; requests in flight are cut", {{"running", gate_.running()}});
       cut_ = true;
       control_.stop();
     });
@@ -335,6 +360,7 @@ class Server {
   const ServeOptions& options_;
   base::Loop control_;
   base::SystemClock clock_;
+  std::optional<asio::signal_set> signals_;
   ServingBackends backends_;
   ServableDirectory directory_;
   RequestMetrics metrics_;
@@ -372,6 +398,8 @@ int serve(const ServeOptions& options) {
   base::LogLevel level = base::LogLevel::kInfo;
   base::LogFormat format = base::LogFormat::kText;
   absl::Status usable = base::parse_log_options(options.log_level, options.log_format, &level, &format);
+  base::init_logging(level, format);
+  if (usable.ok()) usable = check_times(options);
   auto first = first_models(options);
   if (usable.ok()) usable = first.status();
   auto batching = batching_options(options);
@@ -379,12 +407,7 @@ int serve(const ServeOptions& options) {
   auto metrics_path = tfs_metrics_path(options);
   if (usable.ok()) usable = metrics_path.status();
   if (usable.ok()) usable = check(options.foreign);
-  if (!usable.ok()) {
-    base::log_error("cannot serve", {{"error", usable}});
-    base::flush_logging();
-    return 1;
-  }
-  base::init_logging(level, format);
+  if (!usable.ok()) return fail(options, "Internal", usable);
   for (const std::string& note : notes(options.foreign)) base::log_warning(note);
   return Server(options, *std::move(first), *std::move(batching), *std::move(metrics_path)).run();
 }
