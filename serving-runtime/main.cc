@@ -3,15 +3,16 @@
 #include <absl/synchronization/mutex.h>
 
 #include <CLI/CLI.hpp>
-#include <cstring>
 #include <iostream>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/log.h"
+#include "base/strings.h"
 #include "serving-runtime/api/oip/model_view.h"
 #include "serving-runtime/backend_set.h"
+#include "serving-runtime/command_line.h"
 #include "serving-runtime/fetch/fetch_command.h"
 #include "serving-runtime/inspect_command.h"
 #include "serving-runtime/serve_command.h"
@@ -53,13 +54,24 @@ std::vector<const char*> with_command(int argc, char** argv) {
   return words;
 }
 
+// CLI11 would only say that there has to be one.
+void name_unknown_command(const CLI::App& app, const std::vector<const char*>& words) {
+  if (words.size() < 2 || *words[1] == '-') return;
+  std::string known;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    if (command->get_name() == words[1]) return;
+    tidegate::base::append(known, tidegate::base::cat(known.empty() ? "" : ", ", command->get_name()));
+  }
+  throw CLI::ParseError(tidegate::base::cat(words[1], " is none of the commands ", known), 2);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   // Debian's Abseil looks for deadlocks with each lock that gRPC takes, under one lock for the whole process.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   // fetch reads its own arguments: "tidegate-runtime fetch --uri=…".
-  if (argc > 1 && std::strcmp(argv[1], "fetch") == 0) return serving::fetch_main(argc - 1, argv + 1);
+  if (argc > 1 && std::string_view(argv[1]) == "fetch") return serving::fetch_main(argc - 1, argv + 1);
   CLI::App app("Serves machine-learning models over TensorFlow Serving's API and the Open Inference Protocol.",
                "tidegate-runtime");
   app.require_subcommand(1);
@@ -88,7 +100,12 @@ int main(int argc, char** argv) {
 
   app.add_subcommand("fetch", "Download a model version from object storage and verify it (see fetch --help)");
   const std::vector<const char*> words = with_command(argc, argv);
-  CLI11_PARSE(app, static_cast<int>(words.size()), words.data());
+  try {
+    name_unknown_command(app, words);
+    app.parse(static_cast<int>(words.size()), words.data());
+  } catch (const CLI::ParseError& error) {
+    return serving::tell(app, error);
+  }
   if (validate->parsed()) return run_tool(serving::validate, validate_options, flags);
   if (compare->parsed()) return run_tool(serving::compare, compare_options, flags);
   if (bench->parsed()) return run_tool(serving::bench, bench_options, flags);

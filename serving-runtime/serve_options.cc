@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/strings.h"
+#include "serving-runtime/command_line.h"
 #include "serving-runtime/serve_session_config.h"
 
 namespace tidegate::serving {
@@ -45,39 +46,43 @@ void add_model_options(CLI::App& app, ServeOptions& o) {
   app.add_option("--model-base-path,--model_base_path", o.model_base_path,
                  "Folder that holds one folder a version, named by its number (default: $MODEL_BASE_PATH/<name>)")
       ->group("Model");
-  app.add_option("--model-config-file,--model_config_file", o.model_config_file,
-                 "Several models: a ModelServerConfig of TensorFlow Serving as text; name and base path do not count "
-                 "then")
-      ->group("Model");
+  CLI::Option* config = app.add_option("--model-config-file,--model_config_file", o.model_config_file,
+                                       "Several models: a ModelServerConfig of TensorFlow Serving as text; name and "
+                                       "base path do not count then")
+                            ->group("Model");
   app.add_option("--model-config-poll-seconds,--model_config_file_poll_wait_seconds", o.config_poll_seconds,
                  "How often that file is read again; 0: only at the start")
-      ->check(CLI::NonNegativeNumber)
+      ->check(non_negative_number())
       ->capture_default_str()
       ->group("Model");
   app.add_option("--version-label", o.version_labels, "A label for a version, e.g. stable=3; may be repeated")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->excludes(config)
       ->group("Model");
   app.add_flag("--allow-labels-for-unavailable-models,--allow_version_labels_for_unavailable_models",
                o.labels_for_unavailable, "A new label may be given to a version that does not serve yet")
       ->capture_default_str()
       ->group("Model");
   app.add_option("--latest-versions", o.latest_versions, "How many of the newest versions serve")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
+      ->excludes(config)
       ->capture_default_str()
       ->group("Model");
   app.add_option("--poll-seconds,--file_system_poll_wait_seconds", o.poll_seconds,
                  "How often base paths are looked at for new versions; 0: only at the start")
-      ->check(CLI::NonNegativeNumber)
+      ->check(non_negative_number())
       ->capture_default_str()
       ->group("Model");
 }
 
 void add_loading_options(CLI::App& app, ServeOptions& o) {
-  app.add_option("--load-threads,--num_load_threads", o.load_threads, "Models that are loaded at once")
+  app.add_option("--load-threads,--num_load_threads", o.load_threads,
+                 "Models that are loaded at once; 0 is 1, as with TensorFlow Serving")
+      ->check(CLI::Range(0, 256))
       ->capture_default_str()
       ->group("Model");
   app.add_option("--load-retries,--max_num_load_retries", o.load_retries, "How often a load that failed is tried again")
-      ->check(CLI::NonNegativeNumber)
+      ->check(non_negative_number())
       ->capture_default_str()
       ->group("Model");
   app.add_option("--load-retry-microseconds,--load_retry_interval_micros", o.load_retry_microseconds,
@@ -102,14 +107,14 @@ void add_run_options(CLI::App& app, ServeOptions& o) {
       ->group("Model");
   app.add_option("--response-cache-bytes", o.response_cache_bytes,
                  "Keep so many bytes of answers for questions that come again; for models that always answer alike")
-      ->transform(CLI::AsSizeValue(false))
+      ->transform(size_in_bytes())
       ->capture_default_str()
       ->group("Model");
   app.add_option(
          "--max-resident", o.max_resident_bytes,
          "Load models when they are asked for, and keep so many bytes of them: those used longest ago make room; "
          "0: all models are loaded at the start and stay")
-      ->transform(CLI::AsSizeValue(false))
+      ->transform(size_in_bytes())
       ->capture_default_str()
       ->group("Model");
   app.add_option("--batching-parameters-file,--batching_parameters_file", o.batching_parameters_file,
@@ -127,8 +132,11 @@ void add_run_options(CLI::App& app, ServeOptions& o) {
 }
 
 void add_grpc_options(CLI::App& app, ServeOptions& o) {
-  app.add_option("--bind-address", o.bind_address, "Address to listen on")->capture_default_str()->group("Network");
+  app.add_option("--bind-address", o.bind_address, "IPv4 or IPv6 address to listen on; with :: both kinds")
+      ->capture_default_str()
+      ->group("Network");
   app.add_option("--grpc-port,--port", o.grpc_port, "Port of gRPC; 0: any free one")
+      ->check(CLI::Range(0, 65535))
       ->capture_default_str()
       ->group("Network");
   app.add_option("--grpc-socket-path,--grpc_socket_path", o.grpc_socket_path, "UNIX socket to listen on for gRPC, too")
@@ -148,12 +156,13 @@ void add_grpc_options(CLI::App& app, ServeOptions& o) {
 
 void add_rest_options(CLI::App& app, ServeOptions& o) {
   app.add_option("--rest-api-port,--rest_api_port", o.rest_port, "Port of REST, health and metrics; 0: any free one")
+      ->check(CLI::Range(0, 65535))
       ->capture_default_str()
       ->group("Network");
   app.add_option("--rest-api-timeout-ms,--rest_api_timeout_in_ms", o.rest_timeout_ms,
                  "Do not run predictions of TensorFlow Serving's REST API that have waited longer for their turn, but "
                  "answer 504; 0: no limit")
-      ->check(CLI::NonNegativeNumber)
+      ->check(non_negative_number())
       ->capture_default_str()
       ->group("Network");
   app.add_flag("--enable-cors,--rest_api_enable_cors_support", o.cors,
@@ -180,13 +189,13 @@ void add_security_options(CLI::App& app, ServeOptions& o) {
                  "Tokens, one a line; requests must carry one as Authorization: Bearer")
       ->group("Network");
   app.add_option("--security-poll-seconds", o.security_poll_seconds, "How often these files are read again")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str()
       ->group("Network");
   app.add_option("--compress-responses-from", o.compress_from,
                  "REST answers of at least so many bytes are compressed for clients that accept gzip or deflate, which "
                  "many do without need; 0: none")
-      ->transform(CLI::AsSizeValue(false))
+      ->transform(size_in_bytes())
       ->capture_default_str()
       ->group("Network");
 }
@@ -194,13 +203,13 @@ void add_security_options(CLI::App& app, ServeOptions& o) {
 void add_limit_options(CLI::App& app, ServeOptions& o) {
   app.add_option("--max-request-bytes", o.max_request_bytes,
                  "Largest body of a request, decompressed, and largest message of gRPC (there 2 GiB at most)")
-      ->check(CLI::PositiveNumber)
-      ->transform(CLI::AsSizeValue(false))
+      ->transform(size_in_bytes(1))
       ->capture_default_str()
       ->group("Network");
   app.add_option("--concurrency,--rest_api_num_threads", o.concurrency,
                  "Requests that are worked on at once; 0: one a core, with batching enough for two batches, "
                  "at most 256")
+      ->check(CLI::Range(0, 4096))
       ->capture_default_str()
       ->group("Network");
   app.add_option("--max-concurrency-per-model", o.concurrency_per_model,
@@ -213,46 +222,46 @@ void add_limit_options(CLI::App& app, ServeOptions& o) {
   app.add_option(
          "--drain-seconds", o.drain_seconds,
          "After SIGTERM: how long requests are still taken (not ready, Connection: close), so that routers notice")
-      ->check(CLI::NonNegativeNumber)
+      ->check(non_negative_number())
       ->capture_default_str()
       ->group("Network");
   app.add_option("--grace-seconds", o.grace_seconds, "After SIGTERM: when to give up on what is in flight")
-      ->check(CLI::NonNegativeNumber)
+      ->check(non_negative_number())
       ->capture_default_str()
       ->group("Network");
 }
 
 void add_request_log_options(CLI::App& app, RequestLogFlags& o) {
-  app.add_option(
-         "--request-log", o.target,
-         "Write some predictions down, with inputs and outputs: to this file, a line each, or as CloudEvents to "
-         "this http:// or https:// URL")
-      ->group("Request log");
-  app.add_option("--request-log-sample", o.rate, "The share of the predictions, chosen at random; 1: all")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str()
-      ->group("Request log");
-  app.add_flag("--request-log-payloads", o.payloads, "Also their inputs and outputs (default: true)")
-      ->capture_default_str()
-      ->group("Request log");
-  const auto size = [&app](const char* name, uint64_t& value, const char* help) {
-    app.add_option(name, value, help)->transform(CLI::AsSizeValue(false))->capture_default_str()->group("Request log");
-  };
-  size("--request-log-payload-bytes", o.max_payload_bytes,
-       "The most that inputs and outputs of one prediction may take in memory; larger ones are written without");
-  size("--request-log-queue-bytes", o.queue_bytes,
-       "The most that may wait to be written; what comes beyond is dropped, and counted");
-  size("--request-log-file-bytes", o.file_bytes,
-       "Size at which the file is put aside, as <file>.1, and a new one begun");
-  app.add_option("--request-log-files", o.files, "Files that are kept, the current one included")
+  CLI::Option* target = app.add_option("--request-log", o.target,
+                                       "Write some predictions down, with inputs and outputs: to this file, a line "
+                                       "each, or as CloudEvents to this http:// or https:// URL")
+                            ->group("Request log");
+  const auto about_it = [target](CLI::Option* option) { return option->needs(target)->group("Request log"); };
+  about_it(app.add_option("--request-log-sample", o.rate, "The share of the predictions, chosen at random; 1: all"))
+      ->check(share())
+      ->capture_default_str();
+  about_it(app.add_flag("--request-log-payloads", o.payloads, "Also their inputs and outputs (default: true)"))
+      ->capture_default_str();
+  about_it(app.add_option("--request-log-payload-bytes", o.max_payload_bytes,
+                          "The most that inputs and outputs of one prediction may take in memory; larger ones are "
+                          "written without"))
+      ->transform(size_in_bytes())
+      ->capture_default_str();
+  about_it(app.add_option("--request-log-queue-bytes", o.queue_bytes,
+                          "The most that may wait to be written; what comes beyond is dropped, and counted"))
+      ->transform(size_in_bytes(1))
+      ->capture_default_str();
+  about_it(app.add_option("--request-log-file-bytes", o.file_bytes,
+                          "Size at which the file is put aside, as <file>.1, and a new one begun"))
+      ->transform(size_in_bytes(1))
+      ->default_str("67108864");
+  about_it(app.add_option("--request-log-files", o.files, "Files that are kept, the current one included"))
       ->check(CLI::Range(1, 10'000))
-      ->capture_default_str()
-      ->group("Request log");
-  app.add_option("--request-log-batch", o.batch_records,
-                 "Events in one POST; 1: each in structured mode, for receivers that take no batches")
+      ->default_str("8");
+  about_it(app.add_option("--request-log-batch", o.batch_records,
+                          "Events in one POST; 1: each in structured mode, for receivers that take no batches"))
       ->check(CLI::Range(1, 10'000))
-      ->capture_default_str()
-      ->group("Request log");
+      ->default_str("100");
 }
 
 void add_onnx_options(CLI::App& app, BackendFlags& o) {
@@ -265,6 +274,7 @@ void add_onnx_options(CLI::App& app, BackendFlags& o) {
       ->group("Backend");
   app.add_option("--onnx-gpu-memory-limit", o.onnx_gpu_memory_limit,
                  "Bytes of GPU memory that one ONNX model may take; 0: no limit")
+      ->transform(size_in_bytes())
       ->capture_default_str()
       ->group("Backend");
 }
@@ -313,13 +323,16 @@ void add_backend_options(CLI::App& app, BackendFlags& o) {
          "--tensorflow_session_parallelism",
          [&o](int32_t threads) { o.intra_op_threads = o.inter_op_threads = threads; },
          "The two flags that follow, as one; 0: one a core")
+      ->check(CLI::Range(0, 4096))
       ->group("Backend");
   app.add_option("--intra-op-threads,--tensorflow_intra_op_parallelism", o.intra_op_threads,
                  "Threads inside one operation, for all models together; 0: one a core")
+      ->check(CLI::Range(0, 4096))
       ->capture_default_str()
       ->group("Backend");
   app.add_option("--inter-op-threads,--tensorflow_inter_op_parallelism", o.inter_op_threads,
                  "Operations at once; -1: the request's own thread runs the graph; 0: one a core")
+      ->check(CLI::Range(-1, 4096))
       ->capture_default_str()
       ->group("Backend");
   app.add_flag(
@@ -336,7 +349,7 @@ void add_backend_options(CLI::App& app, BackendFlags& o) {
       ->group("Backend");
   app.add_option("--gpu-memory-fraction,--per_process_gpu_memory_fraction", o.gpu_memory_fraction,
                  "Share of each GPU's memory that may be used (TensorFlow); 0: no limit")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(share())
       ->capture_default_str()
       ->group("Backend");
   app.add_option("--visible-gpus", o.visible_gpus,
@@ -359,7 +372,8 @@ void add_serve_options(CLI::App& app, ServeOptions& o) {
   add_session_config_option(app, o.backend);
   add_backend_options(app, o.backend);
   add_request_log_options(app, o.request_log);
-  app.add_option("--termination-log", o.termination_log, "Where the reason for a failed start is written")
+  app.add_option("--termination-log", o.termination_log,
+                 "Where the reason for a failed start is written, if that file exists")
       ->capture_default_str()
       ->group("Process");
   app.add_option("--log-level", o.log_level, "debug, info, warning or error")->capture_default_str()->group("Process");

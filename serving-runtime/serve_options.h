@@ -3,6 +3,7 @@
 // accepted where they mean the same.
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,9 +47,11 @@ struct RequestLogFlags {
   bool payloads = true;
   uint64_t max_payload_bytes = 1 << 20;  // of one request
   uint64_t queue_bytes = 16 << 20;       // of what waits to be written
-  uint64_t file_bytes = 64 << 20;        // of one file
-  uint32_t files = 8;
-  uint32_t batch_records = 100;  // in one POST
+  // Of files: 64 MiB, 8.
+  std::optional<uint64_t> file_bytes;
+  std::optional<uint32_t> files;
+  // Of URLs: records in one POST, 100.
+  std::optional<uint32_t> batch_records;
 };
 
 struct ServeOptions {

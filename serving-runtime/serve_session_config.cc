@@ -18,6 +18,13 @@ absl::Status apply(const tensorflow::GPUOptions& gpu, BackendFlags& flags) {
 }
 
 absl::Status apply(const tensorflow::ConfigProto& config, BackendFlags& flags) {
+  // TensorFlow ends the process for others.
+  if (config.intra_op_parallelism_threads() < 0) {
+    return absl::InvalidArgumentError("intra_op_parallelism_threads must not be negative");
+  }
+  if (config.inter_op_parallelism_threads() < -1) {
+    return absl::InvalidArgumentError("inter_op_parallelism_threads must not be below -1");
+  }
   if (config.has_intra_op_parallelism_threads()) flags.intra_op_threads = config.intra_op_parallelism_threads();
   if (config.has_inter_op_parallelism_threads()) flags.inter_op_threads = config.inter_op_parallelism_threads();
   const tensorflow::OptimizerOptions& optimizer = config.graph_options().optimizer_options();

@@ -21,6 +21,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "net/curl_http_client.h"
+#include "serving-runtime/command_line.h"
 #include "serving-runtime/fetch/fetch_job.h"
 #include "storage/s3_object_store.h"
 
@@ -64,13 +65,13 @@ void add_options(CLI::App& app, FetchArguments& arguments) {
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   app.add_option("--stall-timeout", arguments.stall_seconds, "Seconds without a byte until a connection is given up")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   app.add_option("--give-up-after", arguments.give_up_seconds, "Seconds without a byte until the store is given up")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   app.add_option("--deadline", arguments.deadline_seconds, "Seconds for everything")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   app.add_option("--termination-log", arguments.termination_log,
                  "File for the result as JSON; the default is written only where Kubernetes has made it")
@@ -234,7 +235,7 @@ int fetch_main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    return tell(app, error);
   }
   base::LogLevel level = base::LogLevel::kInfo;
   base::LogFormat format = base::LogFormat::kText;

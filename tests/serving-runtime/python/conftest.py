@@ -21,9 +21,10 @@ START_SECONDS = 60
 class Runtime:
     """A running `tidegate-runtime serve`, or what else `program` is; without `model` it is named by the environment."""
 
-    def __init__(self, folder, model, *flags, base_path=None, wait=True, program=(RUNTIME, "serve")):
+    def __init__(self, folder, model, *flags, base_path=None, wait=True, program=(RUNTIME, "serve"), address="127.0.0.1"):
         folder.mkdir(parents=True, exist_ok=True)
         self.model = model
+        self.host = f"[{address}]" if ":" in address else address
         self.port_file = folder / "ports.json"
         self.termination_log = folder / "termination-log"
         self.termination_log.touch()
@@ -34,7 +35,7 @@ class Runtime:
         named = [f"--model_name={model}", f"--model_base_path={base_path}"] if model else []
         command = [
             *program, *named, "--port=0", "--rest_api_port=0",
-            "--bind-address=127.0.0.1", f"--port-file={self.port_file}", f"--termination-log={self.termination_log}",
+            f"--bind-address={address}", f"--port-file={self.port_file}", f"--termination-log={self.termination_log}",
             *flags,
         ]
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
@@ -59,11 +60,11 @@ class Runtime:
 
     @property
     def grpc(self):
-        return f"127.0.0.1:{self.ports['grpc']}"
+        return f"{self.host}:{self.ports['grpc']}"
 
     @property
     def rest(self):
-        return f"127.0.0.1:{self.ports['rest']}"
+        return f"{self.host}:{self.ports['rest']}"
 
     def get(self, path):
         return requests.get(f"http://{self.rest}{path}", timeout=30)
