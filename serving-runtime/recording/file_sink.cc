@@ -59,6 +59,7 @@ class FileSink : public RecordSink {
 
  private:
   absl::Status append(std::string_view text) {
+    if (was_taken_away()) close();
     if (file_ < 0) TG_RETURN_IF_ERROR(open());
     for (std::string_view rest = text; !rest.empty();) {
       const ssize_t written = ::write(file_, rest.data(), rest.size());
@@ -73,6 +74,13 @@ class FileSink : public RecordSink {
     }
     size_ += text.size();
     return absl::OkStatus();
+  }
+
+  // Moved or removed by somebody else, as logrotate does.
+  bool was_taken_away() const {
+    struct stat ours{}, there{};
+    if (file_ < 0 || !regular_ || ::fstat(file_, &ours) != 0) return false;
+    return ::stat(options_.path.c_str(), &there) != 0 || ours.st_ino != there.st_ino || ours.st_dev != there.st_dev;
   }
 
   std::string older(uint32_t age) const { return base::cat(options_.path, ".", age); }

@@ -1,7 +1,8 @@
 #pragma once
 // Records in local files, a line each: `path` grows to a size, then becomes `path.1`, which becomes `path.2`, and so
-// on; the oldest goes. So all files together are bounded. Devices and pipes (/dev/stdout) are written and never
-// renamed. A line is always whole: what a full disk has cut is taken back.
+// on; the oldest goes. So all files together are bounded. A line is always whole: what a full disk has cut is taken
+// back. A file that somebody else moves or removes is begun anew. Devices and pipes (/dev/stdout) are written and never
+// renamed.
 #include <absl/status/statusor.h>
 
 #include <cstdint>

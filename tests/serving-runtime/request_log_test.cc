@@ -214,6 +214,19 @@ TEST_F(FileSinkTest, KeepsOneFileWhenThatIsAskedFor) {
   EXPECT_THAT(lines_of(path_), ElementsAre(HasSubstr("[3.0]")));
 }
 
+TEST_F(FileSinkTest, BeginsAFileAnewThatSomebodyElseHasMovedOrRemoved) {
+  auto sink = open_file_sink({path_});
+  ASSERT_TRUE(sink.ok()) << sink.status();
+  EXPECT_TRUE(write(**sink, 1).ok());
+  fs::rename(path_, path_ + ".old");
+  EXPECT_TRUE(write(**sink, 2).ok());
+  EXPECT_THAT(lines_of(path_ + ".old"), ElementsAre(HasSubstr("[1.0]")));
+  EXPECT_THAT(lines_of(path_), ElementsAre(HasSubstr("[2.0]")));
+  fs::remove(path_);
+  EXPECT_TRUE(write(**sink, 3).ok());
+  EXPECT_THAT(lines_of(path_), ElementsAre(HasSubstr("[3.0]")));
+}
+
 TEST_F(FileSinkTest, NamesTheFileThatCannotBeWritten) {
   EXPECT_THAT(open_file_sink({folder_ / "none" / "log"}).status().message(),
               HasSubstr((folder_ / "none/log").string()));
