@@ -43,7 +43,7 @@ absl::StatusOr<std::optional<net::TlsIdentity>> read_identity(const SecurityFile
     if (identity.ca_pem.empty())
       return absl::InvalidArgumentError(base::cat("--tls-client-ca-file: ", files.client_ca, " is empty"));
   }
-  TG_RETURN_IF_ERROR(check(identity, base::cat("--tls-cert-file ", files.certificate),
+  TG_RETURN_IF_ERROR(check(identity, base::cat("--tls-cert-file ", files.certificate, ", --tls-key-file ", files.key),
                            base::cat("--tls-client-ca-file ", files.client_ca)));
   return identity;
 }
@@ -97,6 +97,15 @@ bool same(const std::optional<net::TlsIdentity>& a, const std::optional<net::Tls
 }
 
 }  // namespace
+
+absl::Time end_of_validity(const Security& security) {
+  absl::Time end = absl::InfiniteFuture();
+  for (const auto& identity : {security.rest, security.grpc}) {
+    const auto certificate = net::parse_certificate(identity ? identity->certificate_pem : "");
+    if (certificate.ok()) end = std::min(end, certificate->not_after);
+  }
+  return end;
+}
 
 bool operator==(const Security& a, const Security& b) {
   return same(a.rest, b.rest) && same(a.grpc, b.grpc) && a.tokens == b.tokens;

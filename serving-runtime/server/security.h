@@ -2,6 +2,7 @@
 // Certificates and tokens from files, and their replacement while the server runs: Kubernetes changes mounted Secrets
 // in place.
 #include <absl/status/statusor.h>
+#include <absl/time/time.h>
 
 #include <optional>
 #include <string>
@@ -31,5 +32,8 @@ struct Security {
 // Errors name the file: NOT_FOUND, INVALID_ARGUMENT when a certificate, key or authority does not parse or the two do
 // not belong together, a file holds no token, or one flag of a pair is missing.
 absl::StatusOr<Security> read_security(const SecurityFiles& files);
+
+// When the first of the certificates ends that clients are shown; in the future for ever without any.
+absl::Time end_of_validity(const Security& security);
 
 }  // namespace tidegate::serving

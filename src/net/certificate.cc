@@ -67,6 +67,11 @@ int refuse_passphrase(char*, int, int, void*) { return -1; }
 absl::StatusOr<Key> read_key(std::string_view pem, std::string_view what) {
   Bio bio = reader(pem);
   Key key(PEM_read_bio_PrivateKey(bio.get(), nullptr, refuse_passphrase, nullptr));
+  const bool encrypted = pem.find("ENCRYPTED") != std::string_view::npos;
+  if (!key && encrypted) {
+    ERR_clear_error();
+    return absl::InvalidArgumentError(base::cat(what, " is encrypted, and nobody is there to type its passphrase"));
+  }
   if (!key) return absl::InvalidArgumentError(base::cat(what, " is not a PEM private key: ", openssl_reason()));
   return key;
 }

@@ -155,6 +155,22 @@ def test_requests_need_a_token_and_probes_do_not(start, tmp_path):
     assert ask("second").status_code == 200
 
 
+def test_an_expired_certificate_is_warned_of(start, tmp_path):
+    certificate, key = tmp_path / "old.pem", tmp_path / "old.key"
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", tmp_path / "old.csr", "-subj", "/CN=old")
+    openssl("x509", "-req", "-in", tmp_path / "old.csr", "-signkey", key, "-days", -1, "-out", certificate)
+    runtime = start_secured(start, f"--tls-cert-file={certificate}", f"--tls-key-file={key}")
+    runtime.wait_until(lambda: "the certificate has expired at=" in runtime.log_path.read_text())
+
+
+def test_a_key_that_wants_a_passphrase_is_refused_with_that_reason(start, authority, tmp_path):
+    certificate, key = authority.issue("server")
+    openssl("rsa", "-aes128", "-passout", "pass:secret", "-in", key, "-out", tmp_path / "sealed.key")
+    runtime = start("half_plus_two", f"--tls-cert-file={certificate}", f"--tls-key-file={tmp_path / 'sealed.key'}", wait=False)
+    assert runtime.process.wait(60) == 1
+    assert f"--tls-key-file {tmp_path / 'sealed.key'}: the key is encrypted" in runtime.log_path.read_text()
+
+
 @pytest.mark.parametrize("flags,part", [
     (["--tls-cert-file={certificate}"], "need each other"),
     (["--tls-cert-file={certificate}", "--tls-key-file={other}"], "server.pem"),
