@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "model/model_format.h"
 #include "serving-runtime/repository/heap.h"
 #include "serving-runtime/repository/server_config.h"
 #include "serving-runtime/repository/version_folders.h"
@@ -139,8 +140,10 @@ bool ModelVersions::end() {
 absl::StatusOr<std::set<int64_t>> ModelVersions::scan() {
   TG_ASSIGN_OR_RETURN(folders_, list_version_folders(config_.base_path));
   if (folders_.empty()) {
+    const bool too_deep = model::detect_format(config_.base_path).ok();
     return absl::NotFoundError(base::cat("No versions of model ", config_.name, " found under base path ",
-                                         config_.base_path, "; a version is a folder named by its number"));
+                                         config_.base_path, "; a version is a folder named by its number",
+                                         too_deep ? ", and this is a version's: name the one above it" : ""));
   }
   std::set<int64_t> versions;
   for (const auto& [version, folder] : folders_) versions.insert(version);
@@ -177,6 +180,9 @@ absl::Status ModelVersions::replace_if_moved(int64_t version) {
 // Keeps count of what fails.
 absl::StatusOr<std::shared_ptr<const Servable>> ModelVersions::load_servable(int64_t version) {
   const absl::Duration begin = clock_.uptime();
+  // Some take minutes.
+  base::log_info("model version is being loaded",
+                 {{"model", config_.name}, {"version", version}, {"folder", folders_.at(version)}});
   auto servable = make_servable(version);
   VersionProgress& progress = progress_[version];
   if (servable.ok()) {

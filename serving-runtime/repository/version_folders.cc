@@ -11,18 +11,20 @@ namespace fs = std::filesystem;
 
 absl::StatusOr<std::map<int64_t, std::string>> list_version_folders(const std::string& base_path) {
   std::error_code error;
-  fs::directory_iterator entries(base_path, error);
-  if (error) return absl::NotFoundError(base::cat("Model base path ", base_path, ": ", error.message()));
   std::map<int64_t, std::string> folders;
-  for (const auto& entry : entries) {
+  // Not by a range, which throws where a network's file system fails.
+  for (fs::directory_iterator at(base_path, error), end; !error && at != end; at.increment(error)) {
+    const fs::directory_entry& entry = *at;
+    std::error_code gone;
     std::string name = entry.path().filename().string();
     int64_t version = -1;
-    auto end = name.data() + name.size();
-    auto parsed = std::from_chars(name.data(), end, version);
-    if (parsed.ec != std::errc() || parsed.ptr != end || version < 0 || !entry.is_directory(error)) continue;
-    auto [at, fresh] = folders.emplace(version, entry.path().string());
-    if (!fresh && entry.path().string().size() < at->second.size()) at->second = entry.path().string();
+    const char* const name_end = name.data() + name.size();
+    auto parsed = std::from_chars(name.data(), name_end, version);
+    if (parsed.ec != std::errc() || parsed.ptr != name_end || version < 0 || !entry.is_directory(gone)) continue;
+    auto [known, fresh] = folders.emplace(version, entry.path().string());
+    if (!fresh && entry.path().string().size() < known->second.size()) known->second = entry.path().string();
   }
+  if (error) return absl::NotFoundError(base::cat("Model base path ", base_path, ": ", error.message()));
   return folders;
 }
 

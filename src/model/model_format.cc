@@ -22,8 +22,9 @@ absl::StatusOr<MappedFile> open_file(const std::string& path) {
 std::vector<std::string> list(const std::string& folder, std::error_code& error) {
   std::vector<std::string> names;
   std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    names.push_back(entry.path().filename().string() + (entry.is_directory(ignored) ? "/" : ""));
+  // Not by a range, which throws where a network's file system fails.
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    names.push_back(at->path().filename().string() + (at->is_directory(ignored) ? "/" : ""));
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -36,6 +37,11 @@ std::string only_file(const std::string& folder, std::string_view suffix) {
     if (name.ends_with(suffix)) return base::cat(folder, "/", name);
   }
   return base::cat(folder, "/*", suffix);
+}
+
+// A folder named by a number.
+bool is_version(const std::string& name) {
+  return name.find_first_not_of("0123456789") == name.size() - 1 && name.ends_with('/');
 }
 
 std::string join(const std::vector<std::string>& names, size_t limit) {
@@ -75,9 +81,10 @@ absl::StatusOr<Format> detect_format(const std::string& folder) {
   }
   if (found.size() == 1) return found.front();
   std::string_view problem = found.empty() ? " holds no model" : " holds more than one model";
-  return absl::InvalidArgumentError(base::cat(
-      folder, problem,
-      "; expected one of saved_model.pb, *.tflite, *.onnx, found: ", names.empty() ? "nothing" : join(names, 10)));
+  const bool versions = found.empty() && std::any_of(names.begin(), names.end(), is_version);
+  return absl::InvalidArgumentError(
+      base::cat(folder, problem, "; expected one of saved_model.pb, *.tflite, *.onnx, found: ",
+                names.empty() ? "nothing" : join(names, 10), versions ? "; name the folder of one version" : ""));
 }
 
 absl::StatusOr<std::vector<MetaGraph>> read_saved_model(const std::string& folder) {

@@ -69,6 +69,9 @@ using FormatTest = FormatFolder;
 TEST_F(FormatTest, TellsTheFormatsApartAndSaysWhatItFoundInstead) {
   EXPECT_THAT(detect_format(folder_.path()).status().message(),
               HasSubstr("holds no model; expected one of saved_model.pb, *.tflite, *.onnx, found: nothing"));
+  std::filesystem::create_directory(folder_ / "12");
+  EXPECT_THAT(detect_format(folder_.path()).status().message(),
+              HasSubstr("found: 12/; name the folder of one version"));
   write("model.onnx", "");
   EXPECT_EQ(*detect_format(folder_.path()), Format::kOnnx);
   write("model.tflite", "");
