@@ -21,6 +21,13 @@ CLI::Validator number(std::string description, std::string wanted, bool (*fits)(
   return {check, std::move(description)};
 }
 
+// CLI11's words, but for a flag that is given twice.
+std::string words_of(const CLI::ParseError& error) {
+  const std::string text = error.what();
+  const size_t twice = text.find(": At Most 1 required but received");
+  return twice == std::string::npos ? text : cat(text.substr(0, twice), " is given more than once");
+}
+
 }  // namespace
 
 CLI::Validator non_negative_number() {
@@ -53,7 +60,7 @@ int tell(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() == 0) return app.exit(error);
   std::string command = app.get_name();
   for (const CLI::App* used : app.get_subcommands()) base::append(command, cat(" ", used->get_name()));
-  std::cerr << command << ": " << error.what() << "\nSee " << command << " --help\n";
+  std::cerr << command << ": " << words_of(error) << "\nSee " << command << " --help\n";
   return 2;
 }
 

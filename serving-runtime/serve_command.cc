@@ -128,11 +128,13 @@ class Server {
     {
       LoadThreads loaders(repository_, options_.load_threads);
       control_.run();
+      if (cut_) leave_at_once(1);
+      if (grpc_drain_.joinable()) grpc_drain_.join();
+      grpc_.reset();
+      rest_.reset();
+      repository_.stop();
+      if (!repository_.rests_within(absl::Milliseconds(200))) leave_loading();
     }
-    if (cut_) leave_at_once();
-    if (grpc_drain_.joinable()) grpc_drain_.join();
-    grpc_.reset();
-    rest_.reset();
     threads_.stop();
     polling_.stop();
     request_log_.reset();
@@ -209,6 +211,7 @@ class Server {
 
   absl::Status listen() {
     TG_ASSIGN_OR_RETURN(security_, read_security(options_.security));
+    warn_of_expiry(security_);
     tokens_.replace(security_.tokens);
     net::HttpServerOptions http;
     http.address = options_.bind_address;
@@ -277,8 +280,16 @@ class Server {
     });
   }
 
+  // It is served all the same: a client may not mind, and the next one is taken up without a restart.
+  void warn_of_expiry(const Security& security) {
+    const absl::Time end = end_of_validity(security);
+    if (end <= clock_.now())
+      base::log_warning("the certificate has expired", {{"at", absl::FormatTime(end, absl::UTCTimeZone())}});
+  }
+
   absl::Status take_over(const Security& now) {
     if (now == security_) return absl::OkStatus();
+    warn_of_expiry(now);
     if (now.rest && rest_) TG_RETURN_IF_ERROR(rest_->replace_tls(*rest_tls(now)));
     if (now.grpc && credentials_) credentials_->rotate(*now.grpc);
     tokens_.replace(now.tokens);
@@ -312,7 +323,7 @@ class Server {
         begin_drain(signal);
       } else if (signal == SIGINT) {
         base::log_warning("interrupted while draining; requests in flight are cut", {{"running", gate_.running()}});
-        leave_at_once();
+        leave_at_once(1);
       }
       await_signal();
     });
@@ -346,16 +357,26 @@ class Server {
   }
 
   void on_port_drained() {
-    if (++ports_drained_ < 2) return;
+    ++ports_drained_;
+    if (!drained()) return;
     base::log_info("drained");
     control_.stop();
   }
 
   // A model that does not come back cannot be waited for: the process ends under it.
-  [[noreturn]] void leave_at_once() {
+  [[noreturn]] void leave_at_once(int code) {
     base::flush_logging();
-    std::_Exit(1);
+    std::_Exit(code);
   }
+
+  // Nor can a load of which nobody is served: it may take minutes.
+  [[noreturn]] void leave_loading() {
+    base::log_info("a model that is still being loaded is given up");
+    if (drained()) request_log_.reset();  // writes what waits
+    leave_at_once(exit_code_);
+  }
+
+  bool drained() const { return ports_drained_ == 2; }
 
   const ServeOptions& options_;
   base::Loop control_;

@@ -323,4 +323,11 @@ void ModelRepository::stop() {
   for (const Waiter& waiter : waiters) waiter.done({absl::CancelledError("the server is shutting down"), {}});
 }
 
+bool ModelRepository::rests_within(absl::Duration at_most) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, absl::ToChronoNanoseconds(at_most), [this] {
+    return std::none_of(slots_.begin(), slots_.end(), [](const auto& slot) { return slot.second.busy; });
+  });
+}
+
 }  // namespace tidegate::serving

@@ -71,6 +71,8 @@ class ModelRepository : public ModelControl {
   void run();
   // Nothing more is loaded or unloaded, and whoever waits for a reload is told so.
   void stop();
+  // After stop(): whether the load threads come to rest within that time. A load may take minutes.
+  bool rests_within(absl::Duration at_most);
 
  private:
   struct Slot {

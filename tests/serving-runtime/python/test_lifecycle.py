@@ -76,6 +76,11 @@ def test_an_empty_base_path_ends_the_process(start, tmp_path):
     assert code == 1 and "No versions of model empty found under base path" in message["message"]
 
 
+def test_a_base_path_that_is_a_versions_own_is_told_so(start, models):
+    code, message = failed_start(start, "deep", models / "onnx_half_plus_two/1")
+    assert code == 1 and "and this is a version's: name the one above it" in message["message"]
+
+
 def record(path, *requests):
     """A TFRecord file of PredictionLogs, as tf.io.TFRecordWriter makes it."""
     fields = {"PredictRequest": "predict_log", "ClassificationRequest": "classify_log", "RegressionRequest": "regress_log",
@@ -261,6 +266,17 @@ def test_sigterm_under_grpc_load_fails_no_request(start):
         for one in clients:
             one.result()
     assert leaving.process.wait(30) == 0 and not failures
+
+
+def test_sigterm_does_not_wait_for_a_model_that_is_being_loaded(start, models, tmp_path):
+    shutil.copytree(models / "onnx_slow", tmp_path / "slow")
+    hours = predict_pb2.PredictRequest()
+    hours.inputs["rounds"].CopyFrom(tf.make_tensor_proto(10**9, tf.int64))
+    record(tmp_path / "slow/1/assets.extra/tf_serving_warmup_requests", hours)
+    runtime = start("slow", base_path=tmp_path / "slow", wait=False)
+    runtime.wait_until(lambda: "model version is being loaded" in runtime.log_path.read_text())
+    assert runtime.terminate() == 0
+    assert "still being loaded is given up" in runtime.log_path.read_text()
 
 
 def test_too_large_a_body_is_refused(start):
