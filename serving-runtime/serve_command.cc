@@ -430,6 +430,9 @@ int serve(const ServeOptions& options) {
   if (usable.ok()) usable = check(options.foreign);
   if (!usable.ok()) return fail(options, "Internal", usable);
   for (const std::string& note : notes(options.foreign)) base::log_warning(note);
+  if (options.config_poll_seconds > 0 && options.model_config_file.empty()) {
+    base::log_warning("--model-config-poll-seconds is without effect: there is no --model-config-file");
+  }
   return Server(options, *std::move(first), *std::move(batching), *std::move(metrics_path)).run();
 }
 

@@ -89,8 +89,20 @@ TEST_F(ServeOptionsTest, ASessionConfigWithAFieldThatIsNoOptionIsRefusedWithItsP
   EXPECT_THAT(error_, HasSubstr("session.config: line 2"));
   parse({session_config("gpu_options { per_process_gpu_memory_fraction: 2 }")});
   EXPECT_THAT(error_, HasSubstr("per_process_gpu_memory_fraction must be between 0 and 1"));
+  parse({session_config("intra_op_parallelism_threads: -1")});
+  EXPECT_THAT(error_, HasSubstr("intra_op_parallelism_threads must not be negative"));
   parse({"--tensorflow_session_config_file=/no/such/file"});
   EXPECT_THAT(error_, HasSubstr("/no/such/file"));
+}
+
+TEST_F(ServeOptionsTest, NumbersAreOfTheRangeThatTheirFlagHas) {
+  for (const char* wrong : {"--intra-op-threads=-1", "--tensorflow_session_parallelism=-1", "--max-resident=-1",
+                            "--poll-seconds=nan", "--drain-seconds=inf", "--max-request-bytes=0", "--port=65536"}) {
+    parse({wrong});
+    EXPECT_NE(error_, "") << wrong;
+  }
+  EXPECT_EQ(parse({"--max-request-bytes=8GB"}).max_request_bytes, uint64_t{8} << 30);
+  EXPECT_EQ(error_, "");
 }
 
 TEST_F(ServeOptionsTest, FlagsWithoutACounterpartAreNotedOrRefusedWhereTheyAskForSomething) {

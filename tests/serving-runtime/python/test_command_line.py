@@ -26,7 +26,7 @@ def run(*arguments):
     (["serve", "--max-resident=-1"], "--max-resident: -1 is not a size from 0 bytes on"),
     (["serve", "--max-request-bytes=0MB"], "--max-request-bytes: 0MB is not a size from 1 bytes on"),
     (["serve", "--port=70000"], "70000 not in range 0 to 65535"),
-    (["serve", "--port=1", "--grpc-port=2"], "serve: --grpc-port is given more than once"),
+    (["bench", "/x", "--rows=1", "--rows=2"], "bench: --rows is given more than once"),
     (["serve", "--concurrency=100000"], "100000 not in range"),
     (["serve", "--intra-op-threads=-5"], "-5 not in range"),
     (["serve", "--model-config-file=x", "--latest-versions=2"], "--model-config-file excludes --latest-versions"),
