@@ -50,7 +50,7 @@ def test_compare_takes_recorded_inputs_and_says_what_does_not_fit(models, tmp_pa
     told = run("compare", models / "half_plus_two/123", models / "half_plus_three/124", f"--inputs={inputs}")
     assert told.returncode == 0 and "2 elements, 2 differ; |a - b| mean 1, max 1" in told.stdout
     wrong = run("compare", models / "half_plus_two/123", models / "half_plus_two/123", "--signature=none")
-    assert wrong.returncode == 2 and "has no signature none; it has: classify_x_to_y, " in wrong.stderr
+    assert wrong.returncode == 2 and "has no signature none; it has: classify_as_predict, " in wrong.stderr
 
 
 def test_bench_measures_closed_and_open_loops(models):
