@@ -24,6 +24,13 @@ namespace serving = tidegate::serving;
 
 const std::string kVersion = std::string("tidegate-runtime ").append(serving::oip::kServerVersion);
 
+// A report that a full disk has cut must not look like a whole one.
+int after_report(int code) {
+  if (std::cout.flush()) return code;
+  std::cerr << "tidegate-runtime: the report cannot be written to standard output\n";
+  return 2;
+}
+
 int run_inspect(const std::string& folder, bool json) {
   auto report = serving::inspect(folder, json);
   if (!report.ok()) {
@@ -31,7 +38,7 @@ int run_inspect(const std::string& folder, bool json) {
     return 1;
   }
   std::cout << *report;
-  return 0;
+  return after_report(0);
 }
 
 // Reports go to standard output, so nothing else may.
@@ -42,7 +49,7 @@ int run_tool(int (*tool)(const Options&, const serving::BackendSource&), const O
   serving::BackendSet backends(flags);
   const int code = tool(options, [&backends](const std::string& folder) { return backends.for_folder(folder); });
   tidegate::base::flush_logging();
-  return code;
+  return after_report(code);
 }
 
 // tensorflow_model_server has no commands: a command line that begins with a flag, as it stands in manifests for it, is

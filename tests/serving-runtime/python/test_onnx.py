@@ -218,7 +218,6 @@ def test_what_cannot_be_served_says_why(start, models, model, part):
     (["--backend-dir=/nowhere"], "runtime-onnx"),
     (["--visible-gpus=0"], "GPU 0 is asked for, but ONNX Runtime"),
     (["--visible-gpus=0,1"], "visible_gpus of the onnx backend is '0,1'"),
-    (["--intra-op-threads=-1"], "intra_op_threads"),
 ])
 def test_a_backend_that_cannot_be_opened_says_why(start, flags, part):
     code, message = failed_start(start, "onnx_half_plus_two", *flags)

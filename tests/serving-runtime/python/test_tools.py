@@ -98,6 +98,13 @@ def test_bench_ends_though_the_model_cannot_keep_up(models):
     assert slow["answered"] == 1 and slow["missed"] == 0 and slow["requestsPerSecond"] < 4
 
 
+@pytest.mark.parametrize("command", ["inspect", "validate"])
+def test_a_report_that_a_full_disk_has_cut_is_no_success(models, command):
+    with open("/dev/full", "w") as full:
+        told = subprocess.run([RUNTIME, command, models / "onnx_half_plus_two/1"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert told.returncode == 2 and "the report cannot be written" in told.stderr
+
+
 def test_inputs_that_cannot_be_read_are_told_with_the_flag(models, tmp_path):
     for path, why in ((tmp_path, "Is a directory"), (tmp_path / "none", "No such file or directory")):
         told = run("bench", models / "onnx_half_plus_two/1", f"--inputs={path}")
