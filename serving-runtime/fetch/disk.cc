@@ -10,8 +10,6 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "base/status.h"
@@ -141,14 +139,6 @@ absl::Status write_file_atomically(const std::string& path, std::string_view tex
   }
   if (::rename(temporary.c_str(), path.c_str()) != 0) return error_of(errno, "rename", temporary);
   return sync_directory(std::filesystem::path(path).parent_path().string());
-}
-
-absl::StatusOr<std::string> read_small_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(base::cat(path, " cannot be read"));
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
 }
 
 absl::StatusOr<uint64_t> free_bytes(const std::string& path) {

@@ -47,8 +47,6 @@ absl::Status sync_directory(const std::string& path);
 absl::Status publish_directory(const std::string& from, const std::string& to);
 // Writes a small file so that it is there whole or not at all.
 absl::Status write_file_atomically(const std::string& path, std::string_view text);
-// NOT_FOUND when it is not there.
-absl::StatusOr<std::string> read_small_file(const std::string& path);
 // Bytes that may still be written on the file system of `path`.
 absl::StatusOr<uint64_t> free_bytes(const std::string& path);
 

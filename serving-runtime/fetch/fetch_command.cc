@@ -16,6 +16,7 @@
 #include <optional>
 #include <thread>
 
+#include "base/files.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/status.h"
@@ -98,7 +99,7 @@ absl::StatusOr<storage::S3Options> s3_options(const FetchArguments& arguments) {
   if (!arguments.region.empty()) variables["AWS_REGION"] = arguments.region;
   TG_ASSIGN_OR_RETURN(storage::S3Options options, storage::s3_options_from(variables));
   if (!arguments.ca_file.empty()) {
-    TG_ASSIGN_OR_RETURN(options.ca_pem, read_small_file(arguments.ca_file));
+    TG_ASSIGN_OR_RETURN(options.ca_pem, base::read_file(arguments.ca_file));
   }
   return options;
 }

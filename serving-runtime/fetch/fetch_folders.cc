@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/files.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "serving-runtime/fetch/disk.h"
@@ -28,7 +29,7 @@ std::string FetchFolders::record() const { return cat(parent_, "/.fetched/", nam
 std::optional<FetchReport> FetchFolders::find_finished(std::string_view source_digest) const {
   std::error_code error;
   if (source_digest.empty() || !std::filesystem::is_directory(destination_, error)) return std::nullopt;
-  const absl::StatusOr<std::string> text = read_small_file(record());
+  const absl::StatusOr<std::string> text = base::read_file(record());
   if (!text.ok()) return std::nullopt;
   const auto json = nlohmann::json::parse(*text, nullptr, false);
   if (!json.is_object()) return std::nullopt;

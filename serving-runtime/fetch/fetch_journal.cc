@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/files.h"
 #include "base/status.h"
 #include "base/strings.h"
 
@@ -32,7 +33,7 @@ bool apply(const json& entry, std::map<std::string, FetchJournal::File>& files) 
 
 absl::StatusOr<FetchJournal> FetchJournal::open(const std::string& path, std::string_view source_digest) {
   FetchJournal journal;
-  const absl::StatusOr<std::string> text = read_small_file(path);
+  const absl::StatusOr<std::string> text = base::read_file(path);
   TG_ASSIGN_OR_RETURN(journal.file_, DiskFile::open(path));
   if (text.ok() && journal.replay(*text, source_digest)) return journal;
   journal.files_.clear();
