@@ -3,27 +3,17 @@
 //
 // A version's folder has one file *.onnx of two numbers, "INPUT OUTPUT": the columns of its input x and of its output
 // y, or 0 for a tensor of one dimension. It answers each row with zeros.
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <vector>
 
 #include "model/data_type.h"
-#include "serving-runtime/backends/backend_support.h"
-
-struct TidegateBackend {};
-
-struct TidegateModel {
-  int64_t input_dims[2] = {-1, 0}, output_dims[2] = {-1, 0};
-  TidegateTensorSpec input{}, output{};
-  TidegateSignature signature{};
-};
+#include "serving-runtime/backends/backend_face.h"
 
 namespace tidegate::serving {
 namespace {
 
-constexpr const char* kName = "null";
 constexpr auto kFloat = static_cast<int32_t>(model::DataType::kFloat);
 
 struct Zeros {
@@ -35,50 +25,21 @@ TidegateTensorSpec spec(const char* name, const int64_t (&dims)[2]) {
   return {name, name, kFloat, dims[1] == 0 ? 1 : 2, dims};
 }
 
-TidegateCode open_backend(const TidegateOption*, uint64_t, TidegateBackend** backend, TidegateError* error) noexcept {
-  return guarded(kName, error, [&]() -> Failure {
-    *backend = new TidegateBackend;
-    return {};
-  });
-}
+struct NullModel : TidegateModel {
+  NullModel(int64_t input_columns, int64_t output_columns)
+      : input_dims{-1, input_columns}, output_dims{-1, output_columns} {}
 
-const char* library_version(TidegateBackend*) noexcept { return "0"; }
+  std::span<const TidegateSignature> signatures() const override { return {&signature, 1}; }
 
-TidegateCode load(TidegateBackend*, const char* folder, TidegateModel** model, TidegateError* error) noexcept {
-  return guarded(kName, error, [&]() -> Failure {
-    auto loaded = std::make_unique<TidegateModel>();
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-      if (entry.path().extension() != ".onnx") continue;
-      std::ifstream file(entry.path());
-      if (!(file >> loaded->input_dims[1] >> loaded->output_dims[1])) {
-        return {kDataLoss, entry.path().string() + " does not hold two numbers"};
-      }
-    }
-    loaded->input = spec("x", loaded->input_dims);
-    loaded->output = spec("y", loaded->output_dims);
-    loaded->signature = {"serving_default", "tensorflow/serving/predict", &loaded->input, 1, &loaded->output, 1};
-    *model = loaded.release();
-    return {};
-  });
-}
-
-void unload(TidegateModel* model) noexcept { delete model; }
-
-void signatures(TidegateModel* model, const TidegateSignature** signatures, uint64_t* count) noexcept {
-  *signatures = &model->signature;
-  *count = 1;
-}
-
-TidegateCode run(TidegateModel* model, uint64_t, const TidegateTensor* inputs, uint64_t num_inputs, const uint64_t*,
-                 uint64_t num_outputs, TidegateTensor* outputs, TidegateError* error) noexcept {
-  return guarded(kName, error, [&]() -> Failure {
-    const int64_t rows = num_inputs == 1 && inputs[0].rank > 0 ? inputs[0].dims[0] : 0;
-    for (uint64_t i = 0; i < num_inputs; ++i) inputs[i].release(inputs[i].owner);
-    const int64_t columns = model->output_dims[1];
-    for (uint64_t i = 0; i < num_outputs; ++i) {
+  Failure run(uint64_t, std::span<const TidegateTensor> inputs, std::span<const uint64_t> wanted,
+              TidegateTensor* outputs) const override {
+    BorrowedInputs borrowed(inputs);
+    const int64_t rows = inputs.size() == 1 && inputs[0].rank > 0 ? inputs[0].dims[0] : 0;
+    const int64_t columns = output_dims[1];
+    for (size_t i = 0; i < wanted.size(); ++i) {
       auto* zeros = new Zeros{{rows, columns}, std::vector<float>(static_cast<size_t>(rows * (columns ? columns : 1)))};
       outputs[i] = {kFloat,
-                    model->output.rank,
+                    output.rank,
                     zeros->dims,
                     zeros->values.data(),
                     zeros->values.size() * sizeof(float),
@@ -86,23 +47,37 @@ TidegateCode run(TidegateModel* model, uint64_t, const TidegateTensor* inputs, u
                     zeros};
     }
     return {};
-  });
-}
+  }
 
-constexpr TidegateBackendApi kApi = {sizeof(TidegateBackendApi),
-                                     TIDEGATE_BACKEND_ABI_VERSION,
-                                     kName,
-                                     open_backend,
-                                     library_version,
-                                     load,
-                                     unload,
-                                     signatures,
-                                     run};
+  const int64_t input_dims[2], output_dims[2];
+  const TidegateTensorSpec input = spec("x", input_dims), output = spec("y", output_dims);
+  const TidegateSignature signature = {"serving_default", "tensorflow/serving/predict", &input, 1, &output, 1};
+};
+
+struct NullBackend : TidegateBackend {
+  const char* library_version() const override { return "0"; }
+  Failure load(const std::string& folder, std::unique_ptr<TidegateModel>& model) const override {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      if (entry.path().extension() != ".onnx") continue;
+      std::ifstream file(entry.path());
+      int64_t input_columns = 0, output_columns = 0;
+      if (!(file >> input_columns >> output_columns)) {
+        return {kDataLoss, entry.path().string() + " does not hold two numbers"};
+      }
+      model = std::make_unique<NullModel>(input_columns, output_columns);
+      return {};
+    }
+    return {kNotFound, folder + " has no file *.onnx"};
+  }
+};
 
 }  // namespace
-}  // namespace tidegate::serving
 
-extern "C" __attribute__((visibility("default"))) const TidegateBackendApi* tidegate_backend_entry(
-    uint32_t host_abi_version, uint64_t host_struct_size) {
-  return tidegate::serving::offer(tidegate::serving::kApi, host_abi_version, host_struct_size);
+const char* const kBackendName = "null";
+
+Failure open_backend(std::span<const TidegateOption>, std::unique_ptr<TidegateBackend>& backend) {
+  backend = std::make_unique<NullBackend>();
+  return {};
 }
+
+}  // namespace tidegate::serving

@@ -2,8 +2,10 @@
 
 #include <dlfcn.h>
 
-#include <algorithm>
-#include <cstring>
+// Build trees know where pip put the library; installed backends do not.
+#ifndef TIDEGATE_LIBRARY_DIR
+#define TIDEGATE_LIBRARY_DIR ""
+#endif
 
 namespace tidegate::serving {
 namespace {
@@ -19,26 +21,12 @@ std::string own_folder() {
 
 }  // namespace
 
-TidegateCode report(const Failure& failure, TidegateError* error) {
-  if (failure.ok() || !error || error->capacity == 0) return failure.code;
-  size_t size = std::min<size_t>(failure.message.size(), error->capacity - 1);
-  std::memcpy(error->message, failure.message.data(), size);
-  error->message[size] = 0;
-  return failure.code;
-}
-
-std::vector<std::string> library_folders(const std::string& chosen, const std::string& library,
-                                         const std::string& build_tree) {
+std::vector<std::string> library_folders(const std::string& chosen, const std::string& library) {
   if (!chosen.empty()) return {chosen};
   std::string own = own_folder();
   std::vector<std::string> folders = {own, own + "/../" + library};
-  if (!build_tree.empty()) folders.push_back(build_tree);
+  if (std::string build_tree = TIDEGATE_LIBRARY_DIR; !build_tree.empty()) folders.push_back(build_tree);
   return folders;
-}
-
-const TidegateBackendApi* offer(const TidegateBackendApi& api, uint32_t host_abi_version, uint64_t host_struct_size) {
-  const bool fits = host_abi_version == TIDEGATE_BACKEND_ABI_VERSION && host_struct_size >= sizeof(TidegateBackendApi);
-  return fits ? &api : nullptr;
 }
 
 std::string join(const std::vector<std::string>& words) {

@@ -1,7 +1,8 @@
 #pragma once
-// What every backend needs to speak backend_abi.h: errors as code and text, no exception across it, and where the
-// library that it opens may be. Compiled into each backend; free of libraries, as they are.
-#include <exception>
+// What backends have in common beside the interface that backend_face.h makes of them: failures, options, the host's
+// inputs, and where the library that they open may be. Compiled into each backend; free of libraries, as they are.
+#include <algorithm>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,28 +26,35 @@ struct Failure {
   bool ok() const { return code == 0; }
 };
 
-// Puts the text where the host wants it, cut to its room, and returns the code.
-TidegateCode report(const Failure& failure, TidegateError* error);
-
-// Reports what `function` returns; an exception becomes INTERNAL in the name of `backend`.
-template <class Function>
-TidegateCode guarded(const char* backend, TidegateError* error, Function function) noexcept {
-  try {
-    return report(function(), error);
-  } catch (const std::exception& caught) {
-    return report({kInternal, std::string(backend) + " backend: " + caught.what()}, error);
-  } catch (...) {
-    return report({kInternal, std::string(backend) + " backend: unknown exception"}, error);
+// Each of them by the apply_option(key, value, options) that is declared beside `Options`; the first failure.
+template <class Options>
+Failure apply_options(std::span<const TidegateOption> given, Options& options) {
+  for (const TidegateOption& option : given) {
+    if (Failure failure = apply_option(option.key, option.value, options); !failure.ok()) return failure;
   }
+  return {};
 }
 
 // Where to look for the library, in this order: `chosen` alone when it is not empty; else beside this shared object, in
-// the folder ../`library` from there, as images have it, and in `build_tree`, unless that is empty.
-std::vector<std::string> library_folders(const std::string& chosen, const std::string& library,
-                                         const std::string& build_tree);
+// the folder ../`library` from there, as images have it, and where the build tree that made this object found it.
+std::vector<std::string> library_folders(const std::string& chosen, const std::string& library);
 
-// What the entry answers a host of that version and size: null when the two do not fit.
-const TidegateBackendApi* offer(const TidegateBackendApi& api, uint32_t host_abi_version, uint64_t host_struct_size);
+// Whoever made the tensor gets it back.
+inline void release(const TidegateTensor& tensor) {
+  if (tensor.release) tensor.release(tensor.owner);
+}
+
+// Gives the host its inputs back, however the run ends.
+class BorrowedInputs {
+ public:
+  explicit BorrowedInputs(std::span<const TidegateTensor> tensors) : tensors_(tensors) {}
+  BorrowedInputs(const BorrowedInputs&) = delete;
+  BorrowedInputs& operator=(const BorrowedInputs&) = delete;
+  ~BorrowedInputs() { std::for_each(tensors_.begin(), tensors_.end(), release); }
+
+ private:
+  std::span<const TidegateTensor> tensors_;
+};
 
 // "a, b"
 std::string join(const std::vector<std::string>& words);

@@ -72,23 +72,6 @@ class File {
   int descriptor_;
 };
 
-// Releases a run's inputs when it ends, however it ends.
-class Inputs {
- public:
-  Inputs(const TidegateTensor* tensors, uint64_t count) : tensors_(tensors), count_(count) {}
-  ~Inputs() {
-    for (uint64_t i = 0; i < count_; ++i) {
-      if (tensors_[i].release) tensors_[i].release(tensors_[i].owner);
-    }
-  }
-  Inputs(const Inputs&) = delete;
-  Inputs& operator=(const Inputs&) = delete;
-
- private:
-  const TidegateTensor* tensors_;
-  uint64_t count_;
-};
-
 std::vector<Dims> stored_shapes(const SignaturePlan& plan) {
   std::vector<Dims> shapes;
   for (size_t input : plan.input_of_position) shapes.push_back(plan.inputs[input].stored);
@@ -107,7 +90,7 @@ LitertModel::LitertModel(const LitertLibrary& library, const LitertOptions& opti
     : library_(library), options_(options), path_(std::move(path)) {}
 
 Failure LitertModel::load(const LitertLibrary& library, const std::string& folder, const LitertOptions& options,
-                          std::unique_ptr<LitertModel>& model) {
+                          std::unique_ptr<TidegateModel>& model) {
   std::string path = file_in(folder);
   if (path.empty()) return {kNotFound, folder + " has no file *.tflite"};
   std::unique_ptr<LitertModel> loaded(new LitertModel(library, options, path));
@@ -217,10 +200,10 @@ Failure LitertModel::about_file(Failure failure) const {
   return failure;
 }
 
-Failure LitertModel::run(uint64_t signature, const TidegateTensor* inputs, uint64_t num_inputs,
-                         const uint64_t* output_indices, uint64_t num_outputs, TidegateTensor* outputs) {
-  Inputs released(inputs, num_inputs);
-  if (signature >= plan_of_signature_.size() || num_inputs != plans_[plan_of_signature_[signature]].inputs.size()) {
+Failure LitertModel::run(uint64_t signature, std::span<const TidegateTensor> inputs, std::span<const uint64_t> wanted,
+                         TidegateTensor* outputs) const {
+  BorrowedInputs borrowed(inputs);
+  if (signature >= plan_of_signature_.size() || inputs.size() != plans_[plan_of_signature_[signature]].inputs.size()) {
     return {kInternal, "the host asked for a signature that the model does not have"};
   }
   size_t number = plan_of_signature_[signature];
@@ -236,7 +219,7 @@ Failure LitertModel::run(uint64_t signature, const TidegateTensor* inputs, uint6
   if (failure.code == kUnimplemented) return about_file(failure);  // nothing that a client sends could mend it
   if (!failure.ok()) return failure;
   instance.keep();
-  return run.take_outputs(output_indices, num_outputs, outputs);
+  return run.take_outputs(wanted, outputs);
 }
 
 }  // namespace tidegate::serving::litert

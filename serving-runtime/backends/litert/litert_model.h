@@ -2,10 +2,11 @@
 // One TFLite file, loaded: signatures, runs. Only the litert backend includes this.
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "serving-runtime/backends/backend_abi.h"
+#include "serving-runtime/backends/backend_face.h"
 #include "serving-runtime/backends/litert/instance_pool.h"
 #include "serving-runtime/backends/litert/litert_library.h"
 #include "serving-runtime/backends/litert/litert_options.h"
@@ -14,22 +15,22 @@
 
 namespace tidegate::serving::litert {
 
-class LitertModel {
+class LitertModel : public TidegateModel {
  public:
   // The one *.tflite of `folder`. DATA_LOSS when it is not a whole TFLite file (with the offset of what is wrong),
   // UNIMPLEMENTED when it needs a type or an operator that LiteRT has not got (with its name). `library` must outlive
   // the model.
   static Failure load(const LitertLibrary& library, const std::string& folder, const LitertOptions& options,
-                      std::unique_ptr<LitertModel>& model);
-  ~LitertModel();
+                      std::unique_ptr<TidegateModel>& model);
+  ~LitertModel() override;
   LitertModel(const LitertModel&) = delete;
   LitertModel& operator=(const LitertModel&) = delete;
 
   // Sorted by name.
-  const std::vector<TidegateSignature>& signatures() const { return c_signatures_; }
+  std::span<const TidegateSignature> signatures() const override { return c_signatures_; }
   // Any thread. Releases every input. INVALID_ARGUMENT, with the input named, when one does not fit the signature.
-  Failure run(uint64_t signature, const TidegateTensor* inputs, uint64_t num_inputs, const uint64_t* output_indices,
-              uint64_t num_outputs, TidegateTensor* outputs);
+  Failure run(uint64_t signature, std::span<const TidegateTensor> inputs, std::span<const uint64_t> wanted,
+              TidegateTensor* outputs) const override;
 
  private:
   LitertModel(const LitertLibrary& library, const LitertOptions& options, std::string path);

@@ -98,14 +98,14 @@ Failure LitertRun::prepare_outputs(Instance& instance, const std::vector<Dims>& 
   return {};
 }
 
-Failure LitertRun::take_outputs(const uint64_t* indices, uint64_t count, TidegateTensor* outputs) {
-  for (uint64_t i = 0; i < count; ++i) {
-    size_t block = plan_.block_of_output[indices[i]];
-    bool used_later = std::any_of(indices + i + 1, indices + count,
+Failure LitertRun::take_outputs(std::span<const uint64_t> wanted, TidegateTensor* outputs) {
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    size_t block = plan_.block_of_output[wanted[i]];
+    bool used_later = std::any_of(wanted.begin() + static_cast<std::ptrdiff_t>(i) + 1, wanted.end(),
                                   [&](uint64_t later) { return plan_.block_of_output[later] == block; });
-    Failure failure = take_output(indices[i], !used_later, outputs[i]);
+    Failure failure = take_output(wanted[i], !used_later, outputs[i]);
     if (failure.ok()) continue;
-    while (i-- > 0) outputs[i].release(outputs[i].owner);
+    while (i-- > 0) release(outputs[i]);
     return failure;
   }
   return {};

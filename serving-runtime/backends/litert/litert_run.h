@@ -1,6 +1,7 @@
 #pragma once
 // One request on its way through LiteRT: inputs checked and brought into LiteRT's form, outputs brought back into the
 // client's. Lives for one call of LitertModel::run.
+#include <span>
 #include <vector>
 
 #include "serving-runtime/backends/backend_abi.h"
@@ -13,7 +14,7 @@ namespace tidegate::serving::litert {
 class LitertRun {
  public:
   // `inputs`: one for each of the plan's, in its order.
-  LitertRun(const SignaturePlan& plan, const TidegateTensor* inputs) : plan_(plan), inputs_(inputs) {}
+  LitertRun(const SignaturePlan& plan, std::span<const TidegateTensor> inputs) : plan_(plan), inputs_(inputs) {}
 
   // INVALID_ARGUMENT, with the input named, when one does not fit the signature.
   Failure check_inputs() const;
@@ -21,8 +22,8 @@ class LitertRun {
   std::vector<Dims> shapes() const;
   // `shapes`: of the outputs, in the subgraph's order.
   Failure run(Instance& instance, size_t signature, const std::vector<Dims>& shapes);
-  // The outputs that `indices` number, for the host; while nobody else runs on that instance.
-  Failure take_outputs(const uint64_t* indices, uint64_t count, TidegateTensor* outputs);
+  // The outputs that `wanted` numbers, for the host; while nobody else runs on that instance.
+  Failure take_outputs(std::span<const uint64_t> wanted, TidegateTensor* outputs);
 
  private:
   Failure check_input(const Port& port, const TidegateTensor& tensor) const;
@@ -31,7 +32,7 @@ class LitertRun {
   Failure take_output(size_t output, bool is_last_use, TidegateTensor& taken);
 
   const SignaturePlan& plan_;
-  const TidegateTensor* inputs_;
+  const std::span<const TidegateTensor> inputs_;
   std::vector<Block> in_;
   std::vector<Block> out_;             // by position in the subgraph
   std::vector<AlignedMemory> memory_;  // of the plan's blocks that clients get as they are

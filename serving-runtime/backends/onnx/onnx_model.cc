@@ -114,26 +114,10 @@ std::vector<TidegateTensorSpec> to_c(const std::vector<model::TensorSpec>& specs
   return described;
 }
 
-void release(const TidegateTensor& tensor) {
-  if (tensor.release) tensor.release(tensor.owner);
-}
-
-// Gives the host its inputs back, however the run ends.
-class BorrowedInputs {
- public:
-  explicit BorrowedInputs(std::span<const TidegateTensor> tensors) : tensors_(tensors) {}
-  BorrowedInputs(const BorrowedInputs&) = delete;
-  BorrowedInputs& operator=(const BorrowedInputs&) = delete;
-  ~BorrowedInputs() { std::for_each(tensors_.begin(), tensors_.end(), release); }
-
- private:
-  std::span<const TidegateTensor> tensors_;
-};
-
 }  // namespace
 
 Failure OnnxModel::load(const OnnxEnvironment& environment, const std::string& folder,
-                        std::unique_ptr<OnnxModel>& model) {
+                        std::unique_ptr<TidegateModel>& model) {
   std::string path;
   if (Failure failure = find_file(folder, path); !failure.ok()) return failure;
   std::unique_ptr<OnnxModel> loaded(new OnnxModel(environment));
@@ -161,7 +145,7 @@ Failure OnnxModel::describe() {
   return {};
 }
 
-Failure OnnxModel::run(std::span<const TidegateTensor> inputs, std::span<const uint64_t> wanted,
+Failure OnnxModel::run(uint64_t, std::span<const TidegateTensor> inputs, std::span<const uint64_t> wanted,
                        TidegateTensor* outputs) const {
   BorrowedInputs borrowed(inputs);
   if (inputs.size() != input_names_.size())

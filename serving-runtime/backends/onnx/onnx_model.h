@@ -6,21 +6,24 @@
 #include <vector>
 
 #include "model/signature.h"
+#include "serving-runtime/backends/backend_face.h"
 #include "serving-runtime/backends/onnx/onnx_environment.h"
 
 namespace tidegate::serving {
 
-class OnnxModel {
+class OnnxModel : public TidegateModel {
  public:
   // Loads the one *.onnx of `folder`, with the weights that it keeps in files beside it. Errors are ONNX Runtime's and
   // name the file; INVALID_ARGUMENT when an input or output is no tensor that a request could carry.
-  static Failure load(const OnnxEnvironment& environment, const std::string& folder, std::unique_ptr<OnnxModel>& model);
+  static Failure load(const OnnxEnvironment& environment, const std::string& folder,
+                      std::unique_ptr<TidegateModel>& model);
 
   // One, serving_default: the graph's inputs and outputs.
-  const TidegateSignature& signature() const { return c_signature_; }
+  std::span<const TidegateSignature> signatures() const override { return {&c_signature_, 1}; }
   // Runs it and puts those of its outputs that `wanted` numbers into `outputs`, which has room for them; they are the
   // host's only when the result is OK. Releases every input.
-  Failure run(std::span<const TidegateTensor> inputs, std::span<const uint64_t> wanted, TidegateTensor* outputs) const;
+  Failure run(uint64_t signature, std::span<const TidegateTensor> inputs, std::span<const uint64_t> wanted,
+              TidegateTensor* outputs) const override;
 
  private:
   explicit OnnxModel(const OnnxEnvironment& environment)

@@ -1,31 +1,14 @@
-// The tensorflow backend's face to the host: backend_abi.h over TensorflowModel. Built as a shared object of its own
-// with one exported symbol.
+// The tensorflow backend: TensorFlow's library and the models that it runs, behind backend_face.h.
 #include <cstdlib>
 #include <sstream>
 #include <stdexcept>
 
-#include "serving-runtime/backends/backend_support.h"
+#include "serving-runtime/backends/backend_face.h"
 #include "serving-runtime/backends/tensorflow/session_config.h"
 #include "serving-runtime/backends/tensorflow/tensorflow_model.h"
 
-// Build trees know where pip put TensorFlow; installed ones do not.
-#ifndef TIDEGATE_TENSORFLOW_DIR
-#define TIDEGATE_TENSORFLOW_DIR ""
-#endif
-
-struct TidegateBackend {
-  std::unique_ptr<tidegate::serving::TensorflowLibrary> library;
-  tidegate::serving::TensorflowModel::Settings settings;
-};
-
-struct TidegateModel {
-  std::unique_ptr<tidegate::serving::TensorflowModel> model;
-};
-
 namespace tidegate::serving {
 namespace {
-
-constexpr const char* kName = "tensorflow";
 
 struct Options {
   std::string folder;
@@ -82,69 +65,35 @@ void set_environment(const Options& options) {
   if (!options.onednn) setenv("TF_ENABLE_ONEDNN_OPTS", "0", 1);
 }
 
-TidegateCode open_backend(const TidegateOption* options, uint64_t num_options, TidegateBackend** backend,
-                          TidegateError* error) noexcept {
-  return guarded(kName, error, [&]() -> Failure {
-    Options chosen;
-    for (uint64_t i = 0; i < num_options; ++i) {
-      if (auto failure = apply_option(options[i].key, options[i].value, chosen); !failure.ok()) return failure;
-    }
-    set_environment(chosen);
-    auto opened = std::make_unique<TidegateBackend>();
-    Failure failure{kNotFound, {}};
-    opened->library =
-        TensorflowLibrary::open(library_folders(chosen.folder, "tensorflow", TIDEGATE_TENSORFLOW_DIR), failure.message);
-    if (!opened->library) return failure;
-    for (const std::string& path : chosen.op_libraries) {
-      if (auto loaded = opened->library->load_ops(path); !loaded.ok()) return loaded;
-    }
-    opened->settings = {serialize(chosen.config), chosen.tags};
-    failure = opened->library->start_threads(opened->settings.config);
-    if (failure.ok()) *backend = opened.release();
-    return failure;
-  });
-}
+struct TensorflowBackend : TidegateBackend {
+  const char* library_version() const override { return library->TF_Version(); }
+  Failure load(const std::string& folder, std::unique_ptr<TidegateModel>& model) const override {
+    return TensorflowModel::load(*library, folder, settings, model);
+  }
 
-const char* library_version(TidegateBackend* backend) noexcept { return backend->library->TF_Version(); }
-
-TidegateCode load(TidegateBackend* backend, const char* folder, TidegateModel** model, TidegateError* error) noexcept {
-  return guarded(kName, error, [&]() -> Failure {
-    auto loaded = std::make_unique<TidegateModel>();
-    Failure failure = TensorflowModel::load(*backend->library, folder, backend->settings, loaded->model);
-    if (failure.ok()) *model = loaded.release();
-    return failure;
-  });
-}
-
-void unload(TidegateModel* model) noexcept { delete model; }
-
-void signatures(TidegateModel* model, const TidegateSignature** signatures, uint64_t* count) noexcept {
-  *signatures = model->model->signatures().data();
-  *count = model->model->signatures().size();
-}
-
-TidegateCode run(TidegateModel* model, uint64_t signature, const TidegateTensor* inputs, uint64_t num_inputs,
-                 const uint64_t* output_indices, uint64_t num_outputs, TidegateTensor* outputs,
-                 TidegateError* error) noexcept {
-  return guarded(kName, error, [&] {
-    return model->model->run(signature, inputs, num_inputs, output_indices, num_outputs, outputs);
-  });
-}
-
-constexpr TidegateBackendApi kApi = {sizeof(TidegateBackendApi),
-                                     TIDEGATE_BACKEND_ABI_VERSION,
-                                     kName,
-                                     open_backend,
-                                     library_version,
-                                     load,
-                                     unload,
-                                     signatures,
-                                     run};
+  std::unique_ptr<TensorflowLibrary> library;
+  TensorflowModel::Settings settings;
+};
 
 }  // namespace
-}  // namespace tidegate::serving
 
-extern "C" __attribute__((visibility("default"))) const TidegateBackendApi* tidegate_backend_entry(
-    uint32_t host_abi_version, uint64_t host_struct_size) {
-  return tidegate::serving::offer(tidegate::serving::kApi, host_abi_version, host_struct_size);
+const char* const kBackendName = "tensorflow";
+
+Failure open_backend(std::span<const TidegateOption> given, std::unique_ptr<TidegateBackend>& backend) {
+  Options options;
+  if (Failure failure = apply_options(given, options); !failure.ok()) return failure;
+  set_environment(options);
+  auto opened = std::make_unique<TensorflowBackend>();
+  Failure failure{kNotFound, {}};
+  opened->library = TensorflowLibrary::open(library_folders(options.folder, "tensorflow"), failure.message);
+  if (!opened->library) return failure;
+  for (const std::string& path : options.op_libraries) {
+    if (auto loaded = opened->library->load_ops(path); !loaded.ok()) return loaded;
+  }
+  opened->settings = {serialize(options.config), options.tags};
+  failure = opened->library->start_threads(opened->settings.config);
+  if (failure.ok()) backend = std::move(opened);
+  return failure;
 }
+
+}  // namespace tidegate::serving

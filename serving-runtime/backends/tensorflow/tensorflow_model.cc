@@ -51,7 +51,7 @@ Failure explained(const Failure& failure, const std::string& folder, const Tenso
 }  // namespace
 
 Failure TensorflowModel::load(const TensorflowLibrary& library, const std::string& folder, const Settings& settings,
-                              std::unique_ptr<TensorflowModel>& model) {
+                              std::unique_ptr<TidegateModel>& model) {
   if (Failure failure = check_tags(folder, settings.tags); !failure.ok()) return failure;
   std::unique_ptr<TensorflowModel> loaded(new TensorflowModel(library));
   ScopedStatus status(library);
@@ -132,12 +132,12 @@ TF_Output TensorflowModel::find_tensor(const std::string& name) const {
   return output;
 }
 
-Failure TensorflowModel::run(uint64_t signature, const TidegateTensor* inputs, uint64_t num_inputs,
-                             const uint64_t* output_indices, uint64_t num_outputs, TidegateTensor* outputs) const {
-  std::vector<TF_Tensor*> fed, fetched(num_outputs);
-  for (uint64_t i = 0; i < num_inputs; ++i) fed.push_back(to_tensorflow(library_, inputs[i]));
+Failure TensorflowModel::run(uint64_t signature, std::span<const TidegateTensor> inputs,
+                             std::span<const uint64_t> wanted, TidegateTensor* outputs) const {
+  std::vector<TF_Tensor*> fed, fetched(wanted.size());
+  for (const TidegateTensor& input : inputs) fed.push_back(to_tensorflow(library_, input));
   Failure failure;
-  if (signature >= endpoints_.size() || num_inputs != endpoints_[signature].inputs.size()) {
+  if (signature >= endpoints_.size() || inputs.size() != endpoints_[signature].inputs.size()) {
     failure = {kInternal, "the host asked for a signature that the model does not have"};
   } else if (!endpoints_[signature].missing.empty()) {
     failure = {kInvalidArgument, "the graph has no tensor " + endpoints_[signature].missing};
@@ -145,11 +145,11 @@ Failure TensorflowModel::run(uint64_t signature, const TidegateTensor* inputs, u
     failure = {kInvalidArgument, "an input's bytes do not fit its shape"};
   } else {
     const Endpoints& ends = endpoints_[signature];
-    std::vector<TF_Output> wanted;
-    for (uint64_t i = 0; i < num_outputs; ++i) wanted.push_back(ends.outputs[output_indices[i]]);
+    std::vector<TF_Output> fetches;
+    for (const uint64_t output : wanted) fetches.push_back(ends.outputs[output]);
     ScopedStatus status(library_);
     library_.TF_SessionRun(session_, nullptr, ends.inputs.data(), fed.data(), static_cast<int>(fed.size()),
-                           wanted.data(), fetched.data(), static_cast<int>(num_outputs), nullptr, 0, nullptr,
+                           fetches.data(), fetched.data(), static_cast<int>(fetches.size()), nullptr, 0, nullptr,
                            status.get());
     failure = status.failure();
   }
@@ -157,7 +157,7 @@ Failure TensorflowModel::run(uint64_t signature, const TidegateTensor* inputs, u
     if (tensor) library_.TF_DeleteTensor(tensor);
   }
   if (!failure.ok()) return failure;
-  for (uint64_t i = 0; i < num_outputs; ++i) outputs[i] = from_tensorflow(library_, fetched[i]);
+  for (size_t i = 0; i < fetched.size(); ++i) outputs[i] = from_tensorflow(library_, fetched[i]);
   return {};
 }
 

@@ -2,16 +2,17 @@
 // One SavedModel in a TensorFlow session: load, signatures, run. Only the tensorflow backend includes this.
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "model/saved_model_proto.h"
-#include "serving-runtime/backends/backend_support.h"
+#include "serving-runtime/backends/backend_face.h"
 #include "serving-runtime/backends/tensorflow/tensorflow_library.h"
 
 namespace tidegate::serving {
 
-class TensorflowModel {
+class TensorflowModel : public TidegateModel {
  public:
   struct Settings {
     std::string config;                         // a serialized ConfigProto
@@ -20,14 +21,14 @@ class TensorflowModel {
 
   // NOT_FOUND when the folder has no graph with those tags; the message lists the tags that it has.
   static Failure load(const TensorflowLibrary& library, const std::string& folder, const Settings& settings,
-                      std::unique_ptr<TensorflowModel>& model);
-  ~TensorflowModel();
+                      std::unique_ptr<TidegateModel>& model);
+  ~TensorflowModel() override;
   TensorflowModel(const TensorflowModel&) = delete;
   TensorflowModel& operator=(const TensorflowModel&) = delete;
 
-  const std::vector<TidegateSignature>& signatures() const { return c_signatures_; }
-  Failure run(uint64_t signature, const TidegateTensor* inputs, uint64_t num_inputs, const uint64_t* output_indices,
-              uint64_t num_outputs, TidegateTensor* outputs) const;
+  std::span<const TidegateSignature> signatures() const override { return c_signatures_; }
+  Failure run(uint64_t signature, std::span<const TidegateTensor> inputs, std::span<const uint64_t> wanted,
+              TidegateTensor* outputs) const override;
 
  private:
   // Where a signature's tensors are in the graph.

@@ -17,10 +17,6 @@ void release_later(void*, size_t, void* argument) {
   if (release->function) release->function(release->owner);
 }
 
-void release_now(const TidegateTensor& tensor) {
-  if (tensor.release) tensor.release(tensor.owner);
-}
-
 // A string tensor whose TF_TStrings are freed with it: TensorFlow's own destructor of a tensor that the C API made
 // frees the array, not the strings in it.
 struct StringBlock {
@@ -42,7 +38,7 @@ TF_Tensor* strings_to_tensorflow(const TensorflowLibrary& library, const Tidegat
     library.TF_StringInit(&block->strings[i]);
     library.TF_StringCopy(&block->strings[i], source[i].data, source[i].size);
   }
-  release_now(tensor);
+  release(tensor);
   TF_TString* data = block->strings.data();
   return library.TF_NewTensor(
       TF_STRING, tensor.dims, tensor.rank, data, count * sizeof(TF_TString),
