@@ -45,10 +45,8 @@ void ResidentModels::need(std::string_view model, absl::Time deadline, Then then
   details.waiters.push_back({deadline, std::move(then)});
   ++waiting_;
   if (residence.asked == 0) residence.asked = ++count_;
-  Answers answers;
-  plan(answers);
-  lock.unlock();
-  send(std::move(answers));
+  plan();
+  send_answers(lock);
   on_work_();
   if (deadline != absl::InfiniteFuture()) options_.wake_at(deadline);
 }
@@ -76,11 +74,9 @@ void ResidentModels::release(const std::string& model, uint64_t incarnation) {
   ModelResidence& residence = residences_.find(model)->second;
   residence.last_used = ++count_;
   if (--residence.uses > 0) return;
-  Answers answers;
-  plan(answers);
+  plan();
   const bool work = !work_.empty();
-  lock.unlock();
-  send(std::move(answers));
+  send_answers(lock);
   if (work) on_work_();
 }
 
@@ -88,34 +84,32 @@ absl::Time ResidentModels::expire() {
   std::unique_lock lock(mutex_);
   const absl::Time now = clock_.now();
   absl::Time next = absl::InfiniteFuture();
-  Answers answers;
   for (auto& [name, details] : details_) {
     for (auto waiter = details.waiters.begin(); waiter != details.waiters.end();) {
       if (waiter->deadline > now) {
         next = std::min(next, (waiter++)->deadline);
         continue;
       }
-      answers.emplace_back(std::move(waiter->then),
-                           absl::DeadlineExceededError("The deadline passed before the model was loaded"));
+      answers_.emplace_back(std::move(waiter->then),
+                            absl::DeadlineExceededError("The deadline passed before the model was loaded"));
       waiter = details.waiters.erase(waiter);
       --waiting_;
     }
     if (details.waiters.empty()) residences_.find(name)->second.asked = 0;
   }
-  plan(answers);
-  lock.unlock();
-  send(std::move(answers));
+  plan();
+  send_answers(lock);
   on_work_();
   return next;
 }
 
 // ---------------------------------------------------------------- decisions
 
-void ResidentModels::plan(Answers& answers) {
-  while (auto action = next_residency_action(residences_, options_.max_bytes)) carry_out(*action, answers);
+void ResidentModels::plan() {
+  while (auto action = next_residency_action(residences_, options_.max_bytes)) carry_out(*action);
 }
 
-void ResidentModels::carry_out(const ResidencyAction& action, Answers& answers) {
+void ResidentModels::carry_out(const ResidencyAction& action) {
   ModelResidence& residence = residences_.find(action.model)->second;
   switch (action.step) {
     case ResidencyStep::kLoad:
@@ -127,11 +121,9 @@ void ResidentModels::carry_out(const ResidencyAction& action, Answers& answers) 
       ++details_.find(action.model)->second.evictions;
       return begin_unload(action.model);
     case ResidencyStep::kRefuse:
-      return refuse_all(
-          action.model,
-          absl::ResourceExhaustedError(base::cat("Model ", action.model, " takes ", *residence.bytes,
-                                                 " bytes, more than the ", options_.max_bytes, " of --max-resident")),
-          answers);
+      return answer_all(action.model, absl::ResourceExhaustedError(base::cat(
+                                          "Model ", action.model, " takes ", *residence.bytes, " bytes, more than the ",
+                                          options_.max_bytes, " of --max-resident")));
   }
 }
 
@@ -155,15 +147,17 @@ uint64_t ResidentModels::expected_bytes(const Details& details) const {
   return std::max(details.file_bytes, std::min(guess_.expected_bytes(details.file_bytes), options_.max_bytes));
 }
 
-void ResidentModels::refuse_all(const std::string& model, const absl::Status& why, Answers& answers) {
+void ResidentModels::answer_all(const std::string& model, const absl::StatusOr<ModelUse>& answer) {
   residences_.find(model)->second.asked = 0;
   std::list<Waiter>& waiters = details_.find(model)->second.waiters;
   waiting_ -= waiters.size();
-  for (Waiter& waiter : waiters) answers.emplace_back(std::move(waiter.then), why);
+  for (Waiter& waiter : waiters) answers_.emplace_back(std::move(waiter.then), answer);
   waiters.clear();
 }
 
-void ResidentModels::send(Answers answers) const {
+void ResidentModels::send_answers(std::unique_lock<std::mutex>& lock) {
+  Answers answers = std::exchange(answers_, {});
+  lock.unlock();
   for (auto& [then, result] : answers) {
     options_.post([then = std::move(then), result = std::move(result)] { then(result); });
   }
@@ -196,16 +190,13 @@ void ResidentModels::remove(const std::string& model) {
   std::unique_lock lock(mutex_);
   const auto details = details_.find(model);
   if (details == details_.end()) return;
-  Answers answers;
-  waiting_ -= details->second.waiters.size();
-  for (Waiter& waiter : details->second.waiters) answers.emplace_back(std::move(waiter.then), ModelUse());
+  answer_all(model, ModelUse());
   std::erase_if(work_, [&model](const ResidencyAction& action) { return action.model == model; });
   guess_.forget(model);
   residences_.erase(residences_.find(model));
   details_.erase(details);
-  plan(answers);
-  lock.unlock();
-  send(std::move(answers));
+  plan();
+  send_answers(lock);
 }
 
 void ResidentModels::at_rest(const std::string& model, const absl::StatusOr<MemoryNeed>& need, bool gone) {
@@ -213,7 +204,6 @@ void ResidentModels::at_rest(const std::string& model, const absl::StatusOr<Memo
   const auto found = residences_.find(model);
   if (found == residences_.end()) return;
   ModelResidence& residence = found->second;
-  Answers answers;
   Details& details = details_.find(model)->second;
   details.unusable = need.status();
   residence.bytes = std::nullopt;
@@ -226,10 +216,9 @@ void ResidentModels::at_rest(const std::string& model, const absl::StatusOr<Memo
     residence.bytes = expected_bytes(details);
   }
   if (gone && residence.presence == Presence::kUnloading) residence.presence = Presence::kAbsent;
-  if (!need.ok()) refuse_all(model, need.status(), answers);
-  plan(answers);
-  lock.unlock();
-  send(std::move(answers));
+  if (!need.ok()) answer_all(model, need.status());
+  plan();
+  send_answers(lock);
 }
 
 // The first load may show that it is larger than its files; whether that was the backend's own beginning shows when it
@@ -240,7 +229,6 @@ void ResidentModels::loaded(const std::string& model, uint64_t bytes) {
   if (found == residences_.end()) return;
   ModelResidence& residence = found->second;
   Details& details = details_.find(model)->second;
-  Answers answers;
   residence.bytes = bytes;
   learn(model, details, bytes);
   if (residence.presence == Presence::kLoading && bytes > options_.max_bytes) {
@@ -252,37 +240,32 @@ void ResidentModels::loaded(const std::string& model, uint64_t bytes) {
     details.failure = absl::OkStatus();
     ++details.loads;
     waiting_ -= details.waiters.size();
-    for (Waiter& waiter : details.waiters) answers.emplace_back(std::move(waiter.then), hold(model, residence));
+    for (Waiter& waiter : details.waiters) answers_.emplace_back(std::move(waiter.then), hold(model, residence));
     details.waiters.clear();
   }
-  plan(answers);
-  lock.unlock();
-  send(std::move(answers));
+  plan();
+  send_answers(lock);
 }
 
 void ResidentModels::failed(const std::string& model, const absl::Status& why) {
   std::unique_lock lock(mutex_);
   const auto found = residences_.find(model);
   if (found == residences_.end() || found->second.presence != Presence::kLoading) return;
-  Answers answers;
   Details& details = details_.find(model)->second;
   details.failure = why;
   details.retry_at = clock_.now() + options_.retry_pause;
-  refuse_all(model, why, answers);
+  answer_all(model, why);
   begin_unload(model);
-  lock.unlock();
-  send(std::move(answers));
+  send_answers(lock);
 }
 
 void ResidentModels::stop() {
   std::unique_lock lock(mutex_);
   stopped_ = true;
-  Answers answers;
   for (const auto& [name, residence] : residences_) {
-    refuse_all(name, absl::UnavailableError("The server is shutting down and loads no more models"), answers);
+    answer_all(name, absl::UnavailableError("The server is shutting down and loads no more models"));
   }
-  lock.unlock();
-  send(std::move(answers));
+  send_answers(lock);
 }
 
 ModelDemand::Counts ResidentModels::counts() const {

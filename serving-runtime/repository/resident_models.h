@@ -100,14 +100,15 @@ class ResidentModels : public ModelDemand {
   // With the lock held.
   ModelUse hold(const std::string& model, ModelResidence& residence);
   absl::Status why_not_wait(const Details& details, absl::Time deadline) const;
-  void plan(Answers& answers);
-  void carry_out(const ResidencyAction& action, Answers& answers);
-  void refuse_all(const std::string& model, const absl::Status& why, Answers& answers);
+  void plan();
+  void carry_out(const ResidencyAction& action);
+  // To all who wait for it.
+  void answer_all(const std::string& model, const absl::StatusOr<ModelUse>& answer);
   void begin_unload(const std::string& model);
   void learn(const std::string& model, Details& details, uint64_t bytes);
   uint64_t expected_bytes(const Details& details) const;
-  // Without it.
-  void send(Answers answers) const;
+  // Lets go of it, and sends what there is to answer.
+  void send_answers(std::unique_lock<std::mutex>& lock);
 
   const ResidencyOptions options_;
   const base::Clock& clock_;
@@ -117,6 +118,7 @@ class ResidentModels : public ModelDemand {
   ModelResidences residences_;
   std::map<std::string, Details, std::less<>> details_;  // of the same models
   std::deque<ResidencyAction> work_;
+  Answers answers_;       // that are sent when the lock is let go of
   uint64_t count_ = 0;    // of uses and of models that were asked for
   uint64_t waiting_ = 0;  // requests
   uint64_t added_ = 0;
