@@ -14,8 +14,8 @@
 #include "serving-runtime/backend_set.h"
 #include "serving-runtime/command_line.h"
 #include "serving-runtime/fetch/fetch_command.h"
-#include "serving-runtime/inspect_command.h"
 #include "serving-runtime/serve_command.h"
+#include "serving-runtime/tools/inspect_command.h"
 #include "serving-runtime/tools/model_tools.h"
 
 namespace {

@@ -3,7 +3,7 @@
 
 #include "fuzz/fuzzing.h"
 #include "model/onnx_proto.h"
-#include "serving-runtime/inspect_onnx.h"
+#include "serving-runtime/tools/inspect_onnx.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace tidegate;

@@ -3,7 +3,7 @@
 
 #include "fuzz/fuzzing.h"
 #include "model/tflite_reader.h"
-#include "serving-runtime/inspect_tflite.h"
+#include "serving-runtime/tools/inspect_tflite.h"
 
 namespace tidegate::fuzz {
 namespace {

@@ -1,4 +1,4 @@
-#include "serving-runtime/inspect_tflite.h"
+#include "serving-runtime/tools/inspect_tflite.h"
 
 #include <nlohmann/json.hpp>
 

@@ -1,4 +1,4 @@
-#include "serving-runtime/inspect_onnx.h"
+#include "serving-runtime/tools/inspect_onnx.h"
 
 #include <nlohmann/json.hpp>
 

@@ -1,11 +1,11 @@
-#include "serving-runtime/inspect_command.h"
+#include "serving-runtime/tools/inspect_command.h"
 
 #include <nlohmann/json.hpp>
 
 #include "base/status.h"
 #include "model/model_format.h"
-#include "serving-runtime/inspect_onnx.h"
-#include "serving-runtime/inspect_tflite.h"
+#include "serving-runtime/tools/inspect_onnx.h"
+#include "serving-runtime/tools/inspect_tflite.h"
 
 namespace tidegate::serving {
 namespace {
