@@ -12,7 +12,7 @@
 #include "serving-runtime/core/model_control.h"
 #include "serving-runtime/core/model_demand.h"
 #include "serving-runtime/core/servable_table.h"
-#include "serving-runtime/server/request_metrics.h"
+#include "serving-runtime/metrics/request_metrics.h"
 
 namespace tidegate::serving {
 

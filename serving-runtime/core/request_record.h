@@ -56,12 +56,21 @@ struct RequestRecord {
 
 class RequestRecorder {
  public:
+  // What /metrics tells.
+  struct Counts {
+    uint64_t written = 0;        // records
+    uint64_t dropped_full = 0;   // too many waited
+    uint64_t dropped_error = 0;  // they could not be written
+    uint64_t queue_bytes = 0;
+  };
+
   virtual ~RequestRecorder() = default;
   // A record to fill, or null for the many requests of which none is made. `rate`: the share of requests, of a model
   // that has one of its own. Any thread; never waits.
   virtual std::unique_ptr<RequestRecord> begin(std::optional<double> rate) = 0;
   // Takes it over to be written, or drops it when too much waits to be. Any thread; never waits.
   virtual void take(std::unique_ptr<RequestRecord> record) = 0;
+  virtual Counts counts() const = 0;
 };
 
 }  // namespace tidegate::serving

@@ -49,7 +49,7 @@ class Servable {
   }
   // Of the requests that came through core/inference.h, which writes them.
   InferenceStatistics& statistics() const { return statistics_; }
-  // This version's metrics, so that no request has to look for them: server/request_metrics.h's alone.
+  // This version's metrics, so that no request has to look for them: metrics/request_metrics.h's alone.
   std::atomic<VersionSeries*>& series() const { return series_; }
 
   // Whether answers may come from a cache.

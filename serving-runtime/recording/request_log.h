@@ -38,14 +38,7 @@ class RequestLog : public RequestRecorder {
 
   std::unique_ptr<RequestRecord> begin(std::optional<double> rate) override;
   void take(std::unique_ptr<RequestRecord> record) override;
-
-  struct Counts {
-    uint64_t written = 0;        // records
-    uint64_t dropped_full = 0;   // the queue was full
-    uint64_t dropped_error = 0;  // the sink could not write them
-    uint64_t queue_bytes = 0;
-  };
-  Counts counts() const;
+  Counts counts() const override;
 
  private:
   using Batch = std::vector<std::unique_ptr<RequestRecord>>;

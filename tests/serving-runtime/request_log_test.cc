@@ -380,6 +380,7 @@ class KeepingRecorder : public RequestRecorder {
     return record;
   }
   void take(std::unique_ptr<RequestRecord> record) override { records.push_back(std::move(record)); }
+  Counts counts() const override { return {}; }
 
   std::vector<std::optional<double>> rates;
   std::vector<std::unique_ptr<RequestRecord>> records;

@@ -1,4 +1,4 @@
-#include "serving-runtime/server/request_metrics.h"
+#include "serving-runtime/metrics/request_metrics.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

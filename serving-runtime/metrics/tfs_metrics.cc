@@ -1,4 +1,4 @@
-#include "serving-runtime/server/tfs_metrics.h"
+#include "serving-runtime/metrics/tfs_metrics.h"
 
 #include <absl/strings/str_format.h>
 

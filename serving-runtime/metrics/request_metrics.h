@@ -11,10 +11,10 @@
 #include "serving-runtime/core/batched_model.h"
 #include "serving-runtime/core/inference_gate.h"
 #include "serving-runtime/core/model_demand.h"
+#include "serving-runtime/core/request_record.h"
 #include "serving-runtime/core/response_cache.h"
 #include "serving-runtime/core/servable_table.h"
-#include "serving-runtime/recording/request_log.h"
-#include "serving-runtime/server/tfs_metrics.h"
+#include "serving-runtime/metrics/tfs_metrics.h"
 
 namespace tidegate::serving {
 
@@ -41,7 +41,7 @@ class RequestMetrics {
   // Tells of these from now on. Not while others use the metrics.
   void watch(const ResponseCache& cache) { cache_ = &cache; }
   void watch(const ModelDemand& demand) { demand_ = &demand; }
-  void watch(const RequestLog& log) { log_ = &log; }
+  void watch(const RequestRecorder& recorder) { recorder_ = &recorder; }
 
   // One run of a batched model. Any thread.
   void count_batch(const std::string& model, const BatchRun& run);
@@ -59,7 +59,7 @@ class RequestMetrics {
   std::unique_ptr<Series> series_;
   const ResponseCache* cache_ = nullptr;
   const ModelDemand* demand_ = nullptr;
-  const RequestLog* log_ = nullptr;
+  const RequestRecorder* recorder_ = nullptr;
 };
 
 }  // namespace tidegate::serving

@@ -1,4 +1,4 @@
-#include "serving-runtime/server/request_metrics.h"
+#include "serving-runtime/metrics/request_metrics.h"
 
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
@@ -62,8 +62,8 @@ void add_demand(const ModelDemand& demand, prometheus::Registry& registry) {
       .Set(static_cast<double>(counts.waiting));
 }
 
-void add_log(const RequestLog& log, prometheus::Registry& registry) {
-  const RequestLog::Counts counts = log.counts();
+void add_recorder(const RequestRecorder& recorder, prometheus::Registry& registry) {
+  const RequestRecorder::Counts counts = recorder.counts();
   auto& dropped = prometheus::BuildCounter()
                       .Name("tidegate_runtime_request_log_dropped_total")
                       .Help("Records that were chosen and not written: the queue was full, or the target failed")
@@ -224,7 +224,7 @@ std::string RequestMetrics::render(const ServableTable& table, const InferenceGa
       .Set(static_cast<double>(gate.queued()));
   if (cache_ != nullptr) add_cache(*cache_, momentary);
   if (demand_ != nullptr) add_demand(*demand_, momentary);
-  if (log_ != nullptr) add_log(*log_, momentary);
+  if (recorder_ != nullptr) add_recorder(*recorder_, momentary);
   prometheus::TextSerializer serializer;
   return serializer.Serialize(series_->registry.Collect()) + serializer.Serialize(momentary.Collect());
 }
