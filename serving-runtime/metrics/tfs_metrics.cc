@@ -38,17 +38,26 @@ void line(std::string_view name, std::string_view labels, uint64_t value, std::s
   base::append(out, base::cat(name, "{", labels, "} ", value, "\n"));
 }
 
-std::vector<double> values_of(const ExponentialLimits& limits) {
-  std::vector<double> values;
-  double limit = limits.first;
-  for (int i = 0; i < limits.count; ++i, limit *= limits.factor) values.push_back(limit);
-  return values;
+std::vector<double> exponential(double limit, double factor, int count) {
+  std::vector<double> limits;
+  for (int i = 0; i < count; ++i, limit *= factor) limits.push_back(limit);
+  return limits;
 }
 
 }  // namespace
 
-MicrosecondsHistogram::MicrosecondsHistogram(ExponentialLimits limits)
-    : limits_(values_of(limits)), buckets_(limits_.size() + 1) {}
+std::span<const double> latency_limits() {
+  static const std::vector<double> limits = exponential(10, 1.8, 33);
+  return limits;
+}
+
+std::span<const double> queuing_limits() {
+  static const std::vector<double> limits = exponential(100, 1.2, 52);
+  return limits;
+}
+
+MicrosecondsHistogram::MicrosecondsHistogram(std::span<const double> limits)
+    : limits_(limits), buckets_(limits.size() + 1) {}
 
 void MicrosecondsHistogram::add(absl::Duration duration) {
   const auto microseconds = static_cast<uint64_t>(std::max<int64_t>(0, absl::ToInt64Microseconds(duration)));

@@ -30,16 +30,15 @@
 
 namespace tidegate::serving {
 
-// TensorFlow's monitoring::Buckets::Exponential: `count` limits and a last bucket without one.
-struct ExponentialLimits {
-  double first = 10, factor = 1.8;  // microseconds: 10, 18, 32.4, … about 25 minutes
-  int count = 33;
-};
+// Of TensorFlow's monitoring::Buckets::Exponential, in microseconds.
+std::span<const double> latency_limits();  // 10, 18, 32.4, … about 25 minutes
+std::span<const double> queuing_limits();  // 100, 120, 144, … about a second
 
 // TensorFlow's monitoring::Sampler. Any thread.
 class MicrosecondsHistogram {
  public:
-  explicit MicrosecondsHistogram(ExponentialLimits limits = {});
+  // `limits` outlive it; a last bucket has none.
+  explicit MicrosecondsHistogram(std::span<const double> limits = latency_limits());
 
   void add(absl::Duration duration);
   // Lines of Prometheus' text; `labels` without braces.
@@ -47,7 +46,7 @@ class MicrosecondsHistogram {
   uint64_t count() const;
 
  private:
-  const std::vector<double> limits_;
+  const std::span<const double> limits_;
   std::vector<std::atomic<uint64_t>> buckets_;
   std::atomic<uint64_t> microseconds_ = 0;
 };
@@ -100,7 +99,7 @@ class TfsMetrics {
   void render_batches(std::string& out) const;
   void render_loads(std::string& out) const;
 
-  MicrosecondsHistogram batch_queuing_{{100, 1.2, 52}};
+  MicrosecondsHistogram batch_queuing_{queuing_limits()};
   std::atomic<uint64_t> batch_runs_ = 0;
 
   mutable std::mutex mutex_;  // of what follows
