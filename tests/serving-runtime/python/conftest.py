@@ -18,6 +18,11 @@ RUNTIME = BUILD / "serving-runtime/tidegate-runtime"
 START_SECONDS = 60
 
 
+def run(*arguments):
+    """The program with these arguments, from its start to its end."""
+    return subprocess.run([RUNTIME, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+
+
 class Runtime:
     """A running `tidegate-runtime serve`, or what else `program` is; without `model` it is named by the environment."""
 
@@ -119,6 +124,13 @@ def running(models, tmp_path_factory):
     yield start
     for runtime in open_runtimes.values():
         runtime.close()
+
+
+def failed_start(start, model, base_path, *flags):
+    """The exit code and the last words of a runtime that does not come up."""
+    runtime = start(model, *flags, base_path=base_path, wait=False)
+    code = runtime.process.wait(60)
+    return code, json.loads(runtime.termination_log.read_text())
 
 
 @pytest.fixture

@@ -30,8 +30,9 @@ def predict_over_grpc(runtime, x, timeout=30):
     return tf.make_ndarray(stub.Predict(request, timeout=timeout).outputs["y"]).tolist()
 
 
-def test_requests_that_fill_a_batch_run_together_and_each_gets_its_own_answer(start, tmp_path):
-    runtime = start_batching(start, tmp_path, "max_batch_size { value: 6 } batch_timeout_micros { value: 60000000 }")
+@pytest.mark.parametrize("model", ["half_plus_two", "onnx_half_plus_two", "lite_half"])
+def test_requests_that_fill_a_batch_run_together_and_each_gets_its_own_answer(start, tmp_path, model):
+    runtime = start_batching(start, tmp_path, "max_batch_size { value: 6 } batch_timeout_micros { value: 60000000 }", model)
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         answers = list(pool.map(lambda x: runtime.predict({"instances": [x, x + 2]}).json(), [0.0, 10.0, 20.0]))
     assert answers == [{"predictions": [2.0, 3.0]}, {"predictions": [7.0, 8.0]}, {"predictions": [12.0, 13.0]}]

@@ -5,7 +5,6 @@ import json
 import os
 import pathlib
 import shutil
-import subprocess
 import threading
 
 import grpc
@@ -13,19 +12,9 @@ import numpy as np
 import pytest
 import requests
 import tensorflow as tf
-from conftest import RUNTIME
+from conftest import failed_start, run
 from tensorflow_serving.apis import (classification_pb2, inference_pb2, predict_pb2, prediction_log_pb2,
                                      prediction_service_pb2_grpc, regression_pb2, session_service_pb2)
-
-
-def run(*arguments):
-    return subprocess.run([RUNTIME, *map(str, arguments)], capture_output=True, text=True, timeout=60)
-
-
-def failed_start(start, model, base_path, *flags):
-    runtime = start(model, *flags, base_path=base_path, wait=False)
-    code = runtime.process.wait(60)
-    return code, json.loads(runtime.termination_log.read_text())
 
 
 def niceness(task):
@@ -165,30 +154,36 @@ def test_a_missing_tensorflow_is_named(start, models, tmp_path):
     assert code == 1 and "libtensorflow_cc.so.2" in message["message"]
 
 
-def test_a_new_version_serves_before_the_old_one_goes(start, models, tmp_path):
-    base = tmp_path / "growing"
-    shutil.copytree(models / "half_plus_two", base)
+@pytest.mark.parametrize("old,new", [
+    ("half_plus_two/123", "half_plus_three/124"),
+    ("onnx_half_plus_two/1", "onnx_half_plus_three/2"),
+    ("lite_half/123", "lite_half_plus_three/124"),
+])
+def test_a_new_version_serves_before_the_old_one_goes(start, models, tmp_path, old, new):
+    base, old, new = tmp_path / "growing", models / old, models / new
+    shutil.copytree(old, base / old.name)
     runtime = start("growing", "--poll-seconds=0.05", base_path=base)
-    shutil.copytree(models / "half_plus_three/124", tmp_path / "124")
-    (tmp_path / "124").rename(base / "124")
+    shutil.copytree(new, tmp_path / new.name)
+    (tmp_path / new.name).rename(base / new.name)
     answers = []
 
     def both_happened():
         answers.append(runtime.predict({"instances": [2]}))
         states = {v["version"]: v["state"] for v in runtime.get("/v1/models/growing").json()["model_version_status"]}
-        return states == {"123": "END", "124": "AVAILABLE"}
+        return states == {old.name: "END", new.name: "AVAILABLE"}
 
     runtime.wait_until(both_happened)
     assert all(answer.status_code == 200 for answer in answers)
     assert runtime.predict({"instances": [2]}).json() == {"predictions": [4.0]}
 
 
-def test_a_version_that_cannot_be_loaded_leaves_the_old_one_serving(start, models, tmp_path):
+@pytest.mark.parametrize("model,file", [("half_plus_two", "saved_model.pb"), ("onnx_half_plus_two", "model.onnx")])
+def test_a_version_that_cannot_be_loaded_leaves_the_old_one_serving(start, models, tmp_path, model, file):
     base = tmp_path / "failing"
-    shutil.copytree(models / "half_plus_two", base)
+    shutil.copytree(models / model, base)
     runtime = start("failing", "--poll-seconds=0.05", base_path=base)
     (tmp_path / "124").mkdir()
-    (tmp_path / "124/saved_model.pb").write_bytes(b"\xff")
+    (tmp_path / "124" / file).write_bytes(b"\xff" * 100)
     (tmp_path / "124").rename(base / "124")
 
     def gave_up():

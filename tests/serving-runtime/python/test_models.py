@@ -7,7 +7,6 @@ import grpc
 import pytest
 from google.protobuf import text_format
 from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc
-from tensorflow_serving.config import model_server_config_pb2
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import concurrent.futures
 import json
 import shutil
 import struct
-import subprocess
 
 import grpc
 import ml_dtypes
@@ -14,7 +13,7 @@ import requests
 import tensorflow as tf
 import tritonclient.grpc as triton_grpc
 import tritonclient.http as triton_http
-from conftest import RUNTIME
+from conftest import failed_start, run
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 from tritonclient.utils import InferenceServerException
 
@@ -52,16 +51,6 @@ def predict(runtime, **inputs):
         message.inputs[name].CopyFrom(tf.make_tensor_proto(value))
     return prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(runtime.grpc)).Predict.with_call(
         message, timeout=10)
-
-
-def run(*arguments):
-    return subprocess.run([RUNTIME, *map(str, arguments)], capture_output=True, text=True, timeout=60)
-
-
-def failed_start(start, model, *flags, base_path=None):
-    runtime = start(model, "--poll-seconds=0", *flags, base_path=base_path, wait=False)
-    code = runtime.process.wait(60)
-    return code, json.loads(runtime.termination_log.read_text())["message"]
 
 
 # ---- what is answered
@@ -151,8 +140,8 @@ def test_weights_may_lie_in_files_beside_the_model(running, models, start, tmp_p
     assert answer.json() == {"outputs": [3.0] * 1000}
     shutil.copytree(models / "onnx_weights_outside", tmp_path / "lost")
     (tmp_path / "lost/1/weights.bin").unlink()
-    code, message = failed_start(start, "lost", base_path=tmp_path / "lost")
-    assert code == 1 and "lost/1/model.onnx" in message and "weights.bin" in message
+    code, message = failed_start(start, "lost", tmp_path / "lost")
+    assert code == 1 and "lost/1/model.onnx" in message["message"] and "weights.bin" in message["message"]
 
 
 # ---- what is refused
@@ -198,8 +187,8 @@ def test_a_damaged_file_is_named_with_the_byte_that_shows_it(start, models, tmp_
     shutil.copytree(models / "onnx_many", tmp_path / "cut")
     file = tmp_path / "cut/1/model.onnx"
     file.write_bytes(file.read_bytes()[:-40])
-    code, message = failed_start(start, "cut", base_path=tmp_path / "cut")
-    assert code == 1 and f"{file} (" in message and "is not an ONNX model: byte " in message
+    code, message = failed_start(start, "cut", tmp_path / "cut")
+    assert code == 1 and f"{file} (" in message["message"] and "is not an ONNX model: byte " in message["message"]
     inspected = run("inspect", file.parent)
     assert inspected.returncode == 1 and "is not an ONNX model: byte " in inspected.stderr
 
@@ -209,8 +198,8 @@ def test_a_damaged_file_is_named_with_the_byte_that_shows_it(start, models, tmp_
     ("onnx_unknown_operator", "Frobnicate"),
 ])
 def test_what_cannot_be_served_says_why(start, models, model, part):
-    code, message = failed_start(start, model)
-    assert code == 1 and part in message and f"{model}/1/model.onnx" in message
+    code, message = failed_start(start, model, models / model)
+    assert code == 1 and part in message["message"] and f"{model}/1/model.onnx" in message["message"]
 
 
 @pytest.mark.parametrize("flags,part", [
@@ -219,15 +208,15 @@ def test_what_cannot_be_served_says_why(start, models, model, part):
     (["--visible-gpus=0"], "GPU 0 is asked for, but ONNX Runtime"),
     (["--visible-gpus=0,1"], "visible_gpus of the onnx backend is '0,1'"),
 ])
-def test_a_backend_that_cannot_be_opened_says_why(start, flags, part):
-    code, message = failed_start(start, "onnx_half_plus_two", *flags)
-    assert code == 1 and part in message
+def test_a_backend_that_cannot_be_opened_says_why(start, models, flags, part):
+    code, message = failed_start(start, "onnx_half_plus_two", models / "onnx_half_plus_two", *flags)
+    assert code == 1 and part in message["message"]
 
 
-def test_a_library_that_is_not_onnx_runtime_is_refused(start, tmp_path):
+def test_a_library_that_is_not_onnx_runtime_is_refused(start, models, tmp_path):
     (tmp_path / "libonnxruntime.so").write_bytes(b"not a library")
-    code, message = failed_start(start, "onnx_half_plus_two", f"--onnxruntime-dir={tmp_path}")
-    assert code == 1 and "cannot open ONNX Runtime" in message
+    code, message = failed_start(start, "onnx_half_plus_two", models / "onnx_half_plus_two", f"--onnxruntime-dir={tmp_path}")
+    assert code == 1 and "cannot open ONNX Runtime" in message["message"]
 
 
 # ---- options and life
@@ -236,40 +225,6 @@ def test_a_library_that_is_not_onnx_runtime_is_refused(start, tmp_path):
     ["--intra-op-threads=2", "--inter-op-threads=2", "--onnx-graph-optimization=none"], ["--intra-op-threads=0"]])
 def test_threads_and_optimization_do_not_change_what_is_answered(start, flags):
     assert start("onnx_half_plus_two", *flags).predict({"instances": [2, 3]}).json() == {"predictions": [3.0, 3.5]}
-
-
-def test_a_new_version_serves_before_the_old_one_goes(start, models, tmp_path):
-    base = tmp_path / "growing"
-    shutil.copytree(models / "onnx_half_plus_two", base)
-    runtime = start("growing", "--poll-seconds=0.05", base_path=base)
-    shutil.copytree(models / "onnx_half_plus_three/2", tmp_path / "2")
-    (tmp_path / "2").rename(base / "2")
-    answers = []
-
-    def both_happened():
-        answers.append(runtime.predict({"instances": [2]}))
-        states = {v["version"]: v["state"] for v in runtime.get("/v1/models/growing").json()["model_version_status"]}
-        return states == {"1": "END", "2": "AVAILABLE"}
-
-    runtime.wait_until(both_happened)
-    assert all(answer.status_code == 200 for answer in answers)
-    assert runtime.predict({"instances": [2]}).json() == {"predictions": [4.0]}
-
-
-def test_a_damaged_version_leaves_the_old_one_serving(start, models, tmp_path):
-    base = tmp_path / "failing"
-    shutil.copytree(models / "onnx_half_plus_two", base)
-    runtime = start("failing", "--poll-seconds=0.05", base_path=base)
-    (tmp_path / "2").mkdir()
-    (tmp_path / "2/model.onnx").write_bytes(b"\xff" * 100)
-    (tmp_path / "2").rename(base / "2")
-
-    def gave_up():
-        states = {v["version"]: v for v in runtime.get("/v1/models/failing").json()["model_version_status"]}
-        return states.get("2", {}).get("state") == "END" and states["2"]["status"]["error_code"] == "DATA_LOSS"
-
-    runtime.wait_until(gave_up)
-    assert runtime.predict({"instances": [2]}).json() == {"predictions": [3.0]}
 
 
 def test_sigterm_finishes_what_is_in_flight(start):
@@ -306,16 +261,6 @@ def test_many_clients_at_once_get_each_their_own_answer(running):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         for done in [pool.submit(client, number) for number in range(8)]:
             done.result()
-
-
-def test_requests_are_batched_for_an_onnx_model(start, tmp_path):
-    (tmp_path / "batching").write_text("max_batch_size { value: 6 } batch_timeout_micros { value: 60000000 }")
-    runtime = start("onnx_half_plus_two", "--enable_batching=true", f"--batching_parameters_file={tmp_path / 'batching'}",
-                    "--enable_model_warmup=false")
-    with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        answers = list(pool.map(lambda x: runtime.predict({"instances": [x, x + 2]}).json(), [0.0, 10.0, 20.0]))
-    assert answers == [{"predictions": [2.0, 3.0]}, {"predictions": [7.0, 8.0]}, {"predictions": [12.0, 13.0]}]
-    assert "tidegate_runtime_batch_rows_count" in runtime.get("/metrics").text
 
 
 # ---- without a server

@@ -1,23 +1,14 @@
 """Custom TensorFlow ops: --op-libraries, and models whose ops nobody has registered."""
 
-import json
-import subprocess
-
 import pytest
-from conftest import BUILD, RUNTIME
+from conftest import BUILD, failed_start, run
 
 OP_LIBRARY = BUILD / "tests/serving-runtime/libtwice_op.so"
 
 
-def failed_start(start, model, *flags):
-    runtime = start(model, *flags, wait=False)
-    assert runtime.process.wait(60) == 1
-    return json.loads(runtime.termination_log.read_text())
-
-
-def test_a_model_whose_op_is_not_registered_is_told_by_the_ops_name_with_the_advice(start):
-    message = failed_start(start, "twice")
-    assert message["error"] == "ModelLoadFailed"
+def test_a_model_whose_op_is_not_registered_is_told_by_the_ops_name_with_the_advice(start, models):
+    code, message = failed_start(start, "twice", models / "twice")
+    assert code == 1 and message["error"] == "ModelLoadFailed"
     assert "uses the op 'TidegateTwice'" in message["message"] and "--op-libraries" in message["message"]
 
 
@@ -34,14 +25,11 @@ def test_an_op_library_that_cannot_be_loaded_ends_the_start_with_its_name(start,
     short = tmp_path / "short.so"
     short.write_bytes(OP_LIBRARY.read_bytes()[:5000])  # opened, it would end the process with SIGBUS
     for path in (text, tmp_path / "none.so", short):
-        message = failed_start(start, model, f"--op-libraries={OP_LIBRARY},{path}")["message"]
-        assert f"the op library {path} of --op-libraries cannot be loaded into TensorFlow" in message
+        code, message = failed_start(start, model, models / model, f"--op-libraries={OP_LIBRARY},{path}")
+        assert code == 1 and f"the op library {path} of --op-libraries cannot be loaded into TensorFlow" in message["message"]
 
 
 def test_the_tools_take_op_libraries_too(models):
-    def validate(*flags):
-        return subprocess.run([RUNTIME, "validate", models / "twice/1", *flags], capture_output=True, text=True, timeout=60)
-
-    refused = validate()
+    refused = run("validate", models / "twice/1")
     assert refused.returncode == 1 and "TidegateTwice" in refused.stderr
-    assert validate(f"--op-libraries={OP_LIBRARY}").returncode == 0
+    assert run("validate", models / "twice/1", f"--op-libraries={OP_LIBRARY}").returncode == 0

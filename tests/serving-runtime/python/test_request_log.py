@@ -9,8 +9,8 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import run
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
-from test_tools import run
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 

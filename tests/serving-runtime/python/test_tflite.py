@@ -3,7 +3,6 @@ models should answer is what tf.lite.Interpreter answers."""
 
 import concurrent.futures
 import json
-import shutil
 
 import grpc
 import numpy as np
@@ -12,9 +11,8 @@ import requests
 import tensorflow as tf
 import tritonclient.grpc as triton_grpc
 import tritonclient.http as triton_http
-from conftest import BUILD
+from conftest import BUILD, failed_start, run
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
-from test_lifecycle import failed_start, run
 
 
 def interpreter(path, signature="serving_default"):
@@ -186,26 +184,6 @@ def test_a_model_with_variables_starts_afresh_for_each_request(running):
     runtime = running("lite_counter")
     for _ in range(3):
         assert runtime.predict({"inputs": [2.0]}).json() == {"outputs": [2.0]}
-
-
-def test_a_new_version_takes_over(start, models, tmp_path):
-    base = tmp_path / "growing"
-    shutil.copytree(models / "lite_half", base)
-    runtime = start("growing", "--poll-seconds=0.05", base_path=base)
-    assert runtime.predict({"instances": [2]}).json() == {"predictions": [3.0]}
-    shutil.copytree(models / "lite_half_plus_three/124", tmp_path / "124")
-    (tmp_path / "124").rename(base / "124")
-    runtime.wait_until(lambda: runtime.predict({"instances": [2]}).json() == {"predictions": [4.0]})
-
-
-def test_requests_are_batched_for_a_tflite_model(start, tmp_path):
-    (tmp_path / "batching").write_text("max_batch_size { value: 6 } batch_timeout_micros { value: 60000000 }")
-    runtime = start("lite_half", "--enable_batching=true", f"--batching_parameters_file={tmp_path / 'batching'}",
-                    "--enable_model_warmup=false")
-    with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        answers = list(pool.map(lambda x: runtime.predict({"instances": [x, x + 2]}).json(), [0.0, 10.0, 20.0]))
-    assert answers == [{"predictions": [2.0, 3.0]}, {"predictions": [7.0, 8.0]}, {"predictions": [12.0, 13.0]}]
-    assert "tidegate_runtime_batch_rows_count" in runtime.get("/metrics").text
 
 
 def test_one_process_serves_all_formats_side_by_side(start, models, tmp_path):

@@ -5,11 +5,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import RUNTIME
-
-
-def run(*arguments):
-    return subprocess.run([RUNTIME, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+from conftest import RUNTIME, run
 
 
 def test_validate_finds_a_good_model_good(models):
