@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "kube/errors.h"
 #include "kube/types.h"
+#include "storage/s3_settings.h"
 
 namespace tidegate::operator_ {
 namespace {

@@ -32,7 +32,7 @@
 #include "operator/rendering/revision.h"
 #include "rollout/observed.h"
 #include "storage/model_source.h"
-#include "storage/s3_object_store.h"
+#include "storage/s3_options.h"
 
 namespace tidegate::operator_ {
 

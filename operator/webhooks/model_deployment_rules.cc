@@ -12,7 +12,7 @@
 #include "operator/webhooks/placeholders.h"
 #include "operator/webhooks/resource_rules.h"
 #include "rollout/stage.h"
-#include "storage/s3_object_store.h"
+#include "storage/s3_settings.h"
 #include "traffic/validate.h"
 
 namespace tidegate::operator_ {

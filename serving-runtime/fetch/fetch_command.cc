@@ -25,6 +25,7 @@
 #include "serving-runtime/command_line.h"
 #include "serving-runtime/fetch/fetch_job.h"
 #include "storage/s3_object_store.h"
+#include "storage/s3_settings.h"
 
 namespace tidegate::serving {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "storage/s3_object_store.h"
+#include "storage/s3_options.h"
 
 namespace tidegate::storage {
 

@@ -12,6 +12,7 @@
 #include "operator/observers/model_resolver.h"
 #include "operator_world.h"
 #include "samples.h"
+#include "storage/s3_object_store.h"
 #include "webhook_samples.h"
 
 namespace tidegate::operator_ {

@@ -6,6 +6,7 @@
 
 #include "base/strings.h"
 #include "net/scripted_server.h"
+#include "storage/s3_settings.h"
 #include "storage/store_world.h"
 
 namespace tidegate::storage {
