@@ -7,7 +7,9 @@
 #include <memory>
 #include <string>
 
-#include "net/curl_http_client.h"
+#include "base/clock.h"
+#include "net/curl_options.h"
+#include "net/http_client.h"
 
 namespace tidegate::net {
 
