@@ -91,11 +91,6 @@ absl::StatusOr<std::vector<std::string>> read_tokens(const std::string& path) {
   return tokens;
 }
 
-bool same(const std::optional<net::TlsIdentity>& a, const std::optional<net::TlsIdentity>& b) {
-  if (!a || !b) return a.has_value() == b.has_value();
-  return a->certificate_pem == b->certificate_pem && a->private_key_pem == b->private_key_pem && a->ca_pem == b->ca_pem;
-}
-
 }  // namespace
 
 absl::Time end_of_validity(const Security& security) {
@@ -105,10 +100,6 @@ absl::Time end_of_validity(const Security& security) {
     if (certificate.ok()) end = std::min(end, certificate->not_after);
   }
   return end;
-}
-
-bool operator==(const Security& a, const Security& b) {
-  return same(a.rest, b.rest) && same(a.grpc, b.grpc) && a.tokens == b.tokens;
 }
 
 absl::StatusOr<Security> read_security(const SecurityFiles& files) {

@@ -26,7 +26,7 @@ struct Security {
   std::optional<net::TlsIdentity> grpc;
   std::vector<std::string> tokens;  // empty: everybody may ask
 
-  friend bool operator==(const Security&, const Security&);
+  friend bool operator==(const Security&, const Security&) = default;
 };
 
 // Errors name the file: NOT_FOUND, INVALID_ARGUMENT when a certificate, key or authority does not parse or the two do

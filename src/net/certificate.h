@@ -19,6 +19,8 @@ struct TlsIdentity {
   std::string certificate_pem;
   std::string private_key_pem;
   std::string ca_pem;  // may hold several certificates during a change of authority
+
+  friend bool operator==(const TlsIdentity&, const TlsIdentity&) = default;
 };
 
 struct KeyPair {
