@@ -5,30 +5,13 @@
 
 #include "base/status.h"
 #include "base/strings.h"
+#include "base/utf8.h"
 
 namespace tidegate::storage {
 namespace {
 
 constexpr int kMaxDepth = 32;
 constexpr std::string_view kSpace = " \t\r\n";
-
-void append_utf8(std::string& out, uint32_t point) {
-  if (point < 0x80) {
-    out += static_cast<char>(point);
-  } else if (point < 0x800) {
-    out += static_cast<char>(0xc0 | (point >> 6));
-    out += static_cast<char>(0x80 | (point & 0x3f));
-  } else if (point < 0x10000) {
-    out += static_cast<char>(0xe0 | (point >> 12));
-    out += static_cast<char>(0x80 | ((point >> 6) & 0x3f));
-    out += static_cast<char>(0x80 | (point & 0x3f));
-  } else {
-    out += static_cast<char>(0xf0 | (point >> 18));
-    out += static_cast<char>(0x80 | ((point >> 12) & 0x3f));
-    out += static_cast<char>(0x80 | ((point >> 6) & 0x3f));
-    out += static_cast<char>(0x80 | (point & 0x3f));
-  }
-}
 
 // `name` is what stands between & and ;
 bool append_entity(std::string& out, std::string_view name) {
@@ -44,7 +27,7 @@ bool append_entity(std::string& out, std::string_view name) {
   const auto [end, error] = std::from_chars(digits.begin(), digits.end(), point, hexadecimal ? 16 : 10);
   const bool is_character = point != 0 && point <= 0x10ffff && (point < 0xd800 || point > 0xdfff);
   if (error != std::errc() || end != digits.end() || !is_character) return false;
-  append_utf8(out, point);
+  base::append_utf8(out, point);
   return true;
 }
 
