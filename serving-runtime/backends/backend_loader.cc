@@ -6,8 +6,8 @@
 #include <array>
 
 #include "base/status.h"
-#include "serving-runtime/backends/backend_abi.h"
 #include "serving-runtime/backends/shared_object.h"
+#include "serving-runtime/core/backend_abi.h"
 
 namespace tidegate::serving {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "serving-runtime/backends/backend_abi.h"
+#include "serving-runtime/core/backend_abi.h"
 
 namespace tidegate::serving {
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "model/data_type.h"
-#include "serving-runtime/backends/backend_abi.h"
+#include "serving-runtime/core/backend_abi.h"
 
 namespace tidegate::serving {
 

@@ -63,6 +63,17 @@ def test_nobody_includes_the_operator_or_the_model_server(check):
     assert code == 1 and "kube must not include operator/a.h" in output
 
 
+def test_inside_the_model_server_arrows_run_one_way(check):
+    front_end = {"serving-runtime/api/tfs/front.h": "", "serving-runtime/core/tensor.h": "", "serving-runtime/serve.h": ""}
+    allowed = {"serving-runtime/api/oip/a.cc": '#include "serving-runtime/api/tfs/front.h"\n#include "serving-runtime/core/tensor.h"\n',
+               "serving-runtime/serve.cc": '#include "serving-runtime/api/tfs/front.h"\n'}
+    assert check(front_end | allowed)[0] == 0
+    code, output = check(front_end | {"serving-runtime/core/a.cc": '#include "serving-runtime/api/tfs/front.h"\n'})
+    assert code == 1 and "serving-runtime/core must not include serving-runtime/api/tfs/front.h" in output
+    code, output = check(front_end | {"serving-runtime/core/a.cc": '#include "../api/tfs/front.h"\n'})
+    assert code == 1 and "serving-runtime/core must not include ../api/tfs/front.h" in output
+
+
 def test_a_way_around_through_a_relative_path_fails_too(check):
     code, output = check({"src/stats/a.cc": '#include "../kube/client.h"\n'})
     assert code == 1 and "stats must not include ../kube/client.h" in output

@@ -4,10 +4,10 @@
 #include <span>
 #include <vector>
 
-#include "serving-runtime/backends/backend_abi.h"
 #include "serving-runtime/backends/litert/litert_instance.h"
 #include "serving-runtime/backends/litert/output_shapes.h"
 #include "serving-runtime/backends/litert/signature_plan.h"
+#include "serving-runtime/core/backend_abi.h"
 
 namespace tidegate::serving::litert {
 

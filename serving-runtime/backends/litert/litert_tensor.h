@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "model/tflite_reader.h"
-#include "serving-runtime/backends/backend_abi.h"
+#include "serving-runtime/core/backend_abi.h"
 
 namespace tidegate::serving::litert {
 

@@ -1,7 +1,7 @@
 #pragma once
 // Tensors across the two interfaces: TidegateTensor <-> TF_Tensor, without copying numbers where TensorFlow allows.
-#include "serving-runtime/backends/backend_abi.h"
 #include "serving-runtime/backends/tensorflow/tensorflow_library.h"
+#include "serving-runtime/core/backend_abi.h"
 
 namespace tidegate::serving {
 
