@@ -1,5 +1,6 @@
 #include "serving-runtime/backends/backend_loader.h"
 
+#include <absl/strings/str_join.h>
 #include <dlfcn.h>
 #include <unistd.h>
 
@@ -98,6 +99,17 @@ class DynamicBackend : public Backend {
   TidegateBackend* backend_;
 };
 
+absl::StatusOr<std::string> find_backend(std::string_view name, const std::vector<std::string>& folders) {
+  const std::string file = base::cat("libtidegate_backend_", name, ".so");
+  for (const std::string& folder : folders) {
+    std::string path = base::cat(folder, "/", file);
+    if (access(path.c_str(), R_OK) == 0) return path;
+  }
+  return absl::NotFoundError(base::cat("The ", name, " backend (", file,
+                                       ") is in none of: ", absl::StrJoin(folders, ", "), "; the image runtime-", name,
+                                       " has it, or name its folder with --backend-dir"));
+}
+
 absl::StatusOr<const TidegateBackendApi*> shake_hands(const std::string& path) {
   std::string error;
   void* handle = open_shared_object(path, error);
@@ -131,19 +143,7 @@ std::string_view backend_for(model::Format format) {
 
 absl::StatusOr<std::unique_ptr<Backend>> open_backend(std::string_view name, const std::vector<std::string>& folders,
                                                       const BackendOptions& options) {
-  std::string file = base::cat("libtidegate_backend_", name, ".so"), path, looked;
-  for (const std::string& folder : folders) {
-    base::append(looked, looked.empty() ? "" : ", "), base::append(looked, folder);
-    if (access(base::cat(folder, "/", file).c_str(), R_OK) == 0) {
-      path = base::cat(folder, "/", file);
-      break;
-    }
-  }
-  if (path.empty()) {
-    return absl::NotFoundError(base::cat("The ", name, " backend (", file, ") is in none of: ", looked,
-                                         "; the image runtime-", name,
-                                         " has it, or name its folder with --backend-dir"));
-  }
+  TG_ASSIGN_OR_RETURN(const std::string path, find_backend(name, folders));
   TG_ASSIGN_OR_RETURN(const TidegateBackendApi* api, shake_hands(path));
   std::vector<TidegateOption> c_options;
   for (const auto& [key, value] : options) c_options.push_back({key.c_str(), value.c_str()});

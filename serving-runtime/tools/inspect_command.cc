@@ -1,5 +1,7 @@
 #include "serving-runtime/tools/inspect_command.h"
 
+#include <absl/strings/str_join.h>
+
 #include <nlohmann/json.hpp>
 
 #include "base/status.h"
@@ -29,9 +31,8 @@ void describe(std::string& out, std::string_view kind, const std::vector<model::
 std::string as_text(const std::string& folder, const std::vector<model::MetaGraph>& graphs) {
   std::string out = base::cat(folder, ": SavedModel\n");
   for (const auto& graph : graphs) {
-    std::string tags;
-    for (const auto& tag : graph.tags) base::append(tags, tags.empty() ? "" : ", "), base::append(tags, tag);
-    base::append(out, base::cat("graph {", tags, "}, written by TensorFlow ", graph.tensorflow_version, "\n"));
+    base::append(out, base::cat("graph {", absl::StrJoin(graph.tags, ", "), "}, written by TensorFlow ",
+                                graph.tensorflow_version, "\n"));
     for (const auto& signature : graph.signatures) {
       base::append(out, base::cat("  signature ", signature.name, " (", signature.method_name, ")\n"));
       describe(out, "input ", signature.inputs);
