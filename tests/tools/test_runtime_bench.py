@@ -1,29 +1,16 @@
 """The pure parts of bench/runtime: requests and answers on the wire, what load generators print, the tables and goals."""
-import importlib.machinery
-import importlib.util
 import json
-import pathlib
 import struct
-import sys
 
 import pytest
+from conftest import program
+from runtime import load, payloads, process_tree, report, wire
+from runtime.catalogue import LOADING, SERVERS
+from runtime.loading import PHASES as LOADING_PHASES, order
+from runtime.measure import Bench, Case, ask_rest, cases_of, check
+from runtime.payloads import PAYLOADS, Request
+from scale.processes import CannotRun
 from tritonclient.grpc import service_pb2
-
-BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
-sys.path[:0] = [str(BENCH / "runtime"), str(BENCH / "scale")]
-from runtime import load, payloads, process_tree, report, wire  # noqa: E402
-from runtime.catalogue import LOADING, SERVERS  # noqa: E402
-from runtime.loading import PHASES as LOADING_PHASES, order  # noqa: E402
-from runtime.measure import Bench, Case, ask_rest, cases_of, check  # noqa: E402
-from runtime.payloads import PAYLOADS, Request  # noqa: E402
-from scale.processes import CannotRun  # noqa: E402
-
-
-def command():
-    loader = importlib.machinery.SourceFileLoader("runtime_measure", str(BENCH / "runtime/measure"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
-    loader.exec_module(module)
-    return module
 
 
 # Requests and answers
@@ -249,7 +236,7 @@ def test_a_server_that_is_not_there_has_a_row_that_says_so():
 
 
 def test_cases_are_chosen_by_pattern():
-    measure = command()
+    measure = program("runtime/measure")
     options = measure.parse(["--servers=onnx,null", "--cases=small/*/32,large/oip-grpc/1"])
     chosen = [case.name for case in measure.wanted_cases(SERVERS["onnx"], options)]
     assert "small/tfs-rest/32" in chosen and "large/oip-grpc/1" in chosen and "small/tfs-rest/1" not in chosen
@@ -258,7 +245,7 @@ def test_cases_are_chosen_by_pattern():
 
 def test_an_unknown_server_is_refused(capsys):
     with pytest.raises(SystemExit):
-        command().parse(["--servers=apache"])
+        program("runtime/measure").parse(["--servers=apache"])
     assert "there is no 'apache'" in capsys.readouterr().err
 
 
@@ -276,8 +263,8 @@ def test_servers_take_turns_case_by_case_and_every_second_round_the_other_way_ro
     server = lambda name: type("Server", (), {"name": name, "stays": True})  # noqa: E731
     cases = [Case("small", "oip-rest", 1), Case("small", "oip-rest", 32)]
     plan, bench = [(server("a"), cases), (server("b"), cases)], Answering()
-    command().run_round(bench, 0, plan, None)
-    command().run_round(bench, 1, plan, None)
+    program("runtime/measure").run_round(bench, 0, plan, None)
+    program("runtime/measure").run_round(bench, 1, plan, None)
     assert [name for _, name in bench.asked] == ["a", "b", "a", "b", "b", "a", "b", "a"]
     assert [case for case, _ in bench.asked][:4] == ["small/oip-rest/1"] * 2 + ["small/oip-rest/32"] * 2
 
