@@ -4,10 +4,64 @@
 
 #include <set>
 
+#include "base/random.h"
 #include "kube/kube_fixture.h"
 
 namespace tidegate::operator_ {
 namespace {
+
+TEST(Scrapes, AreFrequentOnlyWhereTheyAreNeeded) {
+  ScrapeState idle;
+  idle.since_versions = idle.since_counts = absl::Seconds(29);
+  EXPECT_EQ(next_scrape(idle), ScrapeKind::kNone);
+  idle.since_versions = absl::Seconds(30);
+  EXPECT_EQ(next_scrape(idle), ScrapeKind::kVersions);
+
+  ScrapeState unconfirmed;
+  unconfirmed.unconfirmed_for = absl::Seconds(1);
+  unconfirmed.since_versions = absl::Seconds(1);
+  EXPECT_EQ(next_scrape(unconfirmed), ScrapeKind::kVersions);
+  unconfirmed.since_versions = absl::Milliseconds(500);
+  EXPECT_EQ(next_scrape(unconfirmed), ScrapeKind::kNone);
+  unconfirmed.since_versions = absl::Seconds(20);
+  unconfirmed.unconfirmed_for = absl::Milliseconds(10);
+  EXPECT_EQ(next_scrape(unconfirmed), ScrapeKind::kNone) << "the proxy is about to say it by itself";
+
+  ScrapeState measuring;
+  measuring.measuring = true;
+  measuring.since_versions = measuring.since_counts = absl::Seconds(4);
+  EXPECT_EQ(next_scrape(measuring), ScrapeKind::kNone);
+  measuring.base_line_wanted = true;
+  EXPECT_EQ(next_scrape(measuring), ScrapeKind::kBaseLines);
+  measuring.since_versions = absl::Milliseconds(50);
+  EXPECT_EQ(next_scrape(measuring), ScrapeKind::kNone) << "others may open theirs, too";
+  measuring = {absl::Seconds(1), absl::Seconds(5), true, false, std::nullopt};
+  EXPECT_EQ(next_scrape(measuring), ScrapeKind::kCounts);
+}
+
+TEST(Scrapes, AreDueExactlyWhenTheyWereSaidToBe) {
+  base::SeededRandom random(1);
+  const auto some = [&random](absl::Duration most) {
+    return absl::Floor(most * random.uniform(), absl::Milliseconds(1));
+  };
+  for (int i = 0; i < 1000; ++i) {
+    ScrapeState state{some(absl::Seconds(40)), some(absl::Seconds(8)), random.next() % 2 == 0, random.next() % 2 == 0,
+                      std::nullopt};
+    if (random.next() % 2 == 0) state.unconfirmed_for = some(absl::Seconds(2));
+    const absl::Duration wait = until_next_scrape(state);
+    ASSERT_EQ(next_scrape(state) == ScrapeKind::kNone, wait > absl::ZeroDuration());
+    const auto later = [&state](absl::Duration by) {
+      ScrapeState moved = state;
+      moved.since_versions += by;
+      moved.since_counts += by;
+      if (moved.unconfirmed_for) *moved.unconfirmed_for += by;
+      return next_scrape(moved);
+    };
+    if (wait == absl::ZeroDuration()) continue;
+    EXPECT_EQ(later(wait - absl::Milliseconds(1)), ScrapeKind::kNone);
+    EXPECT_NE(later(wait), ScrapeKind::kNone);
+  }
+}
 
 // Gateways that answer nothing of use, at once.
 class SilentGateways : public net::HttpClient {
