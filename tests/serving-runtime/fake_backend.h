@@ -44,6 +44,12 @@ class FakeModel : public LoadedModel {
   std::vector<model::Signature> signatures_;
 };
 
+// A version of FakeModel.
+inline std::shared_ptr<const Servable> fake_servable(std::string name, int64_t version, absl::Status failure = {}) {
+  auto model = std::make_unique<FakeModel>(std::move(failure), std::make_shared<std::atomic<int>>(0));
+  return std::make_shared<const Servable>(std::move(name), version, "", "fake", std::move(model));
+}
+
 class FakeBackend : public Backend {
  public:
   std::string name() const override { return "fake"; }
@@ -71,6 +77,12 @@ inline Tensor floats(std::vector<float> values, Shape shape = {}) {
 inline std::vector<float> to_vector(const Tensor& tensor) {
   auto values = tensor.values<float>();
   return {values.begin(), values.end()};
+}
+
+inline std::vector<NamedTensor> one_input(std::string name, Tensor tensor) {
+  std::vector<NamedTensor> inputs;
+  inputs.push_back({std::move(name), std::move(tensor)});
+  return inputs;
 }
 
 }  // namespace tidegate::serving
