@@ -3,17 +3,12 @@
 import json
 import signal
 import socket
-import subprocess
 
 import grpc
 import pytest
-from conftest import RUNTIME
+from conftest import run
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 from test_lifecycle import predict_request
-
-
-def run(*arguments):
-    return subprocess.run([RUNTIME, *map(str, arguments)], capture_output=True, text=True, timeout=60)
 
 
 @pytest.mark.parametrize("arguments,part", [

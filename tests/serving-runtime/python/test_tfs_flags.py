@@ -3,14 +3,13 @@ have no effect or to be refused."""
 
 import json
 import shutil
-import subprocess
 import tempfile
 
 import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import RUNTIME
+from conftest import RUNTIME, run
 from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc, predict_pb2, prediction_log_pb2, prediction_service_pb2_grpc
 
 # By name, with the value that manifests often have. --port, --rest_api_port, --model_name and --model_base_path are in each
@@ -75,7 +74,7 @@ def test_what_the_server_cannot_do_is_refused_by_name(start, name):
 
 def test_the_version_is_printed_with_and_without_a_command():
     for words in (["--version"], ["serve", "--version"]):
-        told = subprocess.run([RUNTIME, *words], capture_output=True, text=True, timeout=60)
+        told = run(*words)
         assert told.returncode == 0 and told.stdout.startswith("tidegate-runtime ")
 
 
@@ -116,7 +115,7 @@ def test_grpc_has_the_settings_that_it_is_given(running, start):
     assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     roomy = start("half_plus_two", "--grpc_channel_arguments=grpc.max_metadata_size=50000,grpc.absolute_max_metadata_size=60000")
     assert ask(roomy).model_version_status[0].version == 123
-    wrong = subprocess.run([RUNTIME, "serve", "--grpc_channel_arguments=x"], capture_output=True, text=True, timeout=60)
+    wrong = run("serve", "--grpc_channel_arguments=x")
     assert wrong.returncode != 0 and "x is not of the form key=value" in wrong.stderr
 
 
