@@ -279,23 +279,42 @@ class Child:
         return self.returncode
 
 
-def test_what_a_server_answered_before_it_died_is_no_result_and_it_is_started_anew(monkeypatch):
-    server = type("Server", (), {"name": "a", "title": "A"})
-    bench = Bench.__new__(Bench)
-    bench.results, bench.seconds, bench.pids, case = {"cells": {}}, 1, {"a": 1}, Case("small", "oip-rest", 1)
-    bench.tried, bench.processes = {("a", case): 0}, type("Processes", (), {"children": {"a": Child()}})
+@pytest.fixture
+def bench(monkeypatch):
+    """Of one server, "a", that lives, and notes what is done with it."""
+    made = Bench.__new__(Bench)
+    made.results, made.seconds, made.pids, made.suspects = {"cells": {}}, 1, {"a": 1}, set()
+    made.tried, made.done = {("a", SMALL): 0}, []
+    made.processes = type("Processes", (), {"children": {"a": Child()}})
     monkeypatch.setattr(process_tree, "cpu_seconds", lambda _: 0.0)
     monkeypatch.setattr(process_tree, "memory_mib", lambda _: 1.0)
+    monkeypatch.setattr(made, "stop", lambda _: made.done.append("stop"))
+    monkeypatch.setattr(made, "start", lambda _: (made.done.append("start"), made.processes.children.update(a=Child())))
+    return made
+
+
+SMALL = Case("small", "oip-rest", 1)
+SERVER = type("Server", (), {"name": "a", "title": "A"})
+
+
+def test_what_a_server_answered_before_it_died_is_no_result_and_it_is_started_anew(bench, monkeypatch):
     dies = [True, False]
 
     def ask(*_):
         bench.processes.children["a"].returncode = -11 if dies.pop(0) else None
         return load.Counts(5, 0, 1, 1, 1)
     monkeypatch.setattr(bench, "_load", ask)
-    monkeypatch.setattr(bench, "stop", lambda _: None)
-    monkeypatch.setattr(bench, "start", lambda _: bench.processes.children.update(a=Child()))
-    assert "died" in bench.measure(server, case)["error"]
-    assert bench.measure(server, case)["answered"] == 5
+    assert "died" in bench.measure(SERVER, SMALL)["error"]
+    assert bench.measure(SERVER, SMALL)["answered"] == 5
+    assert bench.done == ["stop", "start"]
+
+
+def test_a_server_that_answers_nothing_has_no_result_and_is_started_anew(bench, monkeypatch):
+    answered = [0, 5]
+    monkeypatch.setattr(bench, "_load", lambda *_: load.Counts(answered.pop(0), 0, 1, 1, 1))
+    assert "answered nothing" in bench.measure(SERVER, SMALL)["error"]
+    assert bench.measure(SERVER, SMALL)["answered"] == 5
+    assert bench.done == ["stop", "start"]
 
 
 def test_an_answer_of_another_status_is_an_error(tmp_path):

@@ -44,6 +44,7 @@ class Bench:
         self.pids = {}          # of the servers that run
         self.processes = Processes(folder)
         self.tried = {}         # by server and case: bytes of data of its answer
+        self.suspects = set()   # servers of which the last measurement failed: one may hang without having died
 
     def start(self, server):
         """CannotRun when it does not come up."""
@@ -78,10 +79,10 @@ class Bench:
         return self.requests[key]
 
     def measure(self, server, case):
-        """Adds a sample, or why there is none. A server that has died is started anew."""
+        """Adds a sample, or why there is none. A server that has died, or failed the last time, is started anew."""
         key = server.name, case
         try:
-            if self._has_died(server):
+            if self._has_died(server) or server.name in self.suspects:
                 self.stop(server)
                 self.start(server)
             if key not in self.tried:
@@ -91,7 +92,9 @@ class Bench:
         except (CannotRun, BadOutput, OSError, http.client.HTTPException, ValueError, KeyError, subprocess.SubprocessError) as error:
             sample = {"error": f"{type(error).__name__}: {error}"}
         self.results["cells"].setdefault(case.name, {}).setdefault(server.name, []).append(sample)
+        self.suspects.discard(server.name)
         if "error" in sample:
+            self.suspects.add(server.name)
             say(f"{case.name} {server.name}: {sample['error']}")
         return sample
 
@@ -105,11 +108,10 @@ class Bench:
         used = process_tree.cpu_seconds(pid) - before
         if self._has_died(server):   # what it has answered before tells nothing
             raise CannotRun("died while it was measured")
-        sample = {**dataclasses.asdict(counts), "memory_mib": round(process_tree.memory_mib(pid), 1)}
-        if counts.answered:
-            sample["cpu_us"] = round(used / counts.answered * 1e6, 2)
-            sample["per_second"] = round(counts.answered / counts.seconds, 1)
-        return sample
+        if not counts.answered:
+            raise CannotRun(f"answered nothing while it was measured, {counts.failed} requests failed")
+        return {**dataclasses.asdict(counts), "memory_mib": round(process_tree.memory_mib(pid), 1),
+                "cpu_us": round(used / counts.answered * 1e6, 2), "per_second": round(counts.answered / counts.seconds, 1)}
 
     def _load(self, server, case, seconds):
         url = server.url(case.protocol, PAYLOADS[case.payload].model)
