@@ -4,14 +4,15 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build build-release images cluster cluster-down kubeconfig demo demo-down test test-unit test-tools \
-  test-lint test-fuzz test-tsan test-e2e fuzz sim mutants lint lint-tidy format bench bench-scale bench-runtime clean purge
+  test-lint test-fuzz test-tsan test-e2e fuzz sim mutants lint lint-tidy format bench bench-scale bench-runtime \
+  bench-resident bench-reload bench-slow-clients clean purge
 
 CACHE := $(or $(TIDEGATE_CACHE),$(HOME)/.cache/tidegate)
 JOBS := $(shell nproc)
 CLUSTER := e2e/cluster
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install everything that is missing: Debian packages, Python packages, Kubernetes, etcd, CoreDNS, MinIO
 	@tools/setup
@@ -87,6 +88,15 @@ bench-scale: setup ## the operator beside others with many objects: OPTIONS="--o
 
 bench-runtime: setup ## the model server beside others: OPTIONS="--servers=onnx,triton --cases='small/*'" (TRITON_ONNX_BACKEND=FILE)
 	@"$(CACHE)/venv/bin/python" bench/runtime/measure --setup $(OPTIONS)
+
+bench-resident: build-release ## many models in the model server, memory for few: OPTIONS="--models=50 --resident=10"
+	@"$(CACHE)/venv/bin/python" bench/resident/measure $(OPTIONS)
+
+bench-reload: build-release ## memory of the model server while models are unloaded and loaded again: OPTIONS="--cycles=1000"
+	@TIDEGATE_BUILD=build/release "$(CACHE)/venv/bin/python" tests/serving-runtime/python/reload_cycles.py build/bench/reload $(OPTIONS)
+
+bench-slow-clients: build-release ## what slow connections do to others: OPTIONS="--connections=10000"
+	@TIDEGATE_BUILD=build/release "$(CACHE)/venv/bin/python" tests/serving-runtime/python/slow_connections.py $(OPTIONS)
 
 clean: ## remove build/
 	@rm -rf build
