@@ -1,8 +1,8 @@
 #pragma once
 // Which of the command line's flags each backend gets, in the words that it knows: one function a backend.
 #include "model/model_format.h"
+#include "serving-runtime/backend_flags.h"
 #include "serving-runtime/backends/backend_loader.h"
-#include "serving-runtime/serve_options.h"
 
 namespace tidegate::serving {
 

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "model/model_format.h"
+#include "serving-runtime/backend_flags.h"
 #include "serving-runtime/backends/backend_loader.h"
-#include "serving-runtime/serve_options.h"
 
 namespace tidegate::serving {
 

@@ -14,7 +14,7 @@
 #include "serving-runtime/backend_set.h"
 #include "serving-runtime/command_line.h"
 #include "serving-runtime/fetch/fetch_command.h"
-#include "serving-runtime/serve_command.h"
+#include "serving-runtime/serve/command.h"
 #include "serving-runtime/tools/inspect_command.h"
 #include "serving-runtime/tools/model_tools.h"
 

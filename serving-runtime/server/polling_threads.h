@@ -1,6 +1,6 @@
 #pragma once
 // The threads that read and answer REST requests, each with connections of its own and a cohort of the quick
-// predictions among their requests. What takes longer they hand to other threads. serve_command.cc makes them.
+// predictions among their requests. What takes longer they hand to other threads. serve/command.cc makes them.
 #include <memory>
 #include <vector>
 

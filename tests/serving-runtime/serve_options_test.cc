@@ -1,4 +1,4 @@
-#include "serving-runtime/serve_options.h"
+#include "serving-runtime/serve/options.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "serving-runtime/serve_foreign_flags.h"
+#include "serving-runtime/serve/foreign_flags.h"
 
 #include <CLI/CLI.hpp>
 #include <string_view>

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "serving-runtime/recording/request_log.h"
-#include "serving-runtime/serve_options.h"
+#include "serving-runtime/serve/options.h"
 
 namespace tidegate::serving {
 

@@ -1,4 +1,4 @@
-#include "serving-runtime/serve_loading.h"
+#include "serving-runtime/serve/loading.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -1,4 +1,4 @@
-#include "serving-runtime/serve_models.h"
+#include "serving-runtime/serve/models.h"
 
 #include <algorithm>
 #include <charconv>

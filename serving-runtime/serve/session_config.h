@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "serving-runtime/serve_options.h"
+#include "serving-runtime/backend_flags.h"
 
 namespace tidegate::serving {
 

@@ -1,4 +1,4 @@
-#include "serving-runtime/serve_command.h"
+#include "serving-runtime/serve/command.h"
 
 #include <utility>
 
@@ -19,9 +19,9 @@
 #include "net/grpc_credentials.h"
 #include "serving-runtime/repository/model_repository.h"
 #include "serving-runtime/repository/server_config.h"
-#include "serving-runtime/serve_loading.h"
-#include "serving-runtime/serve_models.h"
-#include "serving-runtime/serve_request_log.h"
+#include "serving-runtime/serve/loading.h"
+#include "serving-runtime/serve/models.h"
+#include "serving-runtime/serve/request_log.h"
 #include "serving-runtime/server/descriptor_limit.h"
 #include "serving-runtime/server/grpc_server.h"
 #include "serving-runtime/server/polling_threads.h"

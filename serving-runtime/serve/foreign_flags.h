@@ -1,7 +1,7 @@
 #pragma once
 // Flags of tensorflow_model_server that have no counterpart here, so that its command lines need no change: those that
 // only set how it does something are told to be without effect, those without which the server would not do what was
-// asked for are refused. The others are options of their own, see serve_options.h.
+// asked for are refused. The others are options of their own, see options.h.
 #include <absl/status/status.h>
 
 #include <map>

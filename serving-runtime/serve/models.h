@@ -9,7 +9,7 @@
 
 #include "serving-runtime/repository/model_repository.h"
 #include "serving-runtime/repository/server_config.h"
-#include "serving-runtime/serve_options.h"
+#include "serving-runtime/serve/options.h"
 
 namespace tidegate::serving {
 

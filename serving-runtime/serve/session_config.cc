@@ -1,4 +1,4 @@
-#include "serving-runtime/serve_session_config.h"
+#include "serving-runtime/serve/session_config.h"
 
 #include "base/files.h"
 #include "base/status.h"

@@ -1,7 +1,7 @@
 #pragma once
 // `tidegate-runtime serve`: builds the server out of its parts, runs it until a signal, drains it. The one place of the
 // runtime that makes threads, sockets and clocks.
-#include "serving-runtime/serve_options.h"
+#include "serving-runtime/serve/options.h"
 
 namespace tidegate::serving {
 

@@ -1,4 +1,4 @@
-#include "serving-runtime/serve_request_log.h"
+#include "serving-runtime/serve/request_log.h"
 
 #include <unistd.h>
 
