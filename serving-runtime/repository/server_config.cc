@@ -84,12 +84,6 @@ absl::StatusOr<ModelConfig> to_model_config(const tfs_pb::ModelConfig& from, con
 
 constexpr std::string_view kConfigFile = "Model config file", kBatchingFile = "Batching parameters file";
 
-absl::StatusOr<std::string> read_file(const std::string& path, std::string_view what) {
-  absl::StatusOr<std::string> text = base::read_file(path);
-  if (!text.ok()) return base::annotate(text.status(), what);
-  return text;
-}
-
 absl::Status parse_text(std::string_view text, std::string_view path, std::string_view what,
                         google::protobuf::Message& message) {
   return base::annotate(parse_text_format(text, message), base::cat(what, " ", path));
@@ -118,7 +112,7 @@ absl::StatusOr<tfs_pb::ModelServerConfig> parse_server_config(std::string_view t
 absl::StatusOr<std::string> read_monitoring_path(const std::string& path) {
   constexpr std::string_view kWhat = "Monitoring config file";
   tfs_pb::MonitoringConfig config;
-  TG_ASSIGN_OR_RETURN(const std::string text, read_file(path, kWhat));
+  TG_ASSIGN_OR_RETURN(const std::string text, base::annotate(base::read_file(path), kWhat));
   TG_RETURN_IF_ERROR(parse_text(text, path, kWhat, config));
   if (!config.prometheus_config().enable()) return "";
   const std::string& wanted = config.prometheus_config().path();
@@ -133,7 +127,7 @@ absl::StatusOr<std::string> read_monitoring_path(const std::string& path) {
 }
 
 absl::Status read_batching_parameters(const std::string& path, BatchingOptions& options) {
-  TG_ASSIGN_OR_RETURN(const std::string text, read_file(path, kBatchingFile));
+  TG_ASSIGN_OR_RETURN(const std::string text, base::annotate(base::read_file(path), kBatchingFile));
   return parse_batching_parameters(text, path, options);
 }
 

@@ -48,9 +48,7 @@ absl::StatusOr<std::vector<ModelConfig>> single_model(const ServeOptions& option
 constexpr std::string_view kConfigFile = "Model config file";
 
 absl::StatusOr<std::string> config_text(const ServeOptions& options) {
-  absl::StatusOr<std::string> text = base::read_file(options.model_config_file);
-  if (!text.ok()) return base::annotate(text.status(), kConfigFile);
-  return text;
+  return base::annotate(base::read_file(options.model_config_file), kConfigFile);
 }
 
 // At the start there may be no models. Later a file without a list is one that is being written, most likely.

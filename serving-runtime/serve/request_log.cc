@@ -46,9 +46,7 @@ absl::StatusOr<std::unique_ptr<RecordSink>> open_sink(const RequestLogFlags& fla
     FileSinkOptions files{flags.target};
     files.max_file_bytes = flags.file_bytes.value_or(files.max_file_bytes);
     files.max_files = flags.files.value_or(files.max_files);
-    auto sink = open_file_sink(std::move(files));
-    if (!sink.ok()) return base::annotate(sink.status(), "--request-log");
-    return sink;
+    return base::annotate(open_file_sink(std::move(files)), "--request-log");
   }
   TG_RETURN_IF_ERROR(base::annotate(net::check_http_url(flags.target), "--request-log"));
   HttpSinkOptions http;

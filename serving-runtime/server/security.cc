@@ -15,9 +15,7 @@ namespace {
 
 // The path's flag goes before every error.
 absl::StatusOr<std::string> read(std::string_view flag, const std::string& path) {
-  auto text = base::read_file(path);
-  if (!text.ok()) return base::annotate(text.status(), flag);
-  return text;
+  return base::annotate(base::read_file(path), flag);
 }
 
 absl::Status check(const net::TlsIdentity& identity, const std::string& file, const std::string& ca_file) {

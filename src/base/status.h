@@ -34,4 +34,11 @@ inline absl::Status annotate(const absl::Status& status, std::string_view prefix
   return absl::Status(status.code(), cat(prefix, ": ", status.message()));
 }
 
+// The same of what has a value without an error.
+template <class T>
+absl::StatusOr<T> annotate(absl::StatusOr<T> value, std::string_view prefix) {
+  if (value.ok()) return value;
+  return annotate(value.status(), prefix);
+}
+
 }  // namespace tidegate::base
