@@ -4,6 +4,7 @@
 #include <charconv>
 #include <filesystem>
 
+#include "base/files.h"
 #include "base/strings.h"
 
 namespace tidegate::serving {
@@ -12,9 +13,7 @@ namespace fs = std::filesystem;
 absl::StatusOr<std::map<int64_t, std::string>> list_version_folders(const std::string& base_path) {
   std::error_code error;
   std::map<int64_t, std::string> folders;
-  // Not by a range, which throws where a network's file system fails.
-  for (fs::directory_iterator at(base_path, error), end; !error && at != end; at.increment(error)) {
-    const fs::directory_entry& entry = *at;
+  for (const fs::directory_entry& entry : base::list_folder(base_path, error)) {
     std::error_code gone;
     std::string name = entry.path().filename().string();
     int64_t version = -1;

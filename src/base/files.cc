@@ -20,4 +20,12 @@ absl::StatusOr<std::string> read_file(const std::string& path) {
   return text;
 }
 
+std::vector<std::filesystem::directory_entry> list_folder(const std::string& path, std::error_code& error) {
+  std::vector<std::filesystem::directory_entry> entries;
+  for (std::filesystem::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
+    entries.push_back(*at);
+  }
+  return entries;
+}
+
 }  // namespace tidegate::base

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "base/files.h"
 #include "base/status.h"
 #include "model/mapped_file.h"
 
@@ -22,9 +23,8 @@ absl::StatusOr<MappedFile> open_file(const std::string& path) {
 std::vector<std::string> list(const std::string& folder, std::error_code& error) {
   std::vector<std::string> names;
   std::error_code ignored;
-  // Not by a range, which throws where a network's file system fails.
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    names.push_back(at->path().filename().string() + (at->is_directory(ignored) ? "/" : ""));
+  for (const fs::directory_entry& entry : base::list_folder(folder, error)) {
+    names.push_back(entry.path().filename().string() + (entry.is_directory(ignored) ? "/" : ""));
   }
   std::sort(names.begin(), names.end());
   return names;
