@@ -20,25 +20,21 @@ net::ServerResponse text(int status, std::string body, std::string content_type 
   return response;
 }
 
-// Whatever the answer is, it carries the request's place in a trace.
-net::Responder tracing(net::Responder respond, std::string_view traceparent) {
+// Whatever the answer is, it carries these.
+net::Responder with_headers(net::Responder respond, net::Headers headers) {
   // std::function wants what it holds to be copyable.
   auto inner = std::make_shared<net::Responder>(std::move(respond));
-  return net::Responder([inner, value = std::string(traceparent)](net::ServerResponse response) {
-    response.headers.emplace_back(kTraceparent, value);
+  return net::Responder([inner, headers = std::move(headers)](net::ServerResponse response) {
+    response.headers.insert(response.headers.end(), headers.begin(), headers.end());
     (*inner)(std::move(response));
   });
 }
 
-// TensorFlow Serving's headers; Authorization, too, since this server has tokens.
-net::Responder open_to_pages(net::Responder respond) {
-  auto inner = std::make_shared<net::Responder>(std::move(respond));
-  return net::Responder([inner](net::ServerResponse response) {
-    response.headers.emplace_back("Access-Control-Allow-Origin", "*");
-    response.headers.emplace_back("Access-Control-Allow-Methods", "POST, GET");
-    response.headers.emplace_back("Access-Control-Allow-Headers", "Content-Type, Authorization");
-    (*inner)(std::move(response));
-  });
+// TensorFlow Serving's; Authorization, too, since this server has tokens.
+net::Headers open_to_pages() {
+  return {{"Access-Control-Allow-Origin", "*"},
+          {"Access-Control-Allow-Methods", "POST, GET"},
+          {"Access-Control-Allow-Headers", "Content-Type, Authorization"}};
 }
 
 }  // namespace
@@ -61,11 +57,11 @@ void RestRouter::handle(net::ServerRequest request, net::Responder respond) {
 
 void RestRouter::answer(net::ServerRequest request, net::Responder respond) {
   if (const auto traceparent = valid_traceparent(request.header(kTraceparent)); !traceparent.empty()) {
-    respond = tracing(std::move(respond), traceparent);
+    respond = with_headers(std::move(respond), {{std::string(kTraceparent), std::string(traceparent)}});
   }
   respond = compressing(std::move(respond), request, codings_);
   if (options_.cors) {
-    respond = open_to_pages(std::move(respond));
+    respond = with_headers(std::move(respond), open_to_pages());
     // A browser asks so, without a token, before the page's own request.
     if (request.method == "OPTIONS") return respond(text(200, ""));
   }
