@@ -162,7 +162,7 @@ class Server {
     residency.max_bytes = options_.max_resident_bytes;
     residency.max_waiting = options_.queue_limit;
     residency.retry_pause = load_retry_pause(options_);
-    residency.post = [this](std::function<void()> work) { asio::post(threads_.context(), std::move(work)); };
+    residency.post = post_to_request_threads();
     residency.wake_at = [this](absl::Time deadline) { control_.post([this, deadline] { expire_at(deadline); }); };
     return residency;
   }

@@ -48,22 +48,18 @@ void check_output(const model::TensorSpec& spec, const Tensor& output, Finding& 
   if (infinite) say_once(finding.faults, base::cat("output ", spec.name, " has infinite numbers"));
 }
 
-// False when the model refuses the input: its graph may want other values than random ones.
-bool run_once(const Servable& servable, const model::Signature& signature, int64_t rows, base::Random& random,
-              Finding& finding, absl::Status& refusal) {
+// An error is the model's, that refuses the input: its graph may want other values than random ones.
+absl::Status run_once(const Servable& servable, const model::Signature& signature, int64_t rows, base::Random& random,
+                      Finding& finding) {
   auto inputs = random_inputs(signature, rows, random);
   if (!inputs.ok()) {
     say_once(finding.warnings, base::cat("not run: ", inputs.status().message()));
-    return true;
+    return absl::OkStatus();
   }
-  auto outputs = servable.predict(signature, *std::move(inputs), {});
-  if (!outputs.ok()) {
-    refusal = outputs.status();
-    return false;
-  }
+  TG_ASSIGN_OR_RETURN(const auto outputs, servable.predict(signature, *std::move(inputs), {}));
   ++finding.runs;
-  for (size_t i = 0; i < outputs->size(); ++i) check_output(signature.outputs[i], (*outputs)[i].tensor, finding);
-  return true;
+  for (size_t i = 0; i < outputs.size(); ++i) check_output(signature.outputs[i], outputs[i].tensor, finding);
+  return absl::OkStatus();
 }
 
 Finding check_signature(const Servable& servable, const model::Signature& signature, const ValidateOptions& options) {
@@ -72,7 +68,8 @@ Finding check_signature(const Servable& servable, const model::Signature& signat
   int refused = 0;
   absl::Status refusal;
   for (int i = 0; i < options.runs; ++i) {
-    if (!run_once(servable, signature, options.rows, random, finding, refusal)) ++refused;
+    absl::Status ran = run_once(servable, signature, options.rows, random, finding);
+    if (!ran.ok()) ++refused, refusal = std::move(ran);
   }
   if (refused > 0) {
     finding.warnings.push_back(

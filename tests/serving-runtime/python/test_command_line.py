@@ -104,6 +104,14 @@ def test_an_ssl_config_without_a_certificate_says_so(models, tmp_path):
     assert message == f"--ssl-config-file {config}: it needs server_cert and server_key"
 
 
+def predicted_over_grpc(runtime):
+    request = predict_request([2.0])
+    request.model_spec.name = "onnx_half_plus_two"
+    with grpc.insecure_channel(runtime.grpc) as channel:
+        answer = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=30)
+    return list(answer.outputs["y"].float_val)
+
+
 def test_both_ports_listen_on_an_ipv6_address(start):
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
@@ -111,20 +119,12 @@ def test_both_ports_listen_on_an_ipv6_address(start):
         pytest.skip("there is no IPv6")
     runtime = start("onnx_half_plus_two", address="::1")
     assert runtime.rest.startswith("[::1]:")
-    request = predict_request([2.0])
-    request.model_spec.name = "onnx_half_plus_two"
-    with grpc.insecure_channel(runtime.grpc) as channel:
-        answer = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=30)
-    assert list(answer.outputs["y"].float_val) == [3.0]
+    assert predicted_over_grpc(runtime) == [3.0]
 
 
 def test_grpc_takes_requests_where_the_limit_is_beyond_its_own(start):
     runtime = start("onnx_half_plus_two", "--max-request-bytes=8GB")
-    request = predict_request([2.0])
-    request.model_spec.name = "onnx_half_plus_two"
-    with grpc.insecure_channel(runtime.grpc) as channel:
-        answer = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=30)
-    assert list(answer.outputs["y"].float_val) == [3.0]
+    assert predicted_over_grpc(runtime) == [3.0]
 
 
 def test_who_interrupts_twice_does_not_wait_for_the_drain(start):
