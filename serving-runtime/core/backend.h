@@ -2,7 +2,6 @@
 // What runs models, as the rest of the runtime sees it. Implemented over a shared object by backends/backend_loader.h
 // and by fakes in tests.
 #include <absl/status/statusor.h>
-#include <absl/time/time.h>
 
 #include <memory>
 #include <span>
@@ -14,13 +13,6 @@
 
 namespace tidegate::serving {
 
-// What a run has to tell beside its outputs.
-struct RunNotes {
-  enum class Cache { kNone, kMiss, kHit };
-  Cache cache = Cache::kNone;  // kHit: the answer was given before, and nothing ran
-  absl::Duration in_cache;     // of a miss: looking for the answer, and keeping it
-};
-
 // One loaded version. Thread-safe: any number of run() at once.
 class LoadedModel {
  public:
@@ -31,12 +23,6 @@ class LoadedModel {
   // those of its outputs that `outputs` numbers, in that order. An error is the model's own.
   virtual absl::StatusOr<std::vector<Tensor>> run(size_t signature, std::span<Tensor> inputs,
                                                   std::span<const uint64_t> outputs) const = 0;
-  // The same, and tells about it. Those that wrap other models have something to tell.
-  virtual absl::StatusOr<std::vector<Tensor>> run_noted(size_t signature, std::span<Tensor> inputs,
-                                                        std::span<const uint64_t> outputs, RunNotes& /*notes*/) const {
-    return run(signature, inputs, outputs);
-  }
-  virtual bool has_cache() const { return false; }
 };
 
 class Backend {

@@ -16,11 +16,11 @@ absl::StatusOr<std::vector<NamedTensor>> Inference::predict(const model::Signatu
   if (record_) record_->note_inputs(signature.name, inputs);
   absl::Duration start = clock_.uptime();
   if (runs_++ == 0) input_ = start - begun_;
-  RunNotes notes;
-  auto outputs = servable_->predict(signature, std::move(inputs), wanted, &notes);
-  infer_ += clock_.uptime() - start - notes.in_cache;
-  if (notes.cache == RunNotes::Cache::kHit) ++recalled_;
-  if (notes.cache == RunNotes::Cache::kMiss) in_cache_ = in_cache_.value_or(absl::ZeroDuration()) + notes.in_cache;
+  CacheUse use;
+  auto outputs = servable_->predict(signature, std::move(inputs), wanted, &use);
+  infer_ += clock_.uptime() - start - use.took;
+  if (use.kind == CacheUse::Kind::kHit) ++recalled_;
+  if (use.kind == CacheUse::Kind::kMiss) in_cache_ = in_cache_.value_or(absl::ZeroDuration()) + use.took;
   if (record_ && outputs.ok()) record_->note_outputs(*outputs);
   return outputs;
 }

@@ -86,21 +86,22 @@ ResponseCache::Counts ResponseCache::counts() const {
   return counts_;
 }
 
-absl::StatusOr<std::vector<Tensor>> CachedModel::run_noted(size_t signature, std::span<Tensor> inputs,
-                                                           std::span<const uint64_t> outputs, RunNotes& notes) const {
+absl::StatusOr<std::vector<Tensor>> ModelCache::run(const LoadedModel& model, size_t signature,
+                                                    std::span<Tensor> inputs, std::span<const uint64_t> outputs,
+                                                    CacheUse& use) const {
   const absl::Duration begin = clock_.uptime();
   const std::string key = key_of(number_, signature, inputs, outputs);
   if (const ResponseCache::Tensors known = cache_.find(key)) {
-    notes.cache = RunNotes::Cache::kHit;
+    use.kind = CacheUse::Kind::kHit;
     return share(known);
   }
   const absl::Duration looked = clock_.uptime();
-  auto results = model_->run(signature, inputs, outputs);
+  auto results = model.run(signature, inputs, outputs);
   if (!results.ok()) return results;
   const absl::Duration ran = clock_.uptime();
   const auto answer = std::make_shared<const std::vector<Tensor>>(*std::move(results));
   cache_.keep(key, answer);
-  notes = {RunNotes::Cache::kMiss, looked - begin + (clock_.uptime() - ran)};
+  use = {CacheUse::Kind::kMiss, looked - begin + (clock_.uptime() - ran)};
   return share(answer);
 }
 

@@ -1,14 +1,17 @@
 #pragma once
 // Answers that were given before, kept for the same question. Opt-in: it is right only for models that always answer
 // the same question alike. Bounded in bytes; what was asked for longest ago goes first. Any thread.
+#include <absl/status/statusor.h>
+#include <absl/time/time.h>
+
 #include <atomic>
 #include <cstdint>
 #include <list>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -52,24 +55,26 @@ class ResponseCache {
   Counts counts_;
 };
 
-// A model whose answers are kept in a cache that it may share with others. Errors are not kept.
-class CachedModel : public LoadedModel {
- public:
-  CachedModel(std::unique_ptr<LoadedModel> model, ResponseCache& cache, const base::Clock& clock)
-      : model_(std::move(model)), number_(cache.next_model()), cache_(cache), clock_(clock) {}
+// What an answer cost, of a model that may have a cache.
+struct CacheUse {
+  enum class Kind { kNone, kMiss, kHit };
+  Kind kind = Kind::kNone;  // kHit: the answer was given before, and nothing ran
+  absl::Duration took;      // of a miss: looking for the answer, and keeping it
+};
 
-  const std::vector<model::Signature>& signatures() const override { return model_->signatures(); }
-  absl::StatusOr<std::vector<Tensor>> run(size_t signature, std::span<Tensor> inputs,
-                                          std::span<const uint64_t> outputs) const override {
-    RunNotes notes;
-    return run_noted(signature, inputs, outputs, notes);
-  }
-  absl::StatusOr<std::vector<Tensor>> run_noted(size_t signature, std::span<Tensor> inputs,
-                                                std::span<const uint64_t> outputs, RunNotes& notes) const override;
-  bool has_cache() const override { return true; }
+// One model's part of a cache that it shares with others.
+class ModelCache {
+ public:
+  // Both must outlive it.
+  ModelCache(ResponseCache& cache, const base::Clock& clock)
+      : number_(cache.next_model()), cache_(cache), clock_(clock) {}
+
+  // LoadedModel::run() of `model`, always the same one, unless the answer is known. Errors are not kept. `use` is
+  // written when it succeeds.
+  absl::StatusOr<std::vector<Tensor>> run(const LoadedModel& model, size_t signature, std::span<Tensor> inputs,
+                                          std::span<const uint64_t> outputs, CacheUse& use) const;
 
  private:
-  const std::unique_ptr<LoadedModel> model_;
   const uint64_t number_;
   ResponseCache& cache_;
   const base::Clock& clock_;

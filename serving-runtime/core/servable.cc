@@ -92,13 +92,14 @@ absl::Status as_model_error(absl::Status status) {
 bool is_model_error(const absl::Status& status) { return status.GetPayload(kModelErrorUrl).has_value(); }
 
 Servable::Servable(std::string name, int64_t version, std::string folder, std::string platform,
-                   std::unique_ptr<LoadedModel> model)
+                   std::unique_ptr<LoadedModel> model, std::optional<ModelCache> cache)
     : name_(std::move(name)),
       version_(version),
       version_text_(std::to_string(version)),
       folder_(std::move(folder)),
       platform_(std::move(platform)),
-      model_(std::move(model)) {}
+      model_(std::move(model)),
+      cache_(std::move(cache)) {}
 
 const model::Signature* Servable::find_signature(std::string_view name) const {
   if (name.empty()) name = kDefaultSignature;
@@ -111,7 +112,7 @@ const model::Signature* Servable::find_signature(std::string_view name) const {
 absl::StatusOr<std::vector<NamedTensor>> Servable::predict(const model::Signature& signature,
                                                            std::vector<NamedTensor> inputs,
                                                            const std::vector<std::string>& wanted,
-                                                           RunNotes* notes) const {
+                                                           CacheUse* use) const {
   TG_ASSIGN_OR_RETURN(std::vector<Tensor> arranged, arrange(signature, inputs));
   TG_ASSIGN_OR_RETURN(std::vector<uint64_t> chosen, choose_outputs(signature, wanted));
   // A request that contradicts the signature is the client's mistake even though only the graph notices it.
@@ -120,8 +121,9 @@ absl::StatusOr<std::vector<NamedTensor>> Servable::predict(const model::Signatur
     fitting = fitting && fits(signature.inputs[i], arranged[i].type(), arranged[i].shape());
   }
   auto index = static_cast<size_t>(&signature - signatures().data());
-  RunNotes unread;
-  auto outputs = model_->run_noted(index, arranged, chosen, notes != nullptr ? *notes : unread);
+  CacheUse unread;
+  auto outputs = cache_ ? cache_->run(*model_, index, arranged, chosen, use != nullptr ? *use : unread)
+                        : model_->run(index, arranged, chosen);
   if (!outputs.ok()) return fitting ? as_model_error(outputs.status()) : outputs.status();
   std::vector<NamedTensor> named;
   named.reserve(outputs->size());

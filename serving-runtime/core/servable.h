@@ -13,6 +13,7 @@
 #include "model/signature.h"
 #include "serving-runtime/core/backend.h"
 #include "serving-runtime/core/inference_statistics.h"
+#include "serving-runtime/core/response_cache.h"
 #include "serving-runtime/core/tensor.h"
 
 namespace tidegate::serving {
@@ -29,7 +30,7 @@ class VersionSeries;
 class Servable {
  public:
   Servable(std::string name, int64_t version, std::string folder, std::string platform,
-           std::unique_ptr<LoadedModel> model);
+           std::unique_ptr<LoadedModel> model, std::optional<ModelCache> cache = std::nullopt);
 
   const std::string& name() const { return name_; }
   int64_t version() const { return version_; }
@@ -53,13 +54,13 @@ class Servable {
   std::atomic<VersionSeries*>& series() const { return series_; }
 
   // Whether answers may come from a cache.
-  bool has_cache() const { return model_->has_cache(); }
+  bool has_cache() const { return cache_.has_value(); }
   // Runs `signature` (one of signatures()). `inputs` may come in any order; `wanted` names outputs, empty means all, in
   // the signature's order. Errors before the model runs have TensorFlow Serving's texts (INVALID_ARGUMENT); those that
-  // the model raises are marked, see is_model_error(). `notes` is written when the run succeeds.
+  // the model raises are marked, see is_model_error(). `use`, if not null, is written when that succeeds.
   absl::StatusOr<std::vector<NamedTensor>> predict(const model::Signature& signature, std::vector<NamedTensor> inputs,
                                                    const std::vector<std::string>& wanted,
-                                                   RunNotes* notes = nullptr) const;
+                                                   CacheUse* use = nullptr) const;
 
  private:
   const std::string name_;
@@ -68,6 +69,7 @@ class Servable {
   const std::string folder_;
   const std::string platform_;
   const std::unique_ptr<LoadedModel> model_;
+  const std::optional<ModelCache> cache_;
   mutable InferenceStatistics statistics_;
   mutable std::atomic<double> record_rate_ = -1;  // below 0: unset
   mutable std::atomic<VersionSeries*> series_ = nullptr;

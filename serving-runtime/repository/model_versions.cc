@@ -215,8 +215,11 @@ absl::StatusOr<std::shared_ptr<const Servable>> ModelVersions::make_servable(int
   options_.on_load_step(folder, LoadStep::kLoad, model.status(), clock_.uptime() - begin);
   if (!model.ok()) return model.status();
   TG_ASSIGN_OR_RETURN(auto batching, batching_of(folder));
-  auto servable = std::make_shared<const Servable>(config_.name, version, folder, backend->name(),
-                                                   wrapped(*std::move(model), std::move(batching)));
+  if (batching) model = batched(*std::move(model), *std::move(batching));
+  std::optional<ModelCache> cache;
+  if (options_.cache != nullptr) cache.emplace(*options_.cache, clock_);
+  auto servable = std::make_shared<const Servable>(config_.name, version, folder, backend->name(), *std::move(model),
+                                                   std::move(cache));
   if (config_.warm_up) TG_RETURN_IF_ERROR(warm_up(*servable));
   memory_.loaded(version, std::max(before, memory_in_use()) - before);
   return servable;
@@ -250,18 +253,10 @@ absl::StatusOr<std::optional<BatchingOptions>> ModelVersions::batching_of(const 
   return own;
 }
 
-// What is remembered needs no batch.
-std::unique_ptr<LoadedModel> ModelVersions::wrapped(std::unique_ptr<LoadedModel> model,
-                                                    std::optional<BatchingOptions> batching) const {
-  if (batching) {
-    BatchingOptions options = *std::move(batching);
-    options.on_batch = [&report = options_.on_batch, name = config_.name](const BatchRun& run) { report(name, run); };
-    model = std::make_unique<BatchedModel>(std::move(model), std::move(options), clock_);
-  }
-  if (options_.cache != nullptr) {
-    model = std::make_unique<CachedModel>(std::move(model), *options_.cache, clock_);
-  }
-  return model;
+std::unique_ptr<LoadedModel> ModelVersions::batched(std::unique_ptr<LoadedModel> model,
+                                                    BatchingOptions batching) const {
+  batching.on_batch = [&report = options_.on_batch, name = config_.name](const BatchRun& run) { report(name, run); };
+  return std::make_unique<BatchedModel>(std::move(model), std::move(batching), clock_);
 }
 
 void ModelVersions::begin_unload(int64_t version) {

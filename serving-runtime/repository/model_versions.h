@@ -91,8 +91,7 @@ class ModelVersions {
   absl::StatusOr<std::shared_ptr<const Servable>> make_servable(int64_t version);
   absl::Status warm_up(const Servable& servable) const;
   absl::StatusOr<std::optional<BatchingOptions>> batching_of(const std::string& folder) const;
-  std::unique_ptr<LoadedModel> wrapped(std::unique_ptr<LoadedModel> model,
-                                       std::optional<BatchingOptions> batching) const;
+  std::unique_ptr<LoadedModel> batched(std::unique_ptr<LoadedModel> model, BatchingOptions batching) const;
   void begin_unload(int64_t version);
   void free_retired();
   void note_freed(int64_t version);

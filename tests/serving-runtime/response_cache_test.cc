@@ -33,15 +33,26 @@ class CountedModel : public FakeModel {
   int& runs_;
 };
 
+// Such a model with a cache.
+struct CachedModel {
+  absl::StatusOr<std::vector<Tensor>> run(std::span<Tensor> inputs, std::span<const uint64_t> outputs) const {
+    CacheUse use;
+    return cache.run(*model, 0, inputs, outputs, use);
+  }
+
+  std::unique_ptr<CountedModel> model;
+  ModelCache cache;
+};
+
 class ResponseCacheTest : public testing::Test {
  protected:
   CachedModel model(absl::Status failure = absl::OkStatus()) {
-    return CachedModel(std::make_unique<CountedModel>(std::move(failure), runs_), cache_, clock_);
+    return {std::make_unique<CountedModel>(std::move(failure), runs_), ModelCache(cache_, clock_)};
   }
   static absl::StatusOr<std::vector<float>> ask(const CachedModel& model, const std::vector<float>& x,
                                                 std::vector<uint64_t> outputs = {0}) {
     Tensor inputs[] = {floats(x)};
-    auto answer = model.run(0, inputs, outputs);
+    auto answer = model.run(inputs, outputs);
     if (!answer.ok()) return answer.status();
     const auto values = (*answer)[0].values<float>();
     return std::vector<float>(values.begin(), values.end());
@@ -63,8 +74,8 @@ TEST_F(ResponseCacheTest, AnswersTheSameQuestionWithoutTheModel) {
 
 TEST_F(ResponseCacheTest, TellsStatisticsWhatItAnsweredAndWhatItCost) {
   auto counted = std::make_unique<CountedModel>(absl::OkStatus(), runs_);
-  const auto servable = std::make_shared<const Servable>(
-      "m", 1, "", "fake", std::make_unique<CachedModel>(std::move(counted), cache_, clock_));
+  const auto servable =
+      std::make_shared<const Servable>("m", 1, "", "fake", std::move(counted), ModelCache(cache_, clock_));
   EXPECT_TRUE(servable->has_cache());
   const auto request = [&](int runs) {
     Inference inference(clock_, clock_.uptime());
@@ -134,7 +145,7 @@ TEST_F(ResponseCacheTest, GivesAnswersThatOutliveTheirEntry) {
   const CachedModel one = model();
   Tensor inputs[] = {floats({2})};
   const uint64_t outputs[] = {0};
-  const auto answer = *one.run(0, inputs, outputs);
+  const auto answer = *one.run(inputs, outputs);
   for (float x = 10; x < 30; ++x) EXPECT_TRUE(ask(one, {x}).ok());
   EXPECT_THAT(answer[0].values<float>(), ElementsAre(3));
 }
