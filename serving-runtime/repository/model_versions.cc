@@ -1,26 +1,23 @@
 #include "serving-runtime/repository/model_versions.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
 #include "base/log.h"
 #include "base/status.h"
 #include "model/model_format.h"
 #include "serving-runtime/repository/heap.h"
-#include "serving-runtime/repository/server_config.h"
 #include "serving-runtime/repository/version_folders.h"
-#include "serving-runtime/repository/warm_up.h"
 
 namespace tidegate::serving {
 
 ModelVersions::ModelVersions(ModelConfig config, const BackendSource& backends, ServableDirectory& directory,
                              const base::Clock& clock, const LoadOptions& options)
     : config_(std::move(config)),
-      backends_(backends),
       directory_(directory),
       clock_(clock),
       options_(options),
+      loader_(backends, clock, options),
       resident_(!options.memory_in_use) {
   entry_.on_demand = !resident_;
   publish();
@@ -179,84 +176,27 @@ absl::Status ModelVersions::replace_if_moved(int64_t version) {
 
 // Keeps count of what fails.
 absl::StatusOr<std::shared_ptr<const Servable>> ModelVersions::load_servable(int64_t version) {
+  const std::string& folder = folders_.at(version);
   const absl::Duration begin = clock_.uptime();
   // Some take minutes.
-  base::log_info("model version is being loaded",
-                 {{"model", config_.name}, {"version", version}, {"folder", folders_.at(version)}});
-  auto servable = make_servable(version);
+  base::log_info("model version is being loaded", {{"model", config_.name}, {"version", version}, {"folder", folder}});
+  if (options_.memory_in_use && !memory_.is_known(version)) memory_.expect(version, folder_bytes(folder));
+  auto loaded = loader_.load(config_, version, folder);
   VersionProgress& progress = progress_[version];
-  if (servable.ok()) {
+  if (loaded.ok()) {
     progress = {progress.state};
+    memory_.loaded(version, loaded->growth);
     base::log_info(
         "model version available",
         {{"model", config_.name}, {"version", version}, {"seconds", absl::ToDoubleSeconds(clock_.uptime() - begin)}});
-    return servable;
+    return std::move(loaded->servable);
   }
   ++progress.failures;
   progress.retry_at = clock_.now() + options_.retries.interval;
   base::log_error(
       "model version cannot be loaded",
-      {{"model", config_.name}, {"version", version}, {"failures", progress.failures}, {"error", servable.status()}});
-  return servable;
-}
-
-absl::StatusOr<std::shared_ptr<const Servable>> ModelVersions::make_servable(int64_t version) {
-  const std::string& folder = folders_.at(version);
-  TG_ASSIGN_OR_RETURN(const Backend* backend, backends_(folder));
-  if (!config_.platform.empty() && config_.platform != backend->name()) {
-    return absl::InvalidArgumentError(base::cat(folder, " is a model for ", backend->name(), ", not for ",
-                                                config_.platform, ", which model_platform asks for"));
-  }
-  // From here on, since opening the backend is not the model's doing.
-  const uint64_t before = memory_in_use();
-  if (options_.memory_in_use && !memory_.is_known(version)) memory_.expect(version, folder_bytes(folder));
-  const absl::Duration begin = clock_.uptime();
-  auto model = backend->load(folder);
-  options_.on_load_step(folder, LoadStep::kLoad, model.status(), clock_.uptime() - begin);
-  if (!model.ok()) return model.status();
-  TG_ASSIGN_OR_RETURN(auto batching, batching_of(folder));
-  if (batching) model = batched(*std::move(model), *std::move(batching));
-  std::optional<ModelCache> cache;
-  if (options_.cache != nullptr) cache.emplace(*options_.cache, clock_);
-  auto servable = std::make_shared<const Servable>(config_.name, version, folder, backend->name(), *std::move(model),
-                                                   std::move(cache));
-  if (config_.warm_up) TG_RETURN_IF_ERROR(warm_up(*servable));
-  memory_.loaded(version, std::max(before, memory_in_use()) - before);
-  return servable;
-}
-
-absl::Status ModelVersions::warm_up(const Servable& servable) const {
-  WarmUpReport report;
-  const absl::Duration begin = clock_.uptime();
-  const absl::Status warm = serving::warm_up(servable, report, options_.warm_up_iterations);
-  options_.on_load_step(servable.folder(), LoadStep::kWarmUp, warm, clock_.uptime() - begin);
-  TG_RETURN_IF_ERROR(base::annotate(warm, "warm-up"));
-  base::log_debug("warm-up done", {{"model", config_.name},
-                                   {"version", servable.version()},
-                                   {"recorded", report.recorded},
-                                   {"synthetic", report.synthetic}});
-  for (const std::string& signature : report.refused) {
-    base::log_warning("warm-up: the model refused an input of zeros; its first request may be slow",
-                      {{"model", config_.name}, {"version", servable.version()}, {"signature", signature}});
-  }
-  return absl::OkStatus();
-}
-
-// As TensorFlow Serving has it: with parameters of their own, versions that bring none are not batched.
-absl::StatusOr<std::optional<BatchingOptions>> ModelVersions::batching_of(const std::string& folder) const {
-  if (!options_.batching || !options_.batching_per_model) return options_.batching;
-  const std::string path = folder + "/batching_params.pbtxt";
-  if (std::error_code error; !std::filesystem::exists(path, error)) return std::nullopt;
-  BatchingOptions own;
-  TG_RETURN_IF_ERROR(read_batching_parameters(path, own));
-  own.num_batch_threads = options_.batching->num_batch_threads;
-  return own;
-}
-
-std::unique_ptr<LoadedModel> ModelVersions::batched(std::unique_ptr<LoadedModel> model,
-                                                    BatchingOptions batching) const {
-  batching.on_batch = [&report = options_.on_batch, name = config_.name](const BatchRun& run) { report(name, run); };
-  return std::make_unique<BatchedModel>(std::move(model), std::move(batching), clock_);
+      {{"model", config_.name}, {"version", version}, {"failures", progress.failures}, {"error", loaded.status()}});
+  return loaded.status();
 }
 
 void ModelVersions::begin_unload(int64_t version) {
@@ -274,9 +214,9 @@ void ModelVersions::free_retired() {
       continue;
     }
     const int64_t version = retired->first;
-    const uint64_t before = memory_in_use();
+    const uint64_t before = options_.bytes_in_use();
     retired = retired_.erase(retired);
-    memory_.freed(version, before - std::min(before, memory_in_use()));
+    memory_.freed(version, before - std::min(before, options_.bytes_in_use()));
     note_freed(version);
     freed = true;
   }

@@ -1,5 +1,5 @@
 #pragma once
-// How much memory each version of a model takes. Pure bookkeeping; model_versions.h measures.
+// How much memory each version of a model takes. Pure bookkeeping; version_loader.h and model_versions.h measure.
 //
 // What is measured is the process's heap in use (heap.h), not its resident set: pages that the last model left
 // behind would hide what the next one takes. What unloading gave back is the truth, since it holds what the version's

@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "model/model_format.h"
 #include "serving-runtime/core/servable.h"
-#include "serving-runtime/repository/model_versions.h"
+#include "serving-runtime/repository/version_loader.h"
 
 namespace tidegate::serving {
 

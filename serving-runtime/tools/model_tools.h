@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "serving-runtime/repository/model_versions.h"
+#include "serving-runtime/repository/version_loader.h"
 
 namespace CLI {
 class App;
