@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <functional>
+#include <numeric>
 #include <utility>
 
 #include "base/status.h"
+#include "serving-runtime/core/batch_input.h"
 #include "serving-runtime/core/rows.h"
 
 namespace tidegate::serving {
@@ -30,51 +32,6 @@ int64_t common_rows(std::span<const Tensor> inputs) {
 bool is_open(const model::TensorSpec& spec, size_t dimension) {
   return dimension < spec.shape.size() && spec.shape[dimension] < 0;
 }
-
-// The most bytes that padding may make of one input of a batch.
-constexpr uint64_t kMostPaddedBytes = 256 << 20;
-
-// One input of all requests of a batch, in memory that is at hand or that `padded` holds from now on.
-class BatchInput {
- public:
-  explicit BatchInput(std::vector<const Tensor*> parts) : parts_(std::move(parts)) {}
-
-  // False when that would take too much memory.
-  bool pad() {
-    Shape largest = parts_.front()->shape();
-    for (const Tensor* part : parts_) {
-      for (size_t i = 1; i < largest.size(); ++i) largest[i] = std::max(largest[i], part->shape()[i]);
-    }
-    uint64_t bytes = 0;
-    for (const Tensor* part : parts_) bytes += padded_bytes(*part, largest);
-    if (bytes > kMostPaddedBytes) return false;
-    padded_.reserve(parts_.size());
-    for (const Tensor*& part : parts_) {
-      if (std::equal(largest.begin() + 1, largest.end(), part->shape().begin() + 1)) continue;
-      part = &padded_.emplace_back(pad_rows(*part, largest));
-    }
-    return true;
-  }
-  Tensor join(int64_t rows) const { return join_rows(parts_, rows); }
-
- private:
-  // 0: nothing is added.
-  static uint64_t padded_bytes(const Tensor& part, const Shape& to) {
-    if (std::equal(to.begin() + 1, to.end(), part.shape().begin() + 1)) return 0;
-    Shape shape = to;
-    shape[0] = part.shape()[0];
-    const absl::StatusOr<int64_t> count = element_count(shape);
-    if (!count.ok()) return kMostPaddedBytes + 1;
-    const bool text = part.type() == model::DataType::kString;
-    const uint64_t width = text ? sizeof(TidegateString) + part.strings()[0].size : model::size_of(part.type());
-    // Neither is above 2^48, and what is too much need not be exact.
-    return static_cast<uint64_t>(*count) > kMostPaddedBytes / width ? kMostPaddedBytes + 1
-                                                                    : static_cast<uint64_t>(*count) * width;
-  }
-
-  std::vector<const Tensor*> parts_;
-  std::vector<Tensor> padded_;
-};
 
 bool have_same_row_shape(std::span<const Tensor* const> parts) {
   return std::all_of(parts.begin(), parts.end(), [&parts](const Tensor* part) {
@@ -105,7 +62,11 @@ absl::Status check(const BatchingOptions& options) {
 }
 
 BatchedModel::BatchedModel(std::unique_ptr<LoadedModel> model, BatchingOptions options, const base::Clock& clock)
-    : model_(std::move(model)), options_(std::move(options)), clock_(clock) {
+    : model_(std::move(model)),
+      options_(std::move(options)),
+      clock_(clock),
+      queue_({options_.max_batch_size, options_.batch_timeout, options_.max_enqueued_batches,
+              options_.num_batch_threads}) {
   for (const model::Signature& signature : model_->signatures()) {
     batchable_.push_back(has_free_rows(signature.inputs) && has_free_rows(signature.outputs));
   }
@@ -126,8 +87,9 @@ absl::StatusOr<std::vector<Tensor>> BatchedModel::run(size_t signature, std::spa
 
 absl::StatusOr<std::vector<Tensor>> BatchedModel::run_in_batch(size_t signature, std::span<Tensor> inputs,
                                                                Outputs outputs, int64_t rows, Fit fit) const {
-  Request request{inputs, rows, clock_.uptime()};
-  TG_RETURN_IF_ERROR(join_or_lead(key_of(signature, inputs, outputs, fit), signature, outputs, request));
+  BatchRequest request{inputs, rows, clock_.uptime()};
+  const auto run = [&](BatchRequests batch) { run_batch(signature, outputs, batch); };
+  TG_RETURN_IF_ERROR(queue_.submit(key_of(signature, inputs, outputs, fit), request, run));
   return std::move(request.result);
 }
 
@@ -148,104 +110,41 @@ std::string BatchedModel::key_of(size_t signature, std::span<const Tensor> input
   return key;
 }
 
-absl::Status BatchedModel::join_or_lead(const std::string& key, size_t signature, Outputs outputs,
-                                        Request& request) const {
-  std::unique_lock lock(mutex_);
-  const auto found = open_.find(key);
-  const bool joins = found != open_.end() && found->second->rows + request.rows <= options_.max_batch_size;
-  if (!joins && waiting_ >= options_.max_enqueued_batches) {
-    return absl::ResourceExhaustedError("The batch scheduling queue to which this task was submitted is full");
-  }
-  const std::shared_ptr<Batch> batch = joins ? found->second : open_batch(key);
-  batch->requests.push_back(&request);
-  batch->rows += request.rows;
-  if (batch->rows == options_.max_batch_size) {
-    batch->open = false;
-    open_.erase(key);
-    batch->changed.notify_all();
-  }
-  if (joins) {
-    batch->changed.wait(lock, [&batch] { return batch->done; });
-  } else {
-    lead(key, lock, signature, outputs, batch);
-  }
-  return absl::OkStatus();
-}
-
-// The one that was open has no room: its leader need not wait for more.
-std::shared_ptr<BatchedModel::Batch> BatchedModel::open_batch(const std::string& key) const {
-  std::shared_ptr<Batch>& open = open_[key];
-  if (open) {
-    open->open = false;
-    open->changed.notify_all();
-  }
-  ++waiting_;
-  return open = std::make_shared<Batch>();
-}
-
-void BatchedModel::lead(const std::string& key, std::unique_lock<std::mutex>& lock, size_t signature, Outputs outputs,
-                        const std::shared_ptr<Batch>& batch) const {
-  batch->changed.wait_for(lock, absl::ToChronoNanoseconds(options_.batch_timeout), [&batch] { return !batch->open; });
-  ready_.push_back(batch);
-  batch->changed.wait(lock, [this, &batch] { return may_run_next(*batch); });
-  ready_.pop_front();
-  if (batch->open) open_.erase(key);
-  batch->open = false;
-  --waiting_;
-  ++running_;
-  wake_next();
-  lock.unlock();
-  run_batch(signature, outputs, *batch);
-  lock.lock();
-  --running_;
-  wake_next();
-  batch->done = true;
-  batch->changed.notify_all();
-}
-
-bool BatchedModel::may_run_next(const Batch& batch) const {
-  return running_ < options_.num_batch_threads && ready_.front().get() == &batch;
-}
-
-void BatchedModel::wake_next() const {
-  if (!ready_.empty() && running_ < options_.num_batch_threads) ready_.front()->changed.notify_all();
-}
-
-void BatchedModel::report(const Batch& batch, int64_t rows) const {
+void BatchedModel::report(BatchRequests batch, int64_t rows) const {
   if (!options_.on_batch) return;
   const absl::Duration now = clock_.uptime();
   std::vector<absl::Duration> queued;
-  for (const Request* request : batch.requests) queued.push_back(now - request->arrived);
+  for (const BatchRequest* request : batch) queued.push_back(now - request->arrived);
   options_.on_batch({rows, queued});
 }
 
-void BatchedModel::run_batch(size_t signature, Outputs outputs, Batch& batch) const {
-  const int64_t rows = padded(batch.rows);
+void BatchedModel::run_batch(size_t signature, Outputs outputs, BatchRequests batch) const {
+  std::vector<int64_t> counts;
+  for (const BatchRequest* request : batch) counts.push_back(request->rows);
+  const int64_t sent = std::accumulate(counts.begin(), counts.end(), int64_t{0}), rows = padded(sent);
   report(batch, rows);
-  if (batch.requests.size() == 1 && rows == batch.rows) return run_alone(signature, outputs, batch);
+  if (batch.size() == 1 && rows == sent) return run_alone(signature, outputs, batch);
   std::vector<Tensor> joined;
-  for (size_t i = 0; i < batch.requests[0]->inputs.size(); ++i) {
+  for (size_t i = 0; i < batch[0]->inputs.size(); ++i) {
     std::vector<const Tensor*> parts;
-    for (const Request* request : batch.requests) parts.push_back(&request->inputs[i]);
+    for (const BatchRequest* request : batch) parts.push_back(&request->inputs[i]);
     BatchInput input(std::move(parts));
     if (options_.pad_variable_length_inputs && !input.pad()) return run_alone(signature, outputs, batch);
     joined.push_back(input.join(rows));
   }
   auto results = model_->run(signature, joined, outputs);
   if (!results.ok()) return run_alone(signature, outputs, batch);
-  std::vector<int64_t> counts;
-  for (const Request* request : batch.requests) counts.push_back(request->rows);
-  for (Request* request : batch.requests) request->result.emplace();
+  for (BatchRequest* request : batch) request->result.emplace();
   for (Tensor& result : *results) {
     auto pieces = split_rows(std::move(result), counts);
     // The graph does not give a row for each: such requests cannot be run together.
     if (!pieces.ok()) return run_alone(signature, outputs, batch);
-    for (size_t i = 0; i < counts.size(); ++i) batch.requests[i]->result->push_back(std::move((*pieces)[i]));
+    for (size_t i = 0; i < counts.size(); ++i) batch[i]->result->push_back(std::move((*pieces)[i]));
   }
 }
 
-void BatchedModel::run_alone(size_t signature, Outputs outputs, Batch& batch) const {
-  for (Request* request : batch.requests) request->result = model_->run(signature, request->inputs, outputs);
+void BatchedModel::run_alone(size_t signature, Outputs outputs, BatchRequests batch) const {
+  for (BatchRequest* request : batch) request->result = model_->run(signature, request->inputs, outputs);
 }
 
 absl::StatusOr<std::vector<Tensor>> BatchedModel::run_in_pieces(size_t signature, std::span<Tensor> inputs,

@@ -1,22 +1,11 @@
 #pragma once
-// A model that runs requests together: those that arrive while others compute, or within a short while of one another,
-// become one run on a tensor with all their rows, and each gets its own rows back.
-//
-//   request ─► fits an open batch? ─ yes ─► waits ─────────────────────────────┐
-//                  │ no: opens one and leads it                                ▼
-//                  └─► until it is full, or old enough ─► until a run is free ─► run ─► rows to everyone
-//
-// The request that opened a batch runs it on its own thread, so a model needs no thread of its own. A batch stays open
-// while it waits for a run, so under load batches grow by themselves.
+// A model that runs requests together, as one run on a tensor with all their rows, and gives each its own rows back.
+// When they run, and on whose thread, is batch_queue.h's.
 #include <absl/status/status.h>
 #include <absl/time/time.h>
 
-#include <condition_variable>
-#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -24,6 +13,7 @@
 
 #include "base/clock.h"
 #include "serving-runtime/core/backend.h"
+#include "serving-runtime/core/batch_queue.h"
 
 namespace tidegate::serving {
 
@@ -69,19 +59,6 @@ class BatchedModel : public LoadedModel {
                                           std::span<const uint64_t> outputs) const override;
 
  private:
-  struct Request {
-    std::span<Tensor> inputs;
-    int64_t rows = 0;
-    absl::Duration arrived;  // by the clock
-    absl::StatusOr<std::vector<Tensor>> result = absl::UnknownError("not run");
-  };
-  struct Batch {
-    std::vector<Request*> requests;  // their threads wait until `done`
-    int64_t rows = 0;
-    bool open = true;
-    bool done = false;
-    std::condition_variable changed;
-  };
   using Outputs = std::span<const uint64_t>;
   // Whether a request's inputs may be padded.
   enum class Fit { kExact, kPadded };
@@ -89,15 +66,9 @@ class BatchedModel : public LoadedModel {
   absl::StatusOr<std::vector<Tensor>> run_in_batch(size_t signature, std::span<Tensor> inputs, Outputs outputs,
                                                    int64_t rows, Fit fit) const;
   std::string key_of(size_t signature, std::span<const Tensor> inputs, Outputs outputs, Fit fit) const;
-  absl::Status join_or_lead(const std::string& key, size_t signature, Outputs outputs, Request& request) const;
-  std::shared_ptr<Batch> open_batch(const std::string& key) const;
-  void lead(const std::string& key, std::unique_lock<std::mutex>& lock, size_t signature, Outputs outputs,
-            const std::shared_ptr<Batch>& batch) const;
-  bool may_run_next(const Batch& batch) const;
-  void wake_next() const;
-  void report(const Batch& batch, int64_t rows) const;
-  void run_batch(size_t signature, Outputs outputs, Batch& batch) const;
-  void run_alone(size_t signature, Outputs outputs, Batch& batch) const;
+  void report(BatchRequests batch, int64_t rows) const;
+  void run_batch(size_t signature, Outputs outputs, BatchRequests batch) const;
+  void run_alone(size_t signature, Outputs outputs, BatchRequests batch) const;
   absl::StatusOr<std::vector<Tensor>> run_in_pieces(size_t signature, std::span<Tensor> inputs, Outputs outputs,
                                                     int64_t rows) const;
   int64_t padded(int64_t rows) const;
@@ -106,12 +77,7 @@ class BatchedModel : public LoadedModel {
   const BatchingOptions options_;
   const base::Clock& clock_;
   std::vector<bool> batchable_;  // by signature
-
-  mutable std::mutex mutex_;
-  mutable std::map<std::string, std::shared_ptr<Batch>> open_;  // by what must be alike
-  mutable std::deque<std::shared_ptr<Batch>> ready_;            // full, or old enough: they run in this order
-  mutable int64_t waiting_ = 0;                                 // batches that do not run yet
-  mutable int64_t running_ = 0;
+  mutable BatchQueue queue_;
 };
 
 }  // namespace tidegate::serving
