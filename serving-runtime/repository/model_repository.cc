@@ -19,16 +19,6 @@ bool serves(const ServableTable& table, const std::string& name, std::optional<i
   return table.can_serve({name, version, std::nullopt});
 }
 
-absl::Status not_available(const std::map<std::string, absl::Status>& failed) {
-  if (failed.empty()) return absl::OkStatus();
-  std::string message = base::cat(failed.size(), " model(s) did not become available: {");
-  for (const auto& [name, why] : failed) {
-    base::append(message, base::cat("{name: ", name, " due to error: ", absl::StatusCodeToString(why.code()), ": ",
-                                    why.message(), "}, "));
-  }
-  return absl::UnknownError(message + "}");
-}
-
 }  // namespace
 
 ModelRepository::ModelRepository(BackendSource backends, ServableDirectory& directory, const base::Clock& clock,
@@ -50,7 +40,7 @@ void ModelRepository::reload(std::vector<ModelConfig> models, ReloadDone done) {
     base::log_info("models are set", {{"models", uint64_t{models.size()}}});
     std::set<std::string> fresh = take_over(std::move(models));
     if (!fresh.empty()) {
-      waiters_.push_back({std::move(fresh), {}, std::move(done)});
+      waiters_.until_loaded(std::move(fresh), std::move(done));
       changed_.notify_all();
       return;
     }
@@ -152,10 +142,10 @@ void ModelRepository::load(const std::string& name, Done done) {
     return options_.residents->need(name, absl::InfiniteFuture(),
                                     [done = std::move(done)](const auto& use) { done(use.status()); });
   }
-  waiters_.push_back({{name}, {}, [name, done = std::move(done)](const Outcome& outcome) {
-                        const auto why = outcome.failed.find(name);
-                        done(why == outcome.failed.end() ? outcome.status : why->second);
-                      }});
+  waiters_.until_loaded({name}, [name, done = std::move(done)](const Outcome& outcome) {
+    const auto why = outcome.failed.find(name);
+    done(why == outcome.failed.end() ? outcome.status : why->second);
+  });
   changed_.notify_all();
 }
 
@@ -168,7 +158,7 @@ void ModelRepository::unload(const std::string& name, Done done) {
   }
   unloaded_.insert(name);
   begin_to_leave(name, slot->second);
-  waiters_.push_back({{name}, {}, [done = std::move(done)](const Outcome& outcome) { done(outcome.status); }, true});
+  waiters_.until_gone(name, [done = std::move(done)](const Outcome& outcome) { done(outcome.status); });
   changed_.notify_all();
 }
 
@@ -194,14 +184,14 @@ std::optional<absl::Duration> ModelRepository::run_one() {
   Worked worked = work_on(*slot.versions, std::move(next), leaving, resident);
 
   lock.lock();
-  Finished finished;
   worked.outdated = slot.leaving != leaving || slot.resident != resident || slot.next.has_value();
-  settle(at->first, worked, finished);
+  tell_waiters(at->first, worked);
+  const LoadWaiters::Finished finished = waiters_.take_finished();
   report(at, worked);
   give_back(at, worked);
   changed_.notify_all();
   lock.unlock();
-  for (const auto& [done, outcome] : finished) done(outcome);
+  finished.call();
   return std::nullopt;
 }
 
@@ -276,28 +266,14 @@ void ModelRepository::give_back(Slots::iterator at, const Worked& worked) {
   slot.due = clock_.uptime() + (unfinished ? std::min(pause, soon) : pause);
 }
 
-void ModelRepository::settle(const std::string& name, const Worked& worked, Finished& finished) {
-  for (auto waiter = waiters_.begin(); waiter != waiters_.end();) {
-    if (waiter->names.contains(name)) note(*waiter, name, worked);
-    if (!waiter->names.empty()) {
-      ++waiter;
-      continue;
-    }
-    const absl::Status status = not_available(waiter->failed);
-    finished.emplace_back(std::move(waiter->done), Outcome{status, std::move(waiter->failed)});
-    waiter = waiters_.erase(waiter);
-  }
-}
-
-void ModelRepository::note(Waiter& waiter, const std::string& name, const Worked& worked) const {
-  if (waiter.until_gone) {
-    if (worked.ended) waiter.names.erase(name);
-    return;
-  }
+void ModelRepository::tell_waiters(const std::string& name, const Worked& worked) {
+  if (worked.ended) waiters_.gone(name);
   if (worked.outdated) return;
-  const bool there = serves(*directory_.read(), name, std::nullopt);
-  if (there || !worked.result.ok()) waiter.names.erase(name);
-  if (!there && !worked.result.ok()) waiter.failed[name] = worked.result;
+  if (serves(*directory_.read(), name, std::nullopt)) {
+    waiters_.serves(name);
+  } else if (!worked.result.ok()) {
+    waiters_.failed(name, worked.result);
+  }
 }
 
 void ModelRepository::run() {
@@ -317,10 +293,10 @@ void ModelRepository::stop() {
   std::unique_lock lock(mutex_);
   stopped_ = true;
   if (options_.residents != nullptr) options_.residents->stop();
-  const std::list<Waiter> waiters = std::exchange(waiters_, {});
+  const auto finished = waiters_.give_up(absl::CancelledError("the server is shutting down"));
   changed_.notify_all();
   lock.unlock();
-  for (const Waiter& waiter : waiters) waiter.done({absl::CancelledError("the server is shutting down"), {}});
+  finished.call();
 }
 
 bool ModelRepository::rests_within(absl::Duration at_most) {

@@ -12,7 +12,6 @@
 
 #include <condition_variable>
 #include <functional>
-#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -22,6 +21,7 @@
 #include <vector>
 
 #include "serving-runtime/core/model_control.h"
+#include "serving-runtime/repository/load_waiters.h"
 #include "serving-runtime/repository/model_versions.h"
 #include "serving-runtime/repository/resident_models.h"
 
@@ -38,12 +38,9 @@ struct RepositoryOptions {
 
 class ModelRepository : public ModelControl {
  public:
-  // What became of a reload. Called once, from reload(), run_one() or stop().
-  struct Outcome {
-    absl::Status status;                         // OK: each model that it brought serves, or can be loaded on demand
-    std::map<std::string, absl::Status> failed;  // the models that it brought and that do not, and why
-  };
-  using ReloadDone = std::function<void(const Outcome&)>;
+  // What became of the new models of a reload. Called once, from reload(), run_one() or stop().
+  using Outcome = LoadOutcome;
+  using ReloadDone = LoadWaiters::Done;
 
   ModelRepository(BackendSource backends, ServableDirectory& directory, const base::Clock& clock,
                   RepositoryOptions options);
@@ -84,13 +81,6 @@ class ModelRepository : public ModelControl {
     bool busy = false;
     absl::Duration due = -absl::InfiniteDuration();  // uptime
   };
-  // Somebody who waits until models serve, or have gone.
-  struct Waiter {
-    std::set<std::string> names;
-    std::map<std::string, absl::Status> failed;
-    ReloadDone done;
-    bool until_gone = false;
-  };
   // What came of working on a slot once.
   struct Worked {
     absl::Status result;
@@ -98,7 +88,6 @@ class ModelRepository : public ModelControl {
     bool outdated = false;  // another order came meanwhile: `result` says nothing of that
   };
   using Slots = std::map<std::string, Slot>;
-  using Finished = std::vector<std::pair<ReloadDone, Outcome>>;
 
   // With the lock held.
   absl::Status check_change(const std::vector<ModelConfig>& models) const;
@@ -111,8 +100,7 @@ class ModelRepository : public ModelControl {
   absl::Duration time_to_next() const;
   void report(Slots::iterator at, const Worked& worked);
   void give_back(Slots::iterator at, const Worked& worked);
-  void settle(const std::string& name, const Worked& worked, Finished& finished);
-  void note(Waiter& waiter, const std::string& name, const Worked& worked) const;
+  void tell_waiters(const std::string& name, const Worked& worked);
 
   // Without it, by the thread that made the slot busy.
   Worked work_on(ModelVersions& versions, std::optional<ModelConfig> next, bool leaving, bool resident);
@@ -132,7 +120,7 @@ class ModelRepository : public ModelControl {
   bool stopped_ = false;
   Slots slots_;
   int64_t decisions_ = 0;  // of residents, that were taken over
-  std::list<Waiter> waiters_;
+  LoadWaiters waiters_;
 };
 
 }  // namespace tidegate::serving
