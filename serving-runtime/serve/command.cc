@@ -2,73 +2,27 @@
 
 #include <utility>
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
-#include <filesystem>
-#include <fstream>
-#include <mutex>
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/status.h"
-#include "net/beast_http_server.h"
-#include "net/grpc_credentials.h"
 #include "serving-runtime/repository/model_repository.h"
 #include "serving-runtime/repository/server_config.h"
 #include "serving-runtime/serve/loading.h"
 #include "serving-runtime/serve/models.h"
+#include "serving-runtime/serve/ports.h"
 #include "serving-runtime/serve/request_log.h"
-#include "serving-runtime/server/descriptor_limit.h"
-#include "serving-runtime/server/grpc_server.h"
 #include "serving-runtime/server/polling_threads.h"
-#include "serving-runtime/server/rest_router.h"
+#include "serving-runtime/server/request_threads.h"
 #include "serving-runtime/server/termination_message.h"
 
 namespace tidegate::serving {
 namespace {
 
 namespace asio = boost::asio;
-namespace fs = std::filesystem;
-
-// The threads that run requests which would keep those that poll busy.
-class RequestThreads {
- public:
-  explicit RequestThreads(size_t count) : guard_(asio::make_work_guard(context_)) {
-    for (size_t i = 0; i < count; ++i) threads_.emplace_back([this] { context_.run(); });
-  }
-  ~RequestThreads() { stop(); }
-  asio::io_context& context() { return context_; }
-  void stop() {
-    context_.stop();
-    for (std::thread& thread : threads_) thread.join();
-    threads_.clear();
-  }
-
- private:
-  asio::io_context context_;
-  asio::executor_work_guard<asio::io_context::executor_type> guard_;
-  std::vector<std::thread> threads_;
-};
-
-// A finished port file appears at once, never half written.
-absl::Status write_port_file(const std::string& path, uint16_t rest, uint16_t grpc) {
-  if (path.empty()) return absl::OkStatus();
-  const auto failed = [&path](std::string_view why) {
-    return absl::InternalError(base::cat("Cannot write --port-file ", path, ": ", why));
-  };
-  std::error_code error;
-  if (fs::exists(path, error) && !fs::is_regular_file(path, error)) return failed("it is no regular file");
-  const std::string draft = path + ".tmp";
-  std::ofstream file(draft);
-  file << nlohmann::json{{"rest", rest}, {"grpc", grpc}}.dump() << '\n' << std::flush;
-  if (!file) return failed(std::generic_category().message(errno));
-  fs::rename(draft, path, error);
-  return error ? failed(error.message()) : absl::OkStatus();
-}
 
 // The exit code.
 int fail(const ServeOptions& options, std::string_view reason, const absl::Status& error) {
@@ -102,12 +56,11 @@ class Server {
         threads_(slots_ + 1),
         gate_({slots_, options.queue_limit, options.concurrency_per_model}, post_to_request_threads()),
         context_{directory_, gate_, metrics_, clock_},
-        router_(context_, tokens_, {options.max_request_bytes, options.compress_from},
-                {std::move(tfs_metrics_path), options.cors}),
         repository_([this](const std::string& folder) { return backends_.for_folder(folder); }, directory_, clock_,
                     repository_options(options, load_options(std::move(batching)), residents_.get())),
         config_file_(options, std::move(first.config_text),
-                     [this](std::vector<ModelConfig> changed) { reload(std::move(changed)); }) {
+                     [this](std::vector<ModelConfig> changed) { reload(std::move(changed)); }),
+        ports_(options, context_, clock_, std::move(tfs_metrics_path)) {
     if (options.model_control) context_.control = &repository_;
     context_.post = post_to_request_threads();
     context_.rules = tfs_rules(options);
@@ -117,21 +70,25 @@ class Server {
                        [this](const auto& outcome) { control_.post([this, outcome] { on_first_load(outcome); }); });
   }
 
+  // Also when run() has failed: nobody may use what goes now.
+  ~Server() {
+    ports_.close();
+    threads_.stop();
+    polling_.stop();
+  }
+
   int run() {
     if (absl::Status opened = backends_.open_ahead(); !opened.ok()) return fail(options_, "ModelLoadFailed", opened);
     if (absl::Status opened = open_log(); !opened.ok()) return fail(options_, "Internal", opened);
-    if (absl::Status listening = listen(); !listening.ok()) return fail(options_, "Internal", listening);
+    if (absl::Status opened = open_ports(); !opened.ok()) return fail(options_, "Internal", opened);
     signals_.emplace(control_.context(), SIGTERM, SIGINT);
     await_signal();
     watch_config_file();
-    watch_security();
     {
       LoadThreads loaders(repository_, options_.load_threads);
       control_.run();
       if (cut_) leave_at_once(1);
-      if (grpc_drain_.joinable()) grpc_drain_.join();
-      grpc_.reset();
-      rest_.reset();
+      ports_.close();
       repository_.stop();
       if (!repository_.rests_within(absl::Milliseconds(200))) leave_loading();
     }
@@ -198,7 +155,7 @@ class Server {
   Cohort::Takes what_they_run() const { return options_.batching ? Cohort::Takes::kNone : Cohort::Takes::kQuickOnes; }
 
   std::function<void(std::function<void()>)> post_to_request_threads() {
-    return [this](std::function<void()> work) { asio::post(threads_.context(), std::move(work)); };
+    return [this](std::function<void()> work) { threads_.post(std::move(work)); };
   }
 
   absl::Status open_log() {
@@ -209,44 +166,9 @@ class Server {
     return absl::OkStatus();
   }
 
-  absl::Status listen() {
-    TG_ASSIGN_OR_RETURN(security_, read_security(options_.security));
-    warn_of_expiry(security_);
-    tokens_.replace(security_.tokens);
-    net::HttpServerOptions http;
-    http.address = options_.bind_address;
-    http.port = options_.rest_port;
-    http.max_body_bytes = options_.max_request_bytes;
-    // The rest is for gRPC, files and models. Slow and idle connections must not keep others out.
-    const uint64_t most = raise_descriptor_limit() / 4 * 3;
-    http.max_connections = static_cast<uint32_t>(std::min<uint64_t>(http.max_connections, most));
-    http.evict_when_full = true;
-    http.drain_patience = drain_patience();
-    TG_ASSIGN_OR_RETURN(rest_, net::make_beast_http_server(polling_.contexts(), http, rest_tls(security_),
-                                                           [this](net::ServerRequest request, net::Responder respond) {
-                                                             router_.handle(std::move(request), std::move(respond));
-                                                           }));
-    GrpcServerOptions grpc;
-    grpc.address = options_.bind_address;
-    grpc.port = options_.grpc_port;
-    grpc.socket_path = options_.grpc_socket_path;
-    grpc.channel_arguments = options_.grpc_channel_arguments;
-    grpc.max_message_bytes = options_.max_request_bytes;
-    grpc.threads = polling_threads();
-    grpc.takes = what_they_run();
-    if (security_.grpc) grpc.credentials = credentials_ = net::RotatingCredentials::make(*security_.grpc);
-    GrpcQuestions questions{tokens_, [this] { return router_.ready(); },
-                            [this](const auto& config, auto done) { reload(config, std::move(done)); }};
-    TG_ASSIGN_OR_RETURN(grpc_, start_grpc_server(grpc, context_, std::move(questions)));
-    base::log_info("listening", {{"rest", static_cast<int>(rest_->port())}, {"grpc", static_cast<int>(grpc_->port())}});
-    return write_port_file(options_.port_file, rest_->port(), grpc_->port());
-  }
-
-  // For what is in flight when the router has had its time: a little less than what is left then, so that a peer that
-  // does not send the rest of its request does not make this process look as if it had failed.
-  absl::Duration drain_patience() const {
-    constexpr double kMarginSeconds = 1;
-    return absl::Seconds(std::max(0.0, options_.grace_seconds - options_.drain_seconds - kMarginSeconds));
+  absl::Status open_ports() {
+    return ports_.open(polling_, what_they_run(),
+                       [this](const auto& config, auto done) { reload(config, std::move(done)); });
   }
 
   void reload(const tensorflow::serving::ModelServerConfig& config, std::function<void(absl::Status)> done) {
@@ -263,39 +185,6 @@ class Server {
       if (!outcome.status.ok())
         base::log_error("the changed model config file has a fault", {{"error", outcome.status}});
     });
-  }
-
-  static std::optional<net::ServerTls> rest_tls(const Security& security) {
-    if (!security.rest) return std::nullopt;
-    return net::ServerTls{security.rest->certificate_pem, security.rest->private_key_pem, security.rest->ca_pem};
-  }
-
-  // Certificates and tokens that were replaced are used for what comes from now on.
-  void watch_security() {
-    security_timer_ = clock_.after(absl::Seconds(options_.security_poll_seconds), [this] {
-      auto now = read_security(options_.security);
-      const absl::Status taken = now.ok() ? take_over(*now) : now.status();
-      if (!taken.ok()) base::log_error("replaced certificates or tokens are not taken over", {{"error", taken}});
-      watch_security();
-    });
-  }
-
-  // It is served all the same: a client may not mind, and the next one is taken up without a restart.
-  void warn_of_expiry(const Security& security) {
-    const absl::Time end = end_of_validity(security);
-    if (end <= clock_.now())
-      base::log_warning("the certificate has expired", {{"at", absl::FormatTime(end, absl::UTCTimeZone())}});
-  }
-
-  absl::Status take_over(const Security& now) {
-    if (now == security_) return absl::OkStatus();
-    warn_of_expiry(now);
-    if (now.rest && rest_) TG_RETURN_IF_ERROR(rest_->replace_tls(*rest_tls(now)));
-    if (now.grpc && credentials_) credentials_->rotate(*now.grpc);
-    tokens_.replace(now.tokens);
-    security_ = now;
-    base::log_info("certificates and tokens are replaced");
-    return absl::OkStatus();
   }
 
   void watch_config_file() {
@@ -331,11 +220,9 @@ class Server {
 
   void begin_drain(int signal) {
     base::log_info("draining", {{"signal", signal}, {"seconds", options_.drain_seconds}});
-    router_.begin_drain();
+    ports_.begin_drain();
     config_timer_.reset();
-    security_timer_.reset();
     if (!residents_) repository_.stop();  // else requests that still come may need a model
-    rest_->announce_close();
     drain_timer_ = clock_.after(absl::Seconds(options_.drain_seconds), [this] { finish_in_flight(); });
     grace_timer_ = clock_.after(absl::Seconds(options_.grace_seconds), [this] {
       base::log_warning("grace period is over; requests in flight are cut", {{"running", gate_.running()}});
@@ -347,20 +234,12 @@ class Server {
   // The router has had its time: finish what is in flight on both ports, then end.
   void finish_in_flight() {
     repository_.stop();
-    auto drained = [this] { control_.post([this] { on_port_drained(); }); };
-    rest_->drain(drained);
-    absl::Time deadline = clock_.now() + drain_patience();
-    grpc_drain_ = std::thread([this, deadline, drained] {
-      grpc_->drain(deadline);
-      drained();
+    ports_.drain([this] {
+      control_.post([this] {
+        base::log_info("drained");
+        control_.stop();
+      });
     });
-  }
-
-  void on_port_drained() {
-    ++ports_drained_;
-    if (!drained()) return;
-    base::log_info("drained");
-    control_.stop();
   }
 
   // A model that does not come back cannot be waited for: the process ends under it.
@@ -372,11 +251,9 @@ class Server {
   // Nor can a load of which nobody is served: it may take minutes.
   [[noreturn]] void leave_loading() {
     base::log_info("a model that is still being loaded is given up");
-    if (drained()) request_log_.reset();  // writes what waits
+    if (ports_.is_drained()) request_log_.reset();  // writes what waits
     leave_at_once(exit_code_);
   }
-
-  bool drained() const { return ports_drained_ == 2; }
 
   const ServeOptions& options_;
   base::Loop control_;
@@ -393,20 +270,12 @@ class Server {
   RequestThreads threads_;
   InferenceGate gate_;
   FrontEndContext context_;
-  AccessTokens tokens_;
-  RestRouter router_;
   ModelRepository repository_;
   ConfigFileWatch config_file_;
+  Ports ports_;
   std::unique_ptr<base::Clock::Timer> config_timer_;
-  Security security_;
-  std::shared_ptr<net::RotatingCredentials> credentials_;
-  std::unique_ptr<base::Clock::Timer> security_timer_;
-  std::unique_ptr<net::HttpServer> rest_;
-  std::unique_ptr<GrpcServer> grpc_;
-  std::thread grpc_drain_;
   absl::Time expiry_ = absl::InfiniteFuture();
   std::unique_ptr<base::Clock::Timer> expiry_timer_;
-  int ports_drained_ = 0;
   bool cut_ = false;
   std::unique_ptr<base::Clock::Timer> drain_timer_;
   std::unique_ptr<base::Clock::Timer> grace_timer_;
