@@ -2,8 +2,25 @@
 // What the flags of all commands have in common: which numbers they take, and how a mistake is told.
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <string>
 
 namespace tidegate::serving {
+
+// Flags that are added to `app` while it lives stand under that heading of its help.
+class OptionGroup {
+ public:
+  OptionGroup(CLI::App& app, const std::string& name)
+      : defaults_(*app.option_defaults()), before_(defaults_.get_group()) {
+    defaults_.group(name);
+  }
+  ~OptionGroup() { defaults_.group(before_); }
+  OptionGroup(const OptionGroup&) = delete;
+  OptionGroup& operator=(const OptionGroup&) = delete;
+
+ private:
+  CLI::OptionDefaults& defaults_;
+  const std::string before_;
+};
 
 // Finite numbers from 0 on, or above it; also of integer flags.
 CLI::Validator non_negative_number();
