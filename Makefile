@@ -41,8 +41,8 @@ demo: ## the whole story on a real cluster: one version promoted, one taken back
 demo-down: ## remove what the demo made, the cluster included
 	@e2e/demo/down
 
-test: setup ## every suite: lint, tools, unit, end to end; one line a suite and a summary
-	@tools/run-tests lint tools unit e2e
+test: setup ## every suite: lint, tools, unit, fuzz, end to end; one line a suite and a summary
+	@tools/run-tests lint tools unit fuzz e2e
 
 test-lint: setup ## format, include rules, shapes of coroutines
 	@tools/run-tests lint
@@ -53,7 +53,7 @@ test-tools: setup ## tests of our own checks
 test-unit: setup ## GoogleTest and the model server's clients, in build/release
 	@tools/run-tests unit
 
-test-fuzz: setup ## every fuzz target: all inputs that are known, then 400,000 others
+test-fuzz: setup ## every fuzz target: all inputs that are known, then 400,000 others, new ones each time
 	@tools/run-tests fuzz
 
 test-tsan: setup ## the tests of what has threads, with ThreadSanitizer; builds all of it anew, so it is not part of test
