@@ -98,6 +98,13 @@ absl::StatusOr<bool> DiskFile::try_lock() const {
   return error_of(errno, "lock", path_);
 }
 
+absl::Status DiskFile::lock() const {
+  while (::flock(descriptor_, LOCK_EX) != 0) {
+    if (errno != EINTR) return error_of(errno, "lock", path_);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status make_directories(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);

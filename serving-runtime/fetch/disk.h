@@ -20,7 +20,6 @@ class DiskFile {
   // For reading and writing; created (0644) when it is not there, never followed when it is a link.
   static absl::StatusOr<DiskFile> open(const std::string& path);
 
-  bool is_open() const { return descriptor_ >= 0; }
   const std::string& path() const { return path_; }
   // Any thread.
   absl::Status write_at(uint64_t offset, std::string_view bytes) const;
@@ -32,6 +31,8 @@ class DiskFile {
   absl::Status sync() const;
   // True when this process now holds the file's exclusive lock (until the file is closed).
   absl::StatusOr<bool> try_lock() const;
+  // Waits until it does.
+  absl::Status lock() const;
 
  private:
   DiskFile(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}

@@ -24,6 +24,7 @@ std::string FetchFolders::partial_parent() const { return cat(parent_, "/.partia
 std::string FetchFolders::partial(std::string_view digest) const { return cat(partial_parent(), "/", digest); }
 std::string FetchFolders::journal(std::string_view digest) const { return cat(partial(digest), ".journal"); }
 std::string FetchFolders::lock(std::string_view digest) const { return cat(partial(digest), ".lock"); }
+std::string FetchFolders::publish_lock() const { return cat(partial_parent(), "/", name_, ".publish.lock"); }
 std::string FetchFolders::record() const { return cat(parent_, "/.fetched/", name_, ".json"); }
 
 std::optional<FetchReport> FetchFolders::find_finished(std::string_view source_digest) const {
@@ -47,7 +48,13 @@ std::optional<FetchReport> FetchFolders::find_finished(std::string_view source_d
 }
 
 absl::Status FetchFolders::publish(std::string_view source_digest, const FetchReport& report) const {
+  // Of two fetches to one destination, each leaves its own files with its own record.
+  TG_ASSIGN_OR_RETURN(const DiskFile lock, DiskFile::open(publish_lock()));
+  TG_RETURN_IF_ERROR(lock.lock());
   TG_RETURN_IF_ERROR(remove_tree(record()));
+  // Before the files go: a journal that outlived them would vouch for others of their names.
+  TG_RETURN_IF_ERROR(remove_tree(journal(source_digest)));
+  TG_RETURN_IF_ERROR(sync_directory(partial_parent()));
   TG_RETURN_IF_ERROR(sync_directory(partial(source_digest)));
   TG_RETURN_IF_ERROR(publish_directory(partial(source_digest), destination_));
   const nlohmann::json json = {{"source_digest", source_digest},
@@ -55,8 +62,7 @@ absl::Status FetchFolders::publish(std::string_view source_digest, const FetchRe
                                {"bytes", report.bytes},
                                {"files", report.files}};
   TG_RETURN_IF_ERROR(make_directories(std::filesystem::path(record()).parent_path().string()));
-  TG_RETURN_IF_ERROR(write_file_atomically(record(), json.dump()));
-  return remove_tree(journal(source_digest));
+  return write_file_atomically(record(), json.dump());
 }
 
 }  // namespace tidegate::serving

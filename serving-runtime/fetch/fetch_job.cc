@@ -1,5 +1,7 @@
 #include "serving-runtime/fetch/fetch_job.h"
 
+#include <absl/strings/ascii.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <utility>
@@ -64,7 +66,7 @@ base::Task<absl::StatusOr<FetchReport>> FetchJob::run() {
 }
 
 base::Task<absl::StatusOr<storage::Manifest>> FetchJob::read_source() {
-  absl::StatusOr<storage::Manifest> manifest = co_await storage::read_manifest(tools_.store, plan_.prefix, scope_);
+  absl::StatusOr<storage::Manifest> manifest = co_await list_source();
   if (!manifest.ok()) co_return source_error(manifest.status());
   if (absl::Status status = check_paths_are_compatible(*manifest); !status.ok()) co_return status;
   const std::string digest = storage::source_digest(*manifest);
@@ -76,6 +78,17 @@ base::Task<absl::StatusOr<storage::Manifest>> FetchJob::read_source() {
             "; a version must not be overwritten, so upload it under a new number"));
   }
   co_return manifest;
+}
+
+// A store that is not there yet is waited for, as one that goes away later is.
+base::Task<absl::StatusOr<storage::Manifest>> FetchJob::list_source() {
+  last_byte_ = tools_.clock.uptime();
+  for (int failures = 1;; ++failures) {
+    absl::StatusOr<storage::Manifest> manifest = co_await storage::read_manifest(tools_.store, plan_.prefix, scope_);
+    if (manifest.ok() || !may_succeed_later(manifest.status())) co_return manifest;
+    absl::Status waited = co_await wait_before_retry(failures, manifest.status());
+    if (!waited.ok()) co_return waited;
+  }
 }
 
 base::Task<absl::Status> FetchJob::take_lock() {
@@ -107,40 +120,53 @@ base::Task<absl::Status> FetchJob::download() {
 
 // Takes over what the journal knows to be on disk and queues the rest, file by file.
 absl::Status FetchJob::restore_from_journal() {
-  TG_RETURN_IF_ERROR(make_directories(folders_.partial(plan_.source_digest)));
-  TG_ASSIGN_OR_RETURN(journal_, FetchJournal::open(folders_.journal(plan_.source_digest), plan_.source_digest));
+  const std::string partial = folders_.partial(plan_.source_digest), journal = folders_.journal(plan_.source_digest);
+  // Nothing vouches for what is there then: it may be what a finished download has replaced.
+  if (std::error_code error; !std::filesystem::exists(journal, error)) TG_RETURN_IF_ERROR(remove_tree(partial));
+  TG_RETURN_IF_ERROR(make_directories(partial));
+  TG_ASSIGN_OR_RETURN(journal_, FetchJournal::open(journal, plan_.source_digest));
   files_.resize(manifest_.files.size());
   for (size_t i = 0; i < files_.size(); ++i) {
-    File& file = files_[i];
-    file.entry = &manifest_.files[i];
-    file.parts = cut_into_parts(file.entry->size, plan_.part_bytes);
-    file.complete.assign(file.parts.size(), false);
-    file.parts_left = file.parts.size();
-    const auto known = journal_.files().find(file.entry->path);
-    if (known != journal_.files().end()) {
-      // The folder may have been emptied under the journal.
-      std::error_code error;
-      const uint64_t on_disk = std::filesystem::file_size(path_on_disk(file), error);
-      if (!error && on_disk == file.entry->size) file.sha256 = known->second.sha256;
-      file.etag_is_md5 = known->second.etag_is_md5;
-      for (size_t part = 0; part < file.parts.size(); ++part) {
-        const FilePart& wanted = file.parts[part];
-        const auto had = known->second.parts.find(wanted.offset);
-        const bool complete = had != known->second.parts.end() && had->second == wanted.length;
-        if (error || !complete || on_disk < wanted.offset + wanted.length) continue;
-        file.complete[part] = true;
-        --file.parts_left;
-      }
-    }
-    if (!file.sha256.empty()) file.parts_left = 0;
-    resumed_bytes_ += file.sha256.empty() ? 0 : file.entry->size;
-    for (size_t part = 0; file.sha256.empty() && part < file.parts.size(); ++part) {
-      if (file.complete[part]) resumed_bytes_ += file.parts[part].length;
-      // A file whose parts are all there was not finished; its last part's order finishes it.
-      if (!file.complete[part] || (file.parts_left == 0 && part + 1 == file.parts.size())) queue_.push_back({i, part});
-    }
+    files_[i].entry = &manifest_.files[i];
+    TG_RETURN_IF_ERROR(restore_file(files_[i]));
+    enqueue_missing(i);
   }
   return absl::OkStatus();
+}
+
+absl::Status FetchJob::restore_file(File& file) {
+  file.parts = cut_into_parts(file.entry->size, plan_.part_bytes);
+  file.complete.assign(file.parts.size(), false);
+  file.parts_left = file.parts.size();
+  const auto known = journal_.files().find(file.entry->path);
+  if (known == journal_.files().end()) return absl::OkStatus();
+  std::error_code error;
+  const uint64_t on_disk = std::filesystem::file_size(path_on_disk(file), error);
+  // Struck out, or the next attempt would believe it of the file that is begun in its place, which has its size.
+  if (error || on_disk != file.entry->size) return journal_.drop_file(file.entry->path);
+  file.sha256 = known->second.sha256;
+  file.etag_is_md5 = known->second.etag_is_md5;
+  for (size_t part = 0; part < file.parts.size(); ++part) {
+    const auto had = known->second.parts.find(file.parts[part].offset);
+    if (had == known->second.parts.end() || had->second != file.parts[part].length) continue;
+    file.complete[part] = true;
+    --file.parts_left;
+  }
+  return absl::OkStatus();
+}
+
+void FetchJob::enqueue_missing(size_t index) {
+  const File& file = files_[index];
+  if (!file.sha256.empty()) {
+    resumed_bytes_ += file.entry->size;
+    return;
+  }
+  for (size_t part = 0; part < file.parts.size(); ++part) {
+    if (file.complete[part]) resumed_bytes_ += file.parts[part].length;
+    // A file whose parts are all there was not finished; its last part's order finishes it.
+    if (!file.complete[part] || (file.parts_left == 0 && part + 1 == file.parts.size()))
+      queue_.push_back({index, part});
+  }
 }
 
 absl::Status FetchJob::check_room(uint64_t missing_bytes) const {
@@ -256,7 +282,7 @@ base::Task<absl::Status> FetchJob::wait_before_retry(int failures, absl::Status 
   absl::Duration wait = plan_.initial_backoff;
   for (int i = 1; i < failures && wait < plan_.max_backoff; ++i) wait *= 2;
   wait = std::min(wait, plan_.max_backoff) * tools_.random.uniform();
-  base::log_warning("a download was interrupted; it will be resumed",
+  base::log_warning("the store failed; what is missing will be asked for again",
                     {{"error", why}, {"wait", absl::FormatDuration(wait)}});
   absl::Status slept = co_await base::sleep_for(tools_.clock, wait, scope_);
   co_return slept;
@@ -296,7 +322,8 @@ base::Task<absl::Status> FetchJob::finish_file(size_t index) {
   if (!hashes.ok()) co_return hashes.status();
   file.disk.reset();
   file.hasher.reset();
-  if (file.etag_is_md5 && hashes->md5 != file.entry->etag) {
+  // Some stores write hexadecimal digits large.
+  if (file.etag_is_md5 && hashes->md5 != absl::AsciiStrToLower(file.entry->etag)) {
     absl::Status again = load_again(index, cat("its MD5 is ", hashes->md5, " instead of ", file.entry->etag));
     co_return again;
   }

@@ -62,6 +62,7 @@ class FetchJob {
   };
 
   base::Task<absl::StatusOr<storage::Manifest>> read_source();
+  base::Task<absl::StatusOr<storage::Manifest>> list_source();
   base::Task<absl::Status> take_lock();
   base::Task<absl::Status> download();
   base::Task<void> run_lane();
@@ -71,6 +72,8 @@ class FetchJob {
   base::Task<absl::Status> finish_part(PartOrder order);
   base::Task<absl::Status> finish_file(size_t index);
   absl::Status restore_from_journal();
+  absl::Status restore_file(File& file);
+  void enqueue_missing(size_t index);
   absl::Status check_room(uint64_t missing_bytes) const;
   absl::Status make_empty_files();
   absl::Status open_file(File& file);

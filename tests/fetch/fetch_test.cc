@@ -87,6 +87,15 @@ class Fetch : public testing::Test {
 };
 MinioServer* Fetch::server = nullptr;
 
+// Whether it says that, soon.
+bool says(const FetchProcess& fetch, const std::string& words) {
+  const absl::Time give_up = absl::Now() + absl::Seconds(20);
+  while (fetch.words().find(words) == std::string::npos && absl::Now() < give_up) {
+    absl::SleepFor(absl::Milliseconds(5));
+  }
+  return fetch.words().find(words) != std::string::npos;
+}
+
 TEST_F(Fetch, PutsEveryFileInPlaceAndReportsItsDigest) {
   put_large_model();
   put("variables/variables.index", "index");
@@ -142,7 +151,7 @@ TEST_F(Fetch, NamesTheReasonOfEachRefusal) {
       {{}, {}, "AccessDenied", "AccessDenied"},
       {{"--uri=s3://no-such-bucket/x/1"}, environment(), "VersionNotFound", "NoSuchBucket"},
       {{cat("--uri=s3://models/", model, "/2")}, environment(), "VersionNotFound", model + "/2/"},
-      {{"--s3-endpoint=http://127.0.0.1:1"}, environment(), "StoreUnreachable", "127.0.0.1:1"},
+      {{"--s3-endpoint=http://127.0.0.1:1", "--give-up-after=0.1"}, environment(), "StoreUnreachable", "127.0.0.1:1"},
       {{"--source-digest=" + std::string(64, '0')}, environment(), "DigestChanged", "must not be overwritten"},
   };
   for (const Case& c : cases) {
@@ -189,7 +198,7 @@ TEST_F(Fetch, ResumesConnectionsThatBreakAgainAndAgain) {
   auto fetch = start(proxy.url());
   ASSERT_EQ(fetch->wait(), 0) << fetch->words();
   EXPECT_EQ(read_file(destination() / "saved_model.pb"), large);
-  EXPECT_THAT(fetch->words(), HasSubstr("it will be resumed"));
+  EXPECT_THAT(fetch->words(), HasSubstr("will be asked for again"));
   EXPECT_LT(proxy.passed(), large.size() + kMiB) << "what had arrived must not be loaded again";
 }
 
@@ -263,6 +272,51 @@ TEST_F(Fetch, GoesOnWhereAKilledProcessStood) {
   EXPECT_THAT(again->words(), HasSubstr("from an earlier attempt"));
   EXPECT_TRUE(fs::is_empty(destination().parent_path() / ".partial") ||
               !fs::exists(cat(destination().parent_path().string(), "/.partial/", source_digest())));
+}
+
+TEST_F(Fetch, WaitsForAStoreThatIsNotThereYet) {
+  put("saved_model.pb", "model");
+  server->kill();
+  auto fetch = start(server->endpoint());
+  EXPECT_TRUE(says(*fetch, "will be asked for again")) << fetch->words();
+  server->restart();
+  ASSERT_EQ(fetch->wait(), 0) << fetch->words();
+  EXPECT_EQ(read_file(destination() / "saved_model.pb"), "model");
+}
+
+// As a fetch that was killed between the rename and the end of its bookkeeping once left things.
+TEST_F(Fetch, BelievesNoJournalThatHasOutlivedItsFiles) {
+  put_large_model();
+  const std::string digest = source_digest();
+  const fs::path partial = destination().parent_path() / ".partial";
+  fs::create_directories(partial);
+  std::ofstream(partial / (digest + ".journal"))
+      << nlohmann::json{{"source_digest", digest}} << '\n'
+      << nlohmann::json{{"path", "saved_model.pb"}, {"sha256", base::sha256_hex(large)}} << '\n';
+  {
+    Gate gate(2 * kMiB);
+    FaultProxy proxy(server->port(), [&](std::string&, size_t seen) { return gate(seen); });
+    auto killed = start(proxy.url());
+    ASSERT_TRUE(gate.wait()) << killed->words();
+    killed->signal(SIGKILL);
+    killed->wait();
+    gate.released = true;
+  }
+  auto again = start(server->endpoint());
+  ASSERT_EQ(again->wait(), 0) << again->words();
+  EXPECT_EQ(read_file(destination() / "saved_model.pb"), large);
+}
+
+TEST_F(Fetch, PublishesNothingThatAReplacedFolderHasLeftBehind) {
+  put("saved_model.pb", "model");
+  const fs::path partial = destination().parent_path() / ".partial" / source_digest();
+  fs::create_directories(partial);
+  std::ofstream(partial / "saved_model.pb") << "older";
+  std::ofstream(partial / "stray") << "older";
+  auto fetch = start(server->endpoint());
+  ASSERT_EQ(fetch->wait(), 0) << fetch->words();
+  EXPECT_EQ(read_file(destination() / "saved_model.pb"), "model");
+  EXPECT_FALSE(fs::exists(destination() / "stray"));
 }
 
 TEST_F(Fetch, EndsOnSigtermAndSaysSo) {
@@ -349,10 +403,7 @@ TEST_F(Fetch, LetsTwoProcessesShareTheWork) {
   auto first = start(proxy.url(), {digest});
   ASSERT_TRUE(gate.wait()) << first->words();
   auto second = start(server->endpoint(), {digest});
-  const absl::Time give_up = absl::Now() + absl::Seconds(20);
-  while (second->words().find("waiting for it") == std::string::npos && absl::Now() < give_up) {
-    absl::SleepFor(absl::Milliseconds(5));
-  }
+  EXPECT_TRUE(says(*second, "waiting for it")) << second->words();
   gate.released = true;
   EXPECT_EQ(first->wait(), 0) << first->words();
   EXPECT_EQ(second->wait(), 0) << second->words();
