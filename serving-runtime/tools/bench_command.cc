@@ -44,9 +44,9 @@ struct Result {
 // Asks for so long, with some threads.
 class Load {
  public:
-  Load(const Servable& servable, const model::Signature& signature, const std::vector<Inputs>& inputs,
+  Load(const Servable& servable, const model::Signature& signature, const std::vector<Sample>& samples,
        const BenchOptions& options)
-      : servable_(servable), signature_(signature), inputs_(inputs), options_(options) {}
+      : servable_(servable), signature_(signature), samples_(samples), options_(options) {}
 
   Result run(double for_seconds) {
     std::vector<Result> results(static_cast<size_t>(options_.threads));
@@ -96,7 +96,7 @@ class Load {
   }
 
   void ask(int64_t number, Clock::time_point due, Result& result) {
-    Inputs inputs = copy_of(inputs_[static_cast<size_t>(number) % inputs_.size()]);
+    Inputs inputs = copy_of(samples_[static_cast<size_t>(number) % samples_.size()].inputs);
     if (options_.rate == 0) due = Clock::now();
     const absl::Status asked = servable_.predict(signature_, std::move(inputs), {}).status();
     if (asked.ok()) return result.latencies.add(absl::FromChrono(Clock::now() - due));
@@ -105,7 +105,7 @@ class Load {
 
   const Servable& servable_;
   const model::Signature& signature_;
-  const std::vector<Inputs>& inputs_;
+  const std::vector<Sample>& samples_;
   const BenchOptions& options_;
   Clock::time_point begin_, end_, patience_end_;
   std::atomic<int64_t> next_{0};
@@ -115,12 +115,13 @@ double microseconds(absl::Duration duration) { return absl::ToDoubleMicroseconds
 
 Json figures(Result& result) {
   const auto answered = static_cast<double>(result.latencies.count());
+  const auto asked = answered + static_cast<double>(result.failed);
   return {{"answered", result.latencies.count()},
           {"failed", result.failed},
           {"missed", result.missed},
           {"seconds", absl::ToDoubleSeconds(result.took)},
           {"requestsPerSecond", answered / absl::ToDoubleSeconds(result.took)},
-          {"cpuMicroseconds", answered > 0 ? microseconds(result.cpu) / answered : 0},
+          {"cpuMicroseconds", asked > 0 ? microseconds(result.cpu) / asked : 0},
           {"p50Microseconds", microseconds(result.latencies.quantile(0.5))},
           {"p95Microseconds", microseconds(result.latencies.quantile(0.95))},
           {"p99Microseconds", microseconds(result.latencies.quantile(0.99))}};
@@ -148,13 +149,13 @@ std::string as_text(const BenchOptions& options, const Json& figures) {
 absl::Status run(const BenchOptions& options, const BackendSource& backends) {
   TG_ASSIGN_OR_RETURN(const auto servable, load_folder(options.folder, backends));
   TG_ASSIGN_OR_RETURN(const model::Signature* signature, find_signature(*servable, options.signature));
-  TG_ASSIGN_OR_RETURN(const std::vector<Inputs> inputs,
-                      gather_inputs(options.inputs, *signature, options.rows, 1, options.seed));
-  Load load(*servable, *signature, inputs, options);
+  TG_ASSIGN_OR_RETURN(const Samples samples, gather_inputs(options.samples, *signature));
+  Load load(*servable, *signature, samples.requests, options);
   load.run(options.warm_up_seconds);
   Result result = load.run(options.seconds);
   const Json measured = figures(result);
   std::cout << (options.json ? measured.dump(2) + "\n" : as_text(options, measured));
+  tell_of_failed(samples);
   return base::annotate(result.first_error, base::cat(result.failed, " requests failed, the first with"));
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <iomanip>
 #include <iostream>
 #include <map>
@@ -75,6 +76,14 @@ class Comparison {
     return absl::OkStatus();
   }
 
+  absl::Status add(Sample sample) {
+    const absl::Status added = add(std::move(sample.inputs));
+    return sample.origin.empty() ? added : base::annotate(added, sample.origin);
+  }
+
+  const std::map<std::string, OutputDifference>& differences() const { return differences_; }
+
+ private:
   absl::Status add(Inputs inputs) {
     Inputs others;
     for (const NamedTensor& input : inputs) others.push_back({inputs_.at(input.name), copy_of(input.tensor)});
@@ -89,9 +98,6 @@ class Comparison {
     return absl::OkStatus();
   }
 
-  const std::map<std::string, OutputDifference>& differences() const { return differences_; }
-
- private:
   static absl::StatusOr<std::vector<NamedTensor>> ask(const Side& side, Inputs inputs) {
     auto outputs = side.servable->predict(*side.signature, std::move(inputs), {});
     if (outputs.ok()) return outputs;
@@ -113,7 +119,9 @@ std::string as_text(const CompareOptions& options, const std::map<std::string, O
            << "; relative max " << difference.max_relative;
     }
     if (difference.one_is_nan > 0) text << "; NaN or infinite on one side: " << difference.one_is_nan;
-    if (difference.labels > 0) text << "; labels agree " << 100 * difference.label_agreement() << " %";
+    // Not rounded, or all but one would be 100 %.
+    if (difference.labels > 0)
+      text << "; labels agree " << std::floor(1e4 * difference.label_agreement()) / 100 << " %";
     text << '\n';
   }
   return text.str();
@@ -144,11 +152,10 @@ bool is_within(const OutputDifference& difference, const CompareOptions& options
 absl::StatusOr<bool> run(const CompareOptions& options, const BackendSource& backends) {
   TG_ASSIGN_OR_RETURN(Side before, load_side(options.before, options.signature, backends));
   TG_ASSIGN_OR_RETURN(Side after, load_side(options.after, options.signature, backends));
-  TG_ASSIGN_OR_RETURN(std::vector<Inputs> all,
-                      gather_inputs(options.inputs, *before.signature, options.rows, options.runs, options.seed));
+  TG_ASSIGN_OR_RETURN(Samples samples, gather_inputs(options.samples, *before.signature));
   Comparison comparison(std::move(before), std::move(after));
   TG_RETURN_IF_ERROR(comparison.prepare());
-  for (Inputs& inputs : all) TG_RETURN_IF_ERROR(comparison.add(std::move(inputs)));
+  for (Sample& sample : samples.requests) TG_RETURN_IF_ERROR(comparison.add(std::move(sample)));
   const auto& differences = comparison.differences();
   const bool labels =
       std::any_of(differences.begin(), differences.end(), [](const auto& output) { return output.second.labels > 0; });
@@ -159,6 +166,7 @@ absl::StatusOr<bool> run(const CompareOptions& options, const BackendSource& bac
   const bool within = std::all_of(differences.begin(), differences.end(),
                                   [&](const auto& output) { return is_within(output.second, options); });
   std::cout << (options.json ? as_json(differences, within) : as_text(options, differences));
+  tell_of_failed(samples);
   return within;
 }
 

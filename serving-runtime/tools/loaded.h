@@ -9,6 +9,7 @@
 #include "model/model_format.h"
 #include "serving-runtime/core/servable.h"
 #include "serving-runtime/repository/version_loader.h"
+#include "serving-runtime/tools/sample_inputs.h"
 
 namespace tidegate::serving {
 
@@ -20,6 +21,12 @@ inline absl::StatusOr<std::shared_ptr<const Servable>> load_folder(const std::st
   absl::StatusOr<std::unique_ptr<LoadedModel>> model = (*backend)->load(folder);
   if (!model.ok()) return base::annotate(model.status(), folder);
   return std::make_shared<const Servable>(folder, 0, folder, (*backend)->name(), *std::move(model));
+}
+
+// A line on standard error, so that nobody takes a part of the records for all.
+inline void tell_of_failed(const Samples& samples) {
+  if (samples.failed == 0) return;
+  std::cerr << "tidegate-runtime: " << samples.failed << " records of requests that had failed were passed over\n";
 }
 
 // NOT_FOUND with the names of those that there are.

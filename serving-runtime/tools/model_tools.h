@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "serving-runtime/repository/version_loader.h"
+#include "serving-runtime/tools/sample_inputs.h"
 
 namespace CLI {
 class App;
@@ -24,10 +25,7 @@ struct ValidateOptions {
 struct CompareOptions {
   std::string before, after;                  // folders of two versions, of any formats
   std::string signature = "serving_default";  // of both
-  std::string inputs;                         // a file, see read_inputs(); empty: random ones
-  int64_t rows = 8;
-  int runs = 32;
-  uint64_t seed = 1;
+  SampleOptions samples{.rows = 8, .runs = 32};
   double most_difference = -1;  // of any element; < 0: any
   double least_agreement = -1;  // of labels, 0..1; < 0: any
   bool json = false;
@@ -36,13 +34,11 @@ struct CompareOptions {
 struct BenchOptions {
   std::string folder;
   std::string signature = "serving_default";
-  std::string inputs;
-  int64_t rows = 1;
+  SampleOptions samples;
   int threads = 1;  // closed loop: each asks again when it is answered
   double rate = 0;  // requests a second; > 0: open loop, asked at their time whether answered or not
   double seconds = 5;
   double warm_up_seconds = 1;
-  uint64_t seed = 1;
   bool json = false;
 };
 

@@ -65,9 +65,13 @@ void OutputDifference::add_labels(const std::vector<double>& a, const std::vecto
     const auto begin = numbers.begin() + static_cast<std::ptrdiff_t>(row * width);
     return std::max_element(begin, begin + static_cast<std::ptrdiff_t>(width)) - begin;
   };
+  const auto has_nan = [width](const std::vector<double>& numbers, size_t row) {
+    const auto begin = numbers.begin() + static_cast<std::ptrdiff_t>(row * width);
+    return std::any_of(begin, begin + static_cast<std::ptrdiff_t>(width), [](double x) { return std::isnan(x); });
+  };
   for (size_t row = 0; row < a.size() / width; ++row) {
     ++labels;
-    if (label(a, row) == label(b, row)) ++labels_agree;
+    if (has_nan(a, row) == has_nan(b, row) && label(a, row) == label(b, row)) ++labels_agree;
   }
 }
 

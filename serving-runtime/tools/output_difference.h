@@ -18,6 +18,7 @@ struct OutputDifference {
   double max_absolute = 0;
   double max_relative = 0;  // of |a - b| / |a|, where |a| > 0
   // Rows whose last dimension has two or more numbers: the index of the largest (the first of equals) is the label.
+  // With NaN on one side alone they do not agree.
   int64_t labels = 0;
   int64_t labels_agree = 0;
 

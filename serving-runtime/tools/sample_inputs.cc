@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <fstream>
+#include <optional>
 #include <utility>
 
 #include "base/status.h"
@@ -77,23 +78,53 @@ absl::StatusOr<Tensor> random_tensor(const model::TensorSpec& spec, int64_t rows
   return Tensor(spec.type, std::move(shape), std::move(data));
 }
 
-// A line that is for another signature, or a record that has no inputs.
-absl::StatusOr<bool> is_for_others(const tfs::RequestDocument& document, const model::Signature& signature) {
-  TG_ASSIGN_OR_RETURN(const std::string name, document.signature_name());
-  if (!name.empty() && name != signature.name) return true;
-  return document.find("payload") && !document.find("inputs") && !document.find("instances");
+// Empty when it is not there, or no string.
+std::string text_of(const tfs::RequestDocument& document, std::string_view key) {
+  std::string text;
+  std::optional<JsonReader> reader = document.find(key);
+  if (reader && reader->peek() == '"') reader->read_string(text);
+  return text;
 }
 
-// Adds what the line holds to `all`, unless it is for others.
-absl::Status read_line(std::string_view line, const model::Signature& signature,
-                       std::vector<std::vector<NamedTensor>>& all) {
-  TG_ASSIGN_OR_RETURN(const tfs::RequestDocument document, tfs::RequestDocument::scan(line));
-  TG_ASSIGN_OR_RETURN(const bool skipped, is_for_others(document, signature));
-  if (skipped) return absl::OkStatus();
-  TG_ASSIGN_OR_RETURN(tfs::PredictInputs inputs, tfs::decode_predict(document, signature));
-  all.push_back(std::move(inputs.tensors));
-  return absl::OkStatus();
-}
+// Reads a file's lines, one after the other.
+class SampleReader {
+ public:
+  SampleReader(const model::Signature& signature, std::string model)
+      : signature_(signature), model_(std::move(model)), any_model_(model_.empty()) {}
+
+  absl::Status read(std::string_view line, std::string origin) {
+    TG_ASSIGN_OR_RETURN(const tfs::RequestDocument document, tfs::RequestDocument::scan(line));
+    TG_ASSIGN_OR_RETURN(const bool wanted, is_wanted(document));
+    if (!wanted) return absl::OkStatus();
+    if (const std::string code = text_of(document, "code"); !code.empty() && code != "OK") {
+      ++samples_.failed;
+      return absl::OkStatus();
+    }
+    TG_ASSIGN_OR_RETURN(tfs::PredictInputs inputs, tfs::decode_predict(document, signature_));
+    samples_.requests.push_back({std::move(inputs.tensors), std::move(origin)});
+    return absl::OkStatus();
+  }
+  Samples finish() { return std::move(samples_); }
+
+ private:
+  absl::StatusOr<bool> is_wanted(const tfs::RequestDocument& document) {
+    TG_ASSIGN_OR_RETURN(const std::string name, document.signature_name());
+    if (!name.empty() && name != signature_.name) return false;
+    const std::string model = text_of(document, "model");
+    if (any_model_ && model_.empty()) model_ = model;
+    if (!model.empty() && model != model_) {
+      if (!any_model_) return false;
+      return absl::InvalidArgumentError(base::cat("this is a record of model ", model, ", and those before are of ",
+                                                  model_, "; say with --model which one is meant"));
+    }
+    return !document.find("payload") || document.find("inputs") || document.find("instances");
+  }
+
+  const model::Signature& signature_;
+  std::string model_;  // of all records that are taken; empty: none has said it yet
+  const bool any_model_;
+  Samples samples_;
+};
 
 }  // namespace
 
@@ -108,34 +139,34 @@ absl::StatusOr<std::vector<NamedTensor>> random_inputs(const model::Signature& s
   return inputs;
 }
 
-absl::StatusOr<std::vector<std::vector<NamedTensor>>> read_inputs(const std::string& path,
-                                                                  const model::Signature& signature) {
+absl::StatusOr<Samples> read_inputs(const std::string& path, const std::string& model,
+                                    const model::Signature& signature) {
   errno = 0;
   std::ifstream file(path);
-  std::vector<std::vector<NamedTensor>> all;
+  SampleReader reader(signature, model);
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const absl::Status read = read_line(line, signature, all);
-    if (!read.ok()) return base::annotate(read, base::cat(path, ", line ", number));
+    const std::string origin = base::cat(path, ", line ", number);
+    TG_RETURN_IF_ERROR(base::annotate(reader.read(line, origin), origin));
   }
   if (!file.is_open() || file.bad()) return absl::ErrnoToStatus(errno, base::cat("cannot read --inputs=", path));
-  if (all.empty()) {
-    return absl::InvalidArgumentError(base::cat(path, " holds no request for signature ", signature.name));
-  }
-  return all;
+  Samples samples = reader.finish();
+  if (!samples.requests.empty()) return samples;
+  return absl::InvalidArgumentError(base::cat(path, " holds no request for signature ", signature.name,
+                                              model.empty() ? "" : base::cat(" of model ", model),
+                                              samples.failed > 0 ? " that did not fail" : ""));
 }
 
-absl::StatusOr<std::vector<std::vector<NamedTensor>>> gather_inputs(const std::string& path,
-                                                                    const model::Signature& signature, int64_t rows,
-                                                                    int runs, uint64_t seed) {
-  if (!path.empty()) return read_inputs(path, signature);
-  base::SeededRandom random(seed);
-  std::vector<std::vector<NamedTensor>> all;
-  for (int i = 0; i < runs; ++i) {
-    TG_ASSIGN_OR_RETURN(all.emplace_back(), random_inputs(signature, rows, random));
+absl::StatusOr<Samples> gather_inputs(const SampleOptions& options, const model::Signature& signature) {
+  if (!options.file.empty()) return read_inputs(options.file, options.model, signature);
+  base::SeededRandom random(options.seed);
+  Samples samples;
+  for (int i = 0; i < options.runs; ++i) {
+    TG_ASSIGN_OR_RETURN(std::vector<NamedTensor> inputs, random_inputs(signature, options.rows, random));
+    samples.requests.push_back({std::move(inputs), ""});
   }
-  return all;
+  return samples;
 }
 
 }  // namespace tidegate::serving

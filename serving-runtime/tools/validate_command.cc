@@ -86,8 +86,8 @@ Finding check_warm_up(const Servable& servable) {
   return finding;
 }
 
-std::string as_text(const ValidateOptions& options, const Servable& servable, const std::vector<Finding>& findings) {
-  std::string text = base::cat(options.folder, ": runs on ", servable.platform(), "\n");
+std::string as_text(const ValidateOptions& options, const std::string& backend, const std::vector<Finding>& findings) {
+  std::string text = base::cat(options.folder, ": runs on ", backend, "\n");
   for (const Finding& finding : findings) {
     base::append(text, base::cat("  ", finding.signature, ": ", finding.runs, " runs",
                                  finding.faults.empty() && finding.warnings.empty() ? ", fine\n" : "\n"));
@@ -97,7 +97,7 @@ std::string as_text(const ValidateOptions& options, const Servable& servable, co
   return text;
 }
 
-std::string as_json(const Servable& servable, const std::vector<Finding>& findings, bool valid) {
+std::string as_json(const std::string& backend, const std::vector<Finding>& findings, bool valid) {
   Json signatures = Json::array();
   for (const Finding& finding : findings) {
     signatures.push_back({{"signature", finding.signature},
@@ -105,7 +105,7 @@ std::string as_json(const Servable& servable, const std::vector<Finding>& findin
                           {"faults", finding.faults},
                           {"warnings", finding.warnings}});
   }
-  const Json report = {{"valid", valid}, {"backend", servable.platform()}, {"signatures", signatures}};
+  const Json report = {{"valid", valid}, {"backend", backend}, {"signatures", signatures}};
   return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -117,9 +117,14 @@ int validate(const ValidateOptions& options, const BackendSource& backends) {
     return code;
   };
   // Not even to be loaded is the plainest fault of a model; a folder without one is a mistake of the caller.
-  if (const auto backend = backends(options.folder); !backend.ok()) return fail(backend.status(), 2);
+  const auto backend = backends(options.folder);
+  if (!backend.ok()) return fail(backend.status(), 2);
   const auto servable = load_folder(options.folder, backends);
-  if (!servable.ok()) return fail(servable.status(), 1);
+  if (!servable.ok()) {
+    const Finding finding{"(load)", 0, {std::string(servable.status().message())}, {}};
+    if (options.json) std::cout << as_json((*backend)->name(), {finding}, false);
+    return fail(servable.status(), 1);
+  }
   std::vector<Finding> findings{check_warm_up(**servable)};
   for (const model::Signature& signature : (*servable)->signatures()) {
     if (signature.inputs.empty() || signature.name.starts_with("__")) continue;
@@ -128,7 +133,8 @@ int validate(const ValidateOptions& options, const BackendSource& backends) {
   if (findings.size() == 1) findings[0].faults.emplace_back("the model has no signature that can be asked");
   const bool valid =
       std::all_of(findings.begin(), findings.end(), [](const auto& finding) { return finding.faults.empty(); });
-  std::cout << (options.json ? as_json(**servable, findings, valid) : as_text(options, **servable, findings));
+  std::cout << (options.json ? as_json((*backend)->name(), findings, valid)
+                             : as_text(options, (*backend)->name(), findings));
   return valid ? 0 : 1;
 }
 

@@ -53,6 +53,14 @@ TEST(OutputDifference, ComparesTheLabelsOfRows) {
   EXPECT_EQ(difference.labels_agree, 2);
 }
 
+TEST(OutputDifference, FindsNoLabelInARowOfNan) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  OutputDifference difference;
+  ASSERT_TRUE(difference.add(floats({2, 2}, {0.9f, 0.1f, nan, nan}), floats({2, 2}, {nan, nan, nan, nan})).ok());
+  EXPECT_EQ(difference.labels, 2);
+  EXPECT_EQ(difference.labels_agree, 1) << "the first row's is lost, the second has none on either side";
+}
+
 TEST(OutputDifference, CountsNanOnOneSideApart) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   OutputDifference difference;
@@ -108,14 +116,37 @@ TEST(SampleInputs, AreReadFromAFileWithAPlaceInErrors) {
   const auto path = folder / "inputs.jsonl";
   const model::Signature signature{"s", "", {float_spec("x")}, {}};
   std::ofstream(path) << "{\"instances\": [1, 2]}\n\n  \r\n{\"inputs\": [3]}\n";
-  const auto inputs = read_inputs(path, signature);
-  ASSERT_TRUE(inputs.ok()) << inputs.status();
-  EXPECT_THAT((*inputs)[1][0].tensor.values<float>(), ElementsAre(3));
+  const auto samples = read_inputs(path, "", signature);
+  ASSERT_TRUE(samples.ok()) << samples.status();
+  EXPECT_THAT(samples->requests[1].inputs[0].tensor.values<float>(), ElementsAre(3));
+  EXPECT_THAT(samples->requests[1].origin, testing::EndsWith("inputs.jsonl, line 4"));
   std::ofstream(path) << "{\"instances\": [1, 2]}\n{\"instances\": [\"a\"]}\n";
-  EXPECT_THAT(read_inputs(path, signature).status().message(), HasSubstr("inputs.jsonl, line 2: "));
+  EXPECT_THAT(read_inputs(path, "", signature).status().message(), HasSubstr("inputs.jsonl, line 2: "));
   std::ofstream(path, std::ios::trunc) << "";
-  EXPECT_THAT(read_inputs(path, signature).status().message(), HasSubstr("holds no request"));
-  EXPECT_THAT(read_inputs(folder.path(), signature).status().message(), HasSubstr("Is a directory"));
+  EXPECT_THAT(read_inputs(path, "", signature).status().message(), HasSubstr("holds no request"));
+  EXPECT_THAT(read_inputs(folder.path(), "", signature).status().message(), HasSubstr("Is a directory"));
+}
+
+TEST(SampleInputs, OfALogAreThoseOfOneModelThatDidNotFail) {
+  const base::ScratchFolder folder;
+  const auto path = folder / "log.jsonl";
+  const model::Signature signature{"s", "", {float_spec("x")}, {}};
+  std::ofstream(path) << R"({"model":"a","code":"OK","inputs":{"x":[1]}})"
+                      << "\n"
+                      << R"({"model":"a","code":"INTERNAL","inputs":{"x":[2]}})"
+                      << "\n"
+                      << R"({"model":"a","code":"OK","payload":"too_large"})"
+                      << "\n"
+                      << R"({"model":"b","code":"OK","inputs":{"x":[3]}})"
+                      << "\n";
+  const auto of_a = read_inputs(path, "a", signature);
+  ASSERT_TRUE(of_a.ok()) << of_a.status();
+  ASSERT_EQ(of_a->requests.size(), 1u);
+  EXPECT_THAT(of_a->requests[0].inputs[0].tensor.values<float>(), ElementsAre(1));
+  EXPECT_EQ(of_a->failed, 1);
+  EXPECT_THAT(read_inputs(path, "", signature).status().message(),
+              HasSubstr("log.jsonl, line 4: this is a record of model b, and those before are of a; say with --model"));
+  EXPECT_THAT(read_inputs(path, "c", signature).status().message(), HasSubstr("no request for signature s of model c"));
 }
 
 TEST(Latencies, GiveTheNearestRank) {

@@ -45,6 +45,10 @@ def test_compare_takes_recorded_inputs_and_says_what_does_not_fit(models, tmp_pa
     inputs.write_text('{"instances": [2.0, 4.0]}\n')
     told = run("compare", models / "half_plus_two/123", models / "half_plus_three/124", f"--inputs={inputs}")
     assert told.returncode == 0 and "2 elements, 2 differ; |a - b| mean 1, max 1" in told.stdout
+    inputs.write_text('{"code": "INTERNAL", "inputs": [[1.0]]}\n{"code": "OK", "inputs": [2.0]}\n')
+    told = run("compare", models / "half_plus_two/123", models / "half_plus_three/124", f"--inputs={inputs}")
+    assert told.returncode == 0 and "1 elements, 1 differ" in told.stdout
+    assert "1 records of requests that had failed were passed over" in told.stderr
     wrong = run("compare", models / "half_plus_two/123", models / "half_plus_two/123", "--signature=none")
     assert wrong.returncode == 2 and "has no signature none; it has: classify_as_predict, " in wrong.stderr
 
@@ -59,7 +63,10 @@ def test_bench_measures_closed_and_open_loops(models):
 
 
 def test_validate_tells_a_model_that_cannot_be_served_from_a_folder_that_holds_none(models, tmp_path):
-    assert run("validate", models / "untagged/1").returncode == 1
+    told = run("validate", models / "untagged/1", "--json")
+    report = json.loads(told.stdout)
+    assert told.returncode == 1 and not report["valid"]
+    assert report["signatures"][0]["faults"][0] in told.stderr
     none = run("validate", models / "half_plus_two")
     assert none.returncode == 2 and "holds no model" in none.stderr and "found: 123/" in none.stderr
 
