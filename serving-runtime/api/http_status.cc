@@ -1,8 +1,8 @@
 #include "serving-runtime/api/http_status.h"
 
 #include "base/strings.h"
+#include "base/utf8.h"
 #include "serving-runtime/api/json/json_tensor.h"
-#include "serving-runtime/api/json/utf8.h"
 #include "serving-runtime/core/servable.h"
 
 namespace tidegate::serving {
@@ -44,7 +44,7 @@ net::ServerResponse error_response(const absl::Status& error) {
   response.status = to_http_status(error.code());
   response.body = R"({"error":)";
   // It may quote what the client sent, which may be anything.
-  append_json_string(response.body, to_utf8(base::view(error.message())));
+  append_json_string(response.body, base::to_utf8(base::view(error.message())));
   response.body += '}';
   if (is_model_error(error)) response.headers.emplace_back("x-tidegate-error", "model");
   return response;

@@ -1,11 +1,28 @@
 #include "serving-runtime/core/request_record.h"
 
 namespace tidegate::serving {
+namespace {
+
+// What a tensor takes: of one without elements, which may claim any number of empty rows, about what it takes as text.
+uint64_t bytes_of(const Tensor& tensor) {
+  if (tensor.raw_bytes() > 0) return memory_of(tensor);
+  constexpr uint64_t kMost = uint64_t{1} << 60;
+  uint64_t rows = 3;  // "[],"
+  for (const int64_t size : tensor.shape()) {
+    if (size == 0) break;
+    rows = rows > kMost / static_cast<uint64_t>(size) ? kMost : rows * static_cast<uint64_t>(size);
+  }
+  return rows;
+}
+
+}  // namespace
 
 // Counts them, and forgets all payload when it becomes too much: a part of a request cannot be run again.
 bool RequestRecord::has_room_for(const std::vector<NamedTensor>& tensors) {
   if (payload != Payload::kKept) return false;
-  for (const NamedTensor& tensor : tensors) payload_bytes += memory_of(tensor.tensor);
+  for (auto tensor = tensors.begin(); payload_bytes <= max_payload_bytes && tensor != tensors.end(); ++tensor) {
+    payload_bytes += bytes_of(tensor->tensor);
+  }
   if (payload_bytes <= max_payload_bytes) return true;
   payload = Payload::kTooLarge;
   payload_bytes = 0;

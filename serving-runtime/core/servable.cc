@@ -1,11 +1,13 @@
 #include "serving-runtime/core/servable.h"
 
 #include <absl/strings/cord.h>
+#include <absl/strings/str_join.h>
 
 #include <algorithm>
 #include <set>
 
 #include "base/status.h"
+#include "serving-runtime/core/quote.h"
 
 namespace tidegate::serving {
 namespace {
@@ -14,11 +16,8 @@ constexpr const char* kModelErrorUrl = "tidegate.dev/model-error";
 
 using Names = std::set<std::string>;
 
-std::string join(const Names& names) {
-  std::string out;
-  for (const std::string& name : names) base::append(out, out.empty() ? "" : ","), base::append(out, name);
-  return out;
-}
+// Clients may send any number of them, of any length.
+std::string join(const Names& names) { return quote(absl::StrJoin(names, ",")); }
 
 Names without(const Names& names, const Names& removed) {
   Names out;

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "base/utf8.h"
 #include "serving-runtime/api/json/json_tensor.h"
-#include "serving-runtime/api/json/utf8.h"
 
 namespace tidegate::serving {
 namespace {
@@ -24,7 +24,7 @@ void append_name(std::string& out, std::string_view name) {
 
 // Texts of clients need not be UTF-8, those that are not are left out.
 void append_text(std::string& out, std::string_view name, std::string_view text) {
-  if (text.empty() || !is_utf8(text)) return;
+  if (text.empty() || !base::is_utf8(text)) return;
   append_name(out, name);
   append_json_string(out, text);
 }
@@ -34,21 +34,13 @@ void append_number(std::string& out, std::string_view name, int64_t number) {
   base::append(out, number);
 }
 
-// Cut between two characters.
-std::string_view shortened(std::string_view text) {
-  if (text.size() <= kMaxErrorText) return text;
-  size_t end = kMaxErrorText;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end);
-}
-
 // Bytes may be UTF-8 by chance, as short serialized protos are; text has no control characters but these.
 bool is_text(std::string_view bytes) {
   constexpr std::string_view kAllowed = "\t\n\r";
   const bool plain = std::all_of(bytes.begin(), bytes.end(), [&](char c) {
     return static_cast<unsigned char>(c) >= 0x20 || kAllowed.find(c) != std::string_view::npos;
   });
-  return plain && is_utf8(bytes);
+  return plain && base::is_utf8(bytes);
 }
 
 bool is_binary(const NamedTensor& tensor) {
@@ -106,7 +98,7 @@ std::string head(const RequestRecord& record) {
   append_number(out, "version", record.version);
   append_text(out, "api", name_of(record.api));
   append_text(out, "code", absl::StatusCodeToString(record.status.code()));
-  append_text(out, "error", shortened(base::view(record.status.message())));
+  append_text(out, "error", base::shortened(base::view(record.status.message()), kMaxErrorText));
   if (record.model_error) {
     append_name(out, "model_error");
     out += "true";

@@ -1,7 +1,8 @@
 #pragma once
-// Characters as bytes.
+// Characters as bytes: which bytes are text, as JSON and error messages must be.
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace tidegate::base {
 
@@ -21,5 +22,11 @@ inline void append_utf8(std::string& out, uint32_t code) {
     tail(12), tail(6), tail(0);
   }
 }
+
+bool is_utf8(std::string_view bytes);
+// The bytes with U+FFFD in the place of each one that belongs to no character.
+std::string to_utf8(std::string_view bytes);
+// Text of at most `longest` bytes as it is; of longer text what fits, whole characters, and "…".
+std::string shortened(std::string_view text, size_t longest);
 
 }  // namespace tidegate::base

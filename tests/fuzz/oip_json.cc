@@ -2,9 +2,9 @@
 // the length of its JSON, the header's value, empty when all of it is JSON.
 #include <charconv>
 
+#include "base/utf8.h"
 #include "fuzz/echo_model.h"
 #include "fuzz/tensor_checks.h"
-#include "serving-runtime/api/json/utf8.h"
 #include "serving-runtime/api/oip/infer_json.h"
 #include "serving-runtime/api/oip/repository_api.h"
 
@@ -22,7 +22,7 @@ void require_same_again(oip::InferRequest& request, bool binary) {
   require(answer->json_bytes.value_or(0) <= answer->body.size(), "the JSON is a part of the body");
   std::string again = answer->body;
   size_t json = answer->json_bytes.value_or(again.size());
-  require(serving::is_utf8(again.substr(0, json)), "the JSON of an answer is UTF-8", again);
+  require(base::is_utf8(again.substr(0, json)), "the JSON of an answer is UTF-8", again);
   size_t outputs = again.find(R"("outputs":[)");
   require(outputs < json, "an answer lists its outputs", again);
   again.replace(outputs, 9, R"("inputs")");
@@ -41,7 +41,7 @@ void infer(std::string_view body, std::optional<size_t> json_bytes) {
     require_whole(input.tensor);
   }
   // An answer has the model's names, which are text.
-  auto has_text_name = [](const serving::NamedTensor& input) { return serving::is_utf8(input.name); };
+  auto has_text_name = [](const serving::NamedTensor& input) { return base::is_utf8(input.name); };
   if (!std::all_of(request->inputs.begin(), request->inputs.end(), has_text_name)) return;
   require_same_again(*request, false);
   require_same_again(*request, true);

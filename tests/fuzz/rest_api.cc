@@ -3,11 +3,11 @@
 //   Inference-Header-Content-Length: 57
 //
 //   {"inputs": …
+#include "base/utf8.h"
 #include "fuzz/echo_model.h"
 #include "fuzz/fuzzing.h"
 #include "net/content_coding.h"
 #include "serving-runtime/api/json/json_reader.h"
-#include "serving-runtime/api/json/utf8.h"
 #include "serving-runtime/server/rest_router.h"
 
 namespace tidegate::fuzz {
@@ -77,7 +77,7 @@ void check(const net::ServerResponse& response) {
   require(json <= body.size(), "the JSON is a part of the body");
   if (response.content_type.starts_with("text/plain") || body.empty()) return;
   require(is_json(std::string_view(body).substr(0, json)), "an answer is JSON", body);
-  require(response.status == 200 || serving::is_utf8(body), "an error is UTF-8", body);
+  require(response.status == 200 || base::is_utf8(body), "an error is UTF-8", body);
 }
 
 }  // namespace

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include "base/utf8.h"
 #include "serving-runtime/api/json/json_reader.h"
 #include "serving-runtime/api/json/json_tensor.h"
-#include "serving-runtime/api/json/utf8.h"
 
 namespace tidegate::serving {
 namespace {
@@ -170,12 +170,12 @@ TEST(QuoteValue, CutsBetweenCharacters) {
 }
 
 TEST(ToUtf8, MarksEachByteThatBelongsToNoCharacter) {
-  EXPECT_EQ(to_utf8("a\xe2\x82\xac"), "a\xe2\x82\xac");
-  EXPECT_EQ(to_utf8("\xff"
-                    "a\xc3"),
+  EXPECT_EQ(base::to_utf8("a\xe2\x82\xac"), "a\xe2\x82\xac");
+  EXPECT_EQ(base::to_utf8("\xff"
+                          "a\xc3"),
             "\xef\xbf\xbd"
             "a\xef\xbf\xbd");
-  EXPECT_EQ(to_utf8("\xed\xa0\x80"), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+  EXPECT_EQ(base::to_utf8("\xed\xa0\x80"), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
 }
 
 TEST(ReadDense, TakesTheShapeFromTheNesting) {

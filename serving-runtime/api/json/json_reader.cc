@@ -5,7 +5,7 @@
 
 #include "base/strings.h"
 #include "base/utf8.h"
-#include "serving-runtime/api/json/utf8.h"
+#include "serving-runtime/core/quote.h"
 
 namespace tidegate::serving {
 namespace {
@@ -333,12 +333,11 @@ std::string_view json_type_name(char first) {
 }
 
 std::string quote_value(JsonReader reader) {
-  constexpr size_t kLongest = 512;
   reader.peek();
   size_t begin = reader.position();
   reader.skip_value();
   std::string_view value = reader.text().substr(begin, reader.position() - begin);
-  return shortened(value, kLongest);
+  return quote(value);
 }
 
 }  // namespace tidegate::serving

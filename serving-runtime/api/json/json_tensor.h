@@ -22,7 +22,6 @@ class TensorBuilder {
  public:
   explicit TensorBuilder(model::DataType type, LongIntegers long_integers = LongIntegers::kRefused)
       : type_(type), long_integers_(long_integers) {}
-  model::DataType type() const { return type_; }
 
   // Reads one element. INVALID_ARGUMENT when it is not of the type, UNIMPLEMENTED when JSON cannot carry the type.
   absl::Status read_element(JsonReader& reader);

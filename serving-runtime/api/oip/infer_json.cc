@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "base/status.h"
+#include "base/utf8.h"
 #include "serving-runtime/api/json/json_members.h"
 #include "serving-runtime/api/json/json_tensor.h"
-#include "serving-runtime/api/json/utf8.h"
 #include "serving-runtime/api/oip/raw_tensor.h"
 
 namespace tidegate::serving::oip {
@@ -170,7 +170,7 @@ absl::Status read_request_parameter(JsonReader& reader, const std::string& name,
 // It goes into the answer as it came.
 absl::Status read_id(JsonReader& reader, std::string& id) {
   TG_RETURN_IF_ERROR(read_text(reader, "id", id));
-  return is_utf8(id) ? absl::OkStatus() : absl::InvalidArgumentError("id is not UTF-8");
+  return base::is_utf8(id) ? absl::OkStatus() : absl::InvalidArgumentError("id is not UTF-8");
 }
 
 absl::Status read_request(JsonReader& reader, InferRequest& request, std::vector<RawInput>& inputs) {
@@ -205,7 +205,7 @@ absl::Status append_data(std::string& out, const NamedTensor& output) {
   const Tensor& tensor = output.tensor;
   if (tensor.type() == model::DataType::kString) {
     for (const TidegateString& text : tensor.strings()) {
-      if (is_utf8({text.data, text.size})) continue;
+      if (base::is_utf8({text.data, text.size})) continue;
       return absl::InvalidArgumentError(base::cat("output '", output.name,
                                                   "' holds bytes that are no UTF-8, which JSON cannot carry; ask for "
                                                   "it with the parameter binary_data"));

@@ -4,8 +4,8 @@
 #include <limits>
 
 #include "base/status.h"
+#include "base/utf8.h"
 #include "serving-runtime/api/json/json_tensor.h"
-#include "serving-runtime/api/json/utf8.h"
 #include "serving-runtime/api/tfs/example_batch.h"
 #include "tensorflow.pb.h"
 
@@ -118,7 +118,7 @@ absl::Status read_example(JsonReader& reader, Example& example) {
   std::string name;
   for (bool more = !reader.consume('}'); more;) {
     if (!reader.read_key(name)) return reader.error();
-    if (!is_utf8(name))
+    if (!base::is_utf8(name))
       return absl::InvalidArgumentError(base::cat("Feature: ", name, " has a name that is not UTF-8"));
     Feature feature;
     TG_RETURN_IF_ERROR(FeatureReader(reader, name, feature).read());

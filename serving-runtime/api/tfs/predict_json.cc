@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "serving-runtime/api/json/json_tensor.h"
+#include "serving-runtime/core/quote.h"
 
 namespace tidegate::serving::tfs {
 namespace {
@@ -84,7 +85,8 @@ class RowDecoder {
       if (input == inputs_.end() || input->last_row == rows_) {
         std::string_view problem = input == inputs_.end() ? "JSON object: does not have named input: "
                                                           : "JSON object: names twice the input: ";
-        return element_error(rows_, key, absl::InvalidArgumentError(base::cat(problem, key)));
+        const std::string named = quote(key);
+        return element_error(rows_, named, absl::InvalidArgumentError(base::cat(problem, named)));
       }
       if (absl::Status added = input->add_slice(reader_); !added.ok()) return element_error(rows_, key, added);
       input->last_row = rows_;

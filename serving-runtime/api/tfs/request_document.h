@@ -22,7 +22,6 @@ class RequestDocument {
   // INVALID_ARGUMENT "JSON Parse error: …" or "… Is not object". `body` must outlive the document.
   static absl::StatusOr<RequestDocument> scan(std::string_view body);
 
-  std::string_view text() const { return text_; }
   // A reader that stands before the member's value; of two with one name the first counts.
   std::optional<JsonReader> find(std::string_view key) const;
   // "signature_name"; empty when there is none. INVALID_ARGUMENT when it is no string.

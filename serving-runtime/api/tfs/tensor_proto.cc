@@ -73,7 +73,7 @@ absl::StatusOr<AlignedBuffer> read_numbers(const TensorProto& proto, DataType ty
     case DataType::kComplex128:
       return expand<double, 2>(proto.dcomplex_val(), count, allowance);
     default:
-      return absl::UnimplementedError(base::cat("Tensors of type ", model::tensorflow_name(type), " cannot be sent"));
+      return absl::InvalidArgumentError(base::cat("Tensors of type ", model::tensorflow_name(type), " cannot be sent"));
   }
 }
 

@@ -1,10 +1,10 @@
-#include "serving-runtime/api/json/utf8.h"
+#include "base/utf8.h"
 
 #include <simdjson.h>
 
 #include <algorithm>
 
-namespace tidegate::serving {
+namespace tidegate::base {
 namespace {
 
 // The length of the character that `bytes`, which are not empty, begin with; 0 when they begin with none.
@@ -36,4 +36,4 @@ std::string shortened(std::string_view text, size_t longest) {
   return std::string(text.substr(0, end)) + "…";
 }
 
-}  // namespace tidegate::serving
+}  // namespace tidegate::base
