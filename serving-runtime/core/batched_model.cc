@@ -18,12 +18,12 @@ bool has_free_rows(const std::vector<model::TensorSpec>& specs) {
   });
 }
 
-// The first dimension that all inputs have; 0: there is none.
+// The first dimension that all inputs have; 0: there is none, or one of them has no element and may claim any.
 int64_t common_rows(std::span<const Tensor> inputs) {
   if (inputs.empty() || inputs[0].shape().empty()) return 0;
   const int64_t rows = inputs[0].shape()[0];
   const bool alike = std::all_of(inputs.begin(), inputs.end(), [rows](const Tensor& input) {
-    return !input.shape().empty() && input.shape()[0] == rows;
+    return !input.shape().empty() && input.shape()[0] == rows && input.raw_bytes() > 0;
   });
   return alike ? rows : 0;
 }
@@ -33,11 +33,13 @@ bool is_open(const model::TensorSpec& spec, size_t dimension) {
   return dimension < spec.shape.size() && spec.shape[dimension] < 0;
 }
 
+bool has_rows(const Tensor& output, int64_t rows) { return !output.shape().empty() && output.shape()[0] == rows; }
+
+// Each has rows.
 bool have_same_row_shape(std::span<const Tensor* const> parts) {
   return std::all_of(parts.begin(), parts.end(), [&parts](const Tensor* part) {
     const Shape &first = parts.front()->shape(), &shape = part->shape();
-    return !shape.empty() && !first.empty() &&
-           std::equal(first.begin() + 1, first.end(), shape.begin() + 1, shape.end());
+    return std::equal(first.begin() + 1, first.end(), shape.begin() + 1, shape.end());
   });
 }
 
@@ -136,9 +138,9 @@ void BatchedModel::run_batch(size_t signature, Outputs outputs, BatchRequests ba
   if (!results.ok()) return run_alone(signature, outputs, batch);
   for (BatchRequest* request : batch) request->result.emplace();
   for (Tensor& result : *results) {
+    // The graph does not give a row for each: such requests cannot be run together, nor with rows that are added.
+    if (!has_rows(result, rows)) return run_alone(signature, outputs, batch);
     auto pieces = split_rows(std::move(result), counts);
-    // The graph does not give a row for each: such requests cannot be run together.
-    if (!pieces.ok()) return run_alone(signature, outputs, batch);
     for (size_t i = 0; i < counts.size(); ++i) batch[i]->result->push_back(std::move((*pieces)[i]));
   }
 }
@@ -151,27 +153,28 @@ absl::StatusOr<std::vector<Tensor>> BatchedModel::run_in_pieces(size_t signature
                                                                 Outputs outputs, int64_t rows) const {
   std::vector<int64_t> counts;
   for (int64_t left = rows; left > 0; left -= counts.back()) counts.push_back(std::min(left, options_.max_batch_size));
-  std::vector<std::vector<Tensor>> pieces(counts.size());
-  for (Tensor& input : inputs) {
-    TG_ASSIGN_OR_RETURN(std::vector<Tensor> split, split_rows(std::move(input), counts));
-    for (size_t i = 0; i < counts.size(); ++i) {
-      const Tensor* piece = &split[i];
-      pieces[i].push_back(join_rows({&piece, 1}, counts[i]));  // a copy: inputs must be aligned
-    }
-  }
   std::vector<std::vector<Tensor>> results;
-  for (size_t i = 0; i < pieces.size(); ++i) {
+  int64_t begin = 0;
+  for (const int64_t count : counts) {
+    std::vector<Tensor> piece;
+    for (const Tensor& input : inputs) piece.push_back(copy_rows(input, begin, count));
     // Padded with others, one piece could give rows of another size than the next.
-    TG_ASSIGN_OR_RETURN(results.emplace_back(), run_in_batch(signature, pieces[i], outputs, counts[i], Fit::kExact));
+    TG_ASSIGN_OR_RETURN(results.emplace_back(), run_in_batch(signature, piece, outputs, count, Fit::kExact));
+    begin += count;
   }
   std::vector<Tensor> joined;
   for (size_t output = 0; output < outputs.size(); ++output) {
     std::vector<const Tensor*> parts;
-    for (const std::vector<Tensor>& result : results) parts.push_back(&result[output]);
-    if (!have_same_row_shape(parts)) {
+    bool fitting = true;
+    for (size_t i = 0; i < results.size(); ++i) {
+      parts.push_back(&results[i][output]);
+      fitting = fitting && has_rows(*parts.back(), counts[i]);
+    }
+    if (!fitting || !have_same_row_shape(parts)) {
       return absl::FailedPreconditionError(
           base::cat("a request of ", rows, " rows is run in pieces of ", options_.max_batch_size,
-                    ", of which the model gave outputs of different shapes; send fewer rows"));
+                    ", of which the model gave outputs of different shapes, or not a row for each of theirs; send "
+                    "fewer rows"));
     }
     joined.push_back(join_rows(parts, rows));
   }

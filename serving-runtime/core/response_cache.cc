@@ -99,7 +99,9 @@ absl::StatusOr<std::vector<Tensor>> ModelCache::run(const LoadedModel& model, si
   auto results = model.run(signature, inputs, outputs);
   if (!results.ok()) return results;
   const absl::Duration ran = clock_.uptime();
-  const auto answer = std::make_shared<const std::vector<Tensor>>(*std::move(results));
+  // Copied: they may be views of a whole batch, which would stay in memory with them, uncounted.
+  auto answer = std::make_shared<std::vector<Tensor>>();
+  for (const Tensor& result : *results) answer->push_back(copy_of(result));
   cache_.keep(key, answer);
   use = {CacheUse::Kind::kMiss, looked - begin + (clock_.uptime() - ran)};
   return share(answer);

@@ -118,6 +118,22 @@ Tensor join_rows(std::span<const Tensor* const> parts, int64_t rows) {
   return Tensor(first->type(), with_rows(first->shape(), rows), std::move(data));
 }
 
+Tensor copy_rows(const Tensor& tensor, int64_t begin, int64_t count) {
+  const size_t row = row_bytes(tensor), first = static_cast<size_t>(begin), rows = static_cast<size_t>(count);
+  Shape shape = with_rows(tensor.shape(), count);
+  if (tensor.type() == model::DataType::kString) {
+    const size_t width = row / sizeof(TidegateString);
+    StringList strings;
+    for (const TidegateString& text : tensor.strings().subspan(first * width, rows * width)) {
+      strings.push({text.data, text.size});
+    }
+    return Tensor(std::move(shape), std::move(strings));
+  }
+  AlignedBuffer data;
+  data.append(tensor.bytes().substr(first * row, rows * row));
+  return Tensor(tensor.type(), std::move(shape), std::move(data));
+}
+
 absl::StatusOr<std::vector<Tensor>> split_rows(Tensor tensor, std::span<const int64_t> rows) {
   int64_t needed = 0;
   for (const int64_t count : rows) needed += count;

@@ -23,4 +23,7 @@ Tensor pad_rows(const Tensor& tensor, const Shape& shape);
 // when the tensor has fewer rows.
 absl::StatusOr<std::vector<Tensor>> split_rows(Tensor tensor, std::span<const int64_t> rows);
 
+// `count` rows from row `begin` on, in memory of their own. The tensor has them.
+Tensor copy_rows(const Tensor& tensor, int64_t begin, int64_t count);
+
 }  // namespace tidegate::serving

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <absl/time/clock.h>
+
 #include <atomic>
 #include <future>
 
@@ -226,21 +228,84 @@ TEST_F(BatchedModelTest, RefusesWhenTooManyBatchesWait) {
   auto running = ask_soon({0});
   slow_->wait_for_runs(1);
   // One of these waits, the other is refused; which one is open.
-  auto one = ask_soon({2});
-  auto two = ask_soon({2});
-  const auto refused = [](std::future<Answer>& answer) {
-    return answer.wait_for(std::chrono::seconds(30)) == std::future_status::ready && !answer.get().ok();
+  std::future<Answer> two[] = {ask_soon({2}), ask_soon({2})};
+  const auto ended = [](const std::future<Answer>& answer) {
+    return answer.wait_for(std::chrono::milliseconds(1)) == std::future_status::ready;
   };
-  std::future<Answer>* waits = &one;
-  while (one.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready &&
-         two.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) {
+  const absl::Time give_up = absl::Now() + absl::Seconds(30);
+  while (!ended(two[0]) && !ended(two[1]) && absl::Now() < give_up) {
   }
-  std::future<Answer>* ended = one.wait_for(std::chrono::seconds(0)) == std::future_status::ready ? &one : &two;
-  waits = ended == &one ? &two : &one;
-  EXPECT_TRUE(refused(*ended));
+  const size_t refused = ended(two[0]) ? 0 : 1;
+  ASSERT_TRUE(ended(two[refused]));
+  EXPECT_THAT(two[refused].get().status().message(), HasSubstr("queue to which this task was submitted is full"));
   slow_->release();
-  EXPECT_THAT(*waits->get(), ElementsAre(3));
+  EXPECT_THAT(*two[1 - refused].get(), ElementsAre(3));
   EXPECT_TRUE(running.get().ok());
+}
+
+// The elements of x above 0, each so many times.
+class SelectingModel : public LoadedModel {
+ public:
+  explicit SelectingModel(int copies) : copies_(copies) {
+    model::TensorSpec spec = float_spec("x");
+    spec.shape = {-1};
+    signatures_.push_back({"serving_default", "tensorflow/serving/predict", {spec}, {spec}});
+  }
+  const std::vector<model::Signature>& signatures() const override { return signatures_; }
+  absl::StatusOr<std::vector<Tensor>> run(size_t, std::span<Tensor> inputs, std::span<const uint64_t>) const override {
+    std::vector<float> selected;
+    for (const float x : inputs[0].values<float>()) {
+      if (x > 0) selected.insert(selected.end(), copies_, x);
+    }
+    std::vector<Tensor> results;
+    results.push_back(floats(selected));
+    return results;
+  }
+
+ private:
+  const size_t copies_;
+  std::vector<model::Signature> signatures_;
+};
+
+class SelectionTest : public testing::Test {
+ protected:
+  void start(int copies, BatchingOptions options) {
+    model_ = std::make_unique<BatchedModel>(std::make_unique<SelectingModel>(copies), std::move(options), clock_);
+  }
+  absl::StatusOr<std::vector<float>> ask(const std::vector<float>& x) {
+    Tensor inputs[] = {floats(x)};
+    const uint64_t outputs[] = {0};
+    auto results = model_->run(0, inputs, outputs);
+    if (!results.ok()) return results.status();
+    const auto values = (*results)[0].values<float>();
+    return std::vector<float>(values.begin(), values.end());
+  }
+
+  base::ManualClock clock_;
+  std::unique_ptr<BatchedModel> model_;
+};
+
+TEST_F(SelectionTest, RunsAloneWhatHasMoreRowsThanItsInput) {
+  start(3, {.max_batch_size = 2, .batch_timeout = absl::Hours(1)});
+  auto one = std::async(std::launch::async, [this] { return ask({1}); });
+  auto two = std::async(std::launch::async, [this] { return ask({2}); });
+  EXPECT_THAT(*one.get(), ElementsAre(1, 1, 1));
+  EXPECT_THAT(*two.get(), ElementsAre(2, 2, 2));
+}
+
+TEST_F(SelectionTest, ShowsNothingOfRowsThatWereAdded) {
+  start(1, {.max_batch_size = 4, .allowed_batch_sizes = {4}});
+  EXPECT_THAT(*ask({2, -1, 3}), ElementsAre(2, 3));
+}
+
+TEST_F(SelectionTest, RefusesPiecesOfARequestThatDoNotFitTogether) {
+  start(1, {.max_batch_size = 2});
+  EXPECT_THAT(*ask({1, 2, 3}), ElementsAre(1, 2, 3));
+  for (const std::vector<float>& x : std::vector<std::vector<float>>{{-1, -1, -1}, {1, -1, 1}}) {
+    const auto answer = ask(x);
+    EXPECT_EQ(answer.status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(answer.status().message(), HasSubstr("not a row for each of theirs"));
+  }
 }
 
 // y = x, with its shape.
@@ -319,19 +384,19 @@ TEST_F(PaddedBatchTest, PadsInEveryDirectionAndFillsUpToAnAllowedSize) {
 }
 
 TEST_F(PaddedBatchTest, LeavesSizesAloneThatTheSignatureFixes) {
-  start({.max_batch_size = 2}, {-1, 2});
-  auto right = ask_soon({1, 2}, {1, 2});
-  auto wrong = ask_soon({5}, {1, 1});
-  EXPECT_THAT(right.get()->shape(), ElementsAre(1, 2));
-  EXPECT_THAT(wrong.get()->shape(), ElementsAre(1, 1)) << "the model may say what it thinks of that";
+  start({.max_batch_size = 2, .batch_timeout = absl::Hours(1)}, {-1, 2});
+  auto right = ask_soon({1, 2, 3, 4}, {2, 2});
+  auto wrong = ask_soon({5, 6}, {2, 1});
+  EXPECT_THAT(right.get()->shape(), ElementsAre(2, 2));
+  EXPECT_THAT(wrong.get()->shape(), ElementsAre(2, 1)) << "the model may say what it thinks of that";
+  EXPECT_THAT(echo_->shapes(), testing::UnorderedElementsAre(ElementsAre(2, 2), ElementsAre(2, 1)));
 }
 
-TEST_F(PaddedBatchTest, DoesNotPadWhatHasNoElement) {
-  start({.max_batch_size = 2});
-  auto empty = ask_soon({}, {1, 0});
-  auto full = ask_soon({1}, {1, 1});
-  EXPECT_THAT(empty.get().status().message(), testing::IsEmpty());
-  EXPECT_THAT(full.get()->shape(), ElementsAre(1, 1));
+TEST_F(PaddedBatchTest, RunsAloneWhatHasNoElementHoweverManyRowsItClaims) {
+  start({.max_batch_size = 2, .batch_timeout = absl::Hours(1)});
+  EXPECT_TRUE(ask({}, {1, 0}).ok());
+  EXPECT_TRUE(ask({}, {int64_t{1} << 48, 0}).ok());
+  EXPECT_THAT(echo_->shapes(), ElementsAre(ElementsAre(1, 0), ElementsAre(int64_t{1} << 48, 0)));
 }
 
 TEST_F(PaddedBatchTest, RunsAloneWhatPaddingWouldMakeHuge) {

@@ -141,6 +141,34 @@ TEST_F(ResponseCacheTest, DoesNotKeepWhatIsLargerThanItself) {
   EXPECT_EQ(cache_.counts().bytes, 0u);
 }
 
+// A view of memory that it counts.
+class ViewingModel : public FakeModel {
+ public:
+  explicit ViewingModel(std::weak_ptr<const Tensor>& whole)
+      : FakeModel(absl::OkStatus(), std::make_shared<std::atomic<int>>()), whole_(whole) {}
+  absl::StatusOr<std::vector<Tensor>> run(size_t, std::span<Tensor> inputs, std::span<const uint64_t>) const override {
+    const auto whole = std::make_shared<const Tensor>(std::move(inputs[0]));
+    whole_ = whole;
+    std::vector<Tensor> outputs;
+    outputs.push_back(Tensor::view_of(whole, {1}, 0, sizeof(float)));
+    return outputs;
+  }
+
+ private:
+  std::weak_ptr<const Tensor>& whole_;
+};
+
+TEST_F(ResponseCacheTest, KeepsNothingOfABatchButTheAnswer) {
+  std::weak_ptr<const Tensor> whole;
+  const ViewingModel model(whole);
+  const ModelCache cache(cache_, clock_);
+  Tensor inputs[] = {floats({2, 3, 4})};
+  const uint64_t outputs[] = {0};
+  CacheUse use;
+  EXPECT_THAT((*cache.run(model, 0, inputs, outputs, use))[0].values<float>(), ElementsAre(2));
+  EXPECT_TRUE(whole.expired());
+}
+
 TEST_F(ResponseCacheTest, GivesAnswersThatOutliveTheirEntry) {
   const CachedModel one = model();
   Tensor inputs[] = {floats({2})};
