@@ -249,6 +249,7 @@ TEST(Classify, TellsTheLargestElementsOfEachRowAndWhereTheyAre) {
   EXPECT_THAT(classes(Tensor(DataType::kFloat, {0, 4}, AlignedBuffer()), 2, {0, 2}), ElementsAre());
   EXPECT_THAT(classes(Tensor(DataType::kFloat, {int64_t{1} << 48, 0}, AlignedBuffer()), 2, {int64_t{1} << 48, 0}),
               ElementsAre());
+  EXPECT_THAT(classes(Tensor(DataType::kFloat, {0, int64_t{1} << 40}, AlignedBuffer()), 1, {0, 1}), ElementsAre());
 }
 
 TEST(Classify, ComparesEachTypeAsItIsAndPutsNotANumberLast) {

@@ -51,7 +51,8 @@ struct Rows {
 template <class NumberAt>
 Tensor classify_rows(const Rows& rows, NumberAt number) {
   StringList texts;
-  if (rows.classes == 0) return Tensor(rows.classified, std::move(texts));  // however many rows that claims to be
+  // However many rows, or elements in none, the shape claims.
+  if (rows.classes == 0 || rows.count == 0) return Tensor(rows.classified, std::move(texts));
   std::vector<size_t> places(rows.size);
   for (size_t row = 0; row < rows.count; ++row) {
     const size_t begin = row * rows.size;

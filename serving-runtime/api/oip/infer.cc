@@ -9,19 +9,19 @@
 namespace tidegate::serving::oip {
 namespace {
 
-const model::TensorSpec* find(const std::vector<model::TensorSpec>& specs, std::string_view name) {
-  auto found = std::find_if(specs.begin(), specs.end(), [&](const auto& spec) { return spec.name == name; });
-  return found == specs.end() ? nullptr : &*found;
-}
-
+// Those that the model does not have are refused with the missing ones, when it is to run.
 absl::Status check_inputs(const model::Signature& signature, const std::vector<NamedTensor>& inputs) {
-  for (auto input = inputs.begin(); input != inputs.end(); ++input) {
-    bool twice = std::any_of(inputs.begin(), input, [&](const auto& other) { return other.name == input->name; });
-    if (twice) return absl::InvalidArgumentError(base::cat("input '", input->name, "' is there twice"));
-    const model::TensorSpec* spec = find(signature.inputs, input->name);
-    if (!spec || spec->type == input->tensor.type()) continue;
-    return absl::InvalidArgumentError(base::cat("input '", input->name, "' has datatype ",
-                                                model::oip_name(input->tensor.type()), "; the model takes ",
+  std::vector<bool> there(signature.inputs.size());
+  for (const NamedTensor& input : inputs) {
+    const auto spec = std::find_if(signature.inputs.begin(), signature.inputs.end(),
+                                   [&](const auto& candidate) { return candidate.name == input.name; });
+    if (spec == signature.inputs.end()) continue;
+    const auto index = static_cast<size_t>(spec - signature.inputs.begin());
+    if (there[index]) return absl::InvalidArgumentError(base::cat("input '", input.name, "' is there twice"));
+    there[index] = true;
+    if (spec->type == input.tensor.type()) continue;
+    return absl::InvalidArgumentError(base::cat("input '", input.name, "' has datatype ",
+                                                model::oip_name(input.tensor.type()), "; the model takes ",
                                                 model::oip_name(spec->type)));
   }
   return absl::OkStatus();
