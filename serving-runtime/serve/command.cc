@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include <algorithm>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <thread>
@@ -39,6 +40,16 @@ absl::Status check_times(const ServeOptions& options) {
                                               ", when the process ends in any case"));
 }
 
+// TensorFlow Serving takes them, too.
+void warn_of_idle_flags(const ServeOptions& options) {
+  if (options.config_poll_seconds > 0 && options.model_config_file.empty()) {
+    base::log_warning("--model-config-poll-seconds is without effect: there is no --model-config-file");
+  }
+  if (options.batching_per_model && !options.batching) {
+    base::log_warning("--enable-per-model-batching-parameters is without effect: there is no --enable-batching");
+  }
+}
+
 // One run of the server, from ports to the end of the drain.
 class Server {
  public:
@@ -70,17 +81,10 @@ class Server {
                        [this](const auto& outcome) { control_.post([this, outcome] { on_first_load(outcome); }); });
   }
 
-  // Also when run() has failed: nobody may use what goes now.
-  ~Server() {
-    ports_.close();
-    threads_.stop();
-    polling_.stop();
-  }
-
   int run() {
-    if (absl::Status opened = backends_.open_ahead(); !opened.ok()) return fail(options_, "ModelLoadFailed", opened);
-    if (absl::Status opened = open_log(); !opened.ok()) return fail(options_, "Internal", opened);
-    if (absl::Status opened = open_ports(); !opened.ok()) return fail(options_, "Internal", opened);
+    if (absl::Status opened = backends_.open_ahead(); !opened.ok()) give_up("ModelLoadFailed", opened);
+    if (absl::Status opened = open_log(); !opened.ok()) give_up("Internal", opened);
+    if (absl::Status opened = open_ports(); !opened.ok()) give_up("Internal", opened);
     signals_.emplace(control_.context(), SIGTERM, SIGINT);
     await_signal();
     watch_config_file();
@@ -96,7 +100,7 @@ class Server {
     polling_.stop();
     request_log_.reset();
     base::flush_logging();
-    return exit_code_;
+    return 0;
   }
 
  private:
@@ -198,10 +202,11 @@ class Server {
   // A version that cannot be loaded at the start ends the process, so that Kubernetes shows why; one that fails later
   // is retried while the old one serves.
   void on_first_load(const ModelRepository::Outcome& outcome) {
-    if (outcome.failed.empty()) return;
-    const auto& why = outcome.failed.begin()->second;
-    exit_code_ = fail(options_, "ModelLoadFailed", outcome.failed.size() == 1 ? why : outcome.status);
-    control_.stop();
+    // Some are not wanted any more: an operator or a changed config file was faster.
+    const auto failed = std::find_if(outcome.failed.begin(), outcome.failed.end(),
+                                     [](const auto& model) { return !absl::IsCancelled(model.second); });
+    if (failed == outcome.failed.end()) return;
+    give_up("ModelLoadFailed", outcome.failed.size() == 1 ? failed->second : outcome.status);
   }
 
   // Who types Ctrl-C once more does not want to wait for the end of the drain.
@@ -242,6 +247,11 @@ class Server {
     });
   }
 
+  // At once: requests that are on their way need not be answered by a server that cannot start.
+  [[noreturn]] void give_up(std::string_view reason, const absl::Status& error) {
+    leave_at_once(fail(options_, reason, error));
+  }
+
   // A model that does not come back cannot be waited for: the process ends under it.
   [[noreturn]] void leave_at_once(int code) {
     base::flush_logging();
@@ -252,7 +262,7 @@ class Server {
   [[noreturn]] void leave_loading() {
     base::log_info("a model that is still being loaded is given up");
     if (ports_.is_drained()) request_log_.reset();  // writes what waits
-    leave_at_once(exit_code_);
+    leave_at_once(0);
   }
 
   const ServeOptions& options_;
@@ -279,7 +289,6 @@ class Server {
   bool cut_ = false;
   std::unique_ptr<base::Clock::Timer> drain_timer_;
   std::unique_ptr<base::Clock::Timer> grace_timer_;
-  int exit_code_ = 0;
 };
 
 }  // namespace
@@ -289,6 +298,7 @@ int serve(const ServeOptions& options) {
   base::LogFormat format = base::LogFormat::kText;
   absl::Status usable = base::parse_log_options(options.log_level, options.log_format, &level, &format);
   base::init_logging(level, format);
+  std::signal(SIGPIPE, SIG_IGN);  // a request log may be a pipe
   if (usable.ok()) usable = check_times(options);
   auto first = first_models(options);
   if (usable.ok()) usable = first.status();
@@ -299,9 +309,7 @@ int serve(const ServeOptions& options) {
   if (usable.ok()) usable = check(options.foreign);
   if (!usable.ok()) return fail(options, "Internal", usable);
   for (const std::string& note : notes(options.foreign)) base::log_warning(note);
-  if (options.config_poll_seconds > 0 && options.model_config_file.empty()) {
-    base::log_warning("--model-config-poll-seconds is without effect: there is no --model-config-file");
-  }
+  warn_of_idle_flags(options);
   return Server(options, *std::move(first), *std::move(batching), *std::move(metrics_path)).run();
 }
 

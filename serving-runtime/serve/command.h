@@ -1,6 +1,5 @@
 #pragma once
-// `tidegate-runtime serve`: builds the server out of its parts, runs it until a signal, drains it. The one place of the
-// runtime that makes threads, sockets and clocks.
+// `tidegate-runtime serve`: builds the server out of its parts, runs it until a signal, drains it.
 #include "serving-runtime/serve/options.h"
 
 namespace tidegate::serving {

@@ -1,11 +1,14 @@
 #pragma once
 // One unary call on a completion queue: waits for a request, has it handled, sends the answer, ends. The thread that
-// takes the request from the queue first puts a fresh call in its place. Only grpc_server.cc includes this.
+// takes the request from the queue first puts a fresh call in its place. For grpc_server.cc and the other kinds of
+// calls beside this.
 #include <absl/status/status.h>
 #include <absl/time/time.h>
 #include <google/protobuf/arena.h>
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,7 +16,7 @@
 #include <utility>
 
 #include "base/strings.h"
-#include "serving-runtime/api/json/utf8.h"
+#include "base/utf8.h"
 #include "serving-runtime/core/trace_context.h"
 
 namespace tidegate::serving {
@@ -26,11 +29,32 @@ class QueueTag {
   virtual void advance(bool ok) = 0;
 };
 
+// The calls that may still start an operation on the queue: those that wait for a request, and those that have one and
+// have not answered it. The queue must not be shut down before they end, nor may what they use go.
+class OpenCalls {
+ public:
+  void begin() { count_.fetch_add(1, std::memory_order_relaxed); }
+  // May be the last that the caller does before what this belongs to is gone.
+  void end() {
+    if (count_.fetch_sub(1, std::memory_order_release) == 1) count_.notify_all();
+  }
+  // Waits until there are none, after the server has stopped to take requests.
+  void wait() const {
+    for (int64_t count = count_.load(std::memory_order_acquire); count > 0;
+         count = count_.load(std::memory_order_acquire)) {
+      count_.wait(count);
+    }
+  }
+
+ private:
+  std::atomic<int64_t> count_ = 0;
+};
+
 // A message may quote what the client sent. Clients take headers of 8 KiB, and a byte that is no ASCII takes three:
 // with a longer message they would see RESOURCE_EXHAUSTED instead of the error.
 inline grpc::Status to_grpc(const absl::Status& status) {
   constexpr size_t kLongestMessage = 2048;
-  return {static_cast<grpc::StatusCode>(status.code()), shortened(base::view(status.message()), kLongestMessage)};
+  return {static_cast<grpc::StatusCode>(status.code()), base::shortened(base::view(status.message()), kLongestMessage)};
 }
 
 // The first of the client's headers of that name (lower case), or empty.
@@ -55,13 +79,19 @@ class UnaryCall : public QueueTag {
     std::function<bool(grpc::ServerContext*, Request*, grpc::ServerAsyncResponseWriter<Response>*, QueueTag*)> listen;
     // Must call finish() once, now or later, from any thread.
     std::function<void(UnaryCall&)> handle;
+    OpenCalls* open = nullptr;
   };
 
   static void listen(const Method& method) {
     auto call = std::unique_ptr<UnaryCall>(new UnaryCall(method));
     UnaryCall* tag = call.get();
+    method.open->begin();
     // From here on the queue owns the call.
-    if (method.listen(&tag->context_, tag->request_, &tag->writer_, tag)) call.release();
+    if (method.listen(&tag->context_, tag->request_, &tag->writer_, tag)) {
+      call.release();
+    } else {
+      method.open->end();
+    }
   }
 
   const Request& request() const { return *request_; }
@@ -74,17 +104,20 @@ class UnaryCall : public QueueTag {
   void add_trailer(const std::string& name, const std::string& value) { context_.AddTrailingMetadata(name, value); }
 
   void finish(const absl::Status& status) {
+    OpenCalls& open = *method_.open;  // this may be gone once the operation has begun
     if (status.ok()) {
       writer_.Finish(*response_, grpc::Status::OK, this);
     } else {
       writer_.FinishWithError(to_grpc(status), this);
     }
+    open.end();
   }
 
   void advance(bool ok) override {
-    if (answered_ || !ok) {
-      delete this;
-      return;
+    if (answered_) return delete this;
+    if (!ok) {
+      method_.open->end();
+      return delete this;
     }
     answered_ = true;
     listen(method_);

@@ -130,7 +130,7 @@ class QueueServer : public GrpcServer {
     offer_tensorflow_serving();
     offer_open_inference();
     offer_health();
-    UnknownCall::listen(wait_for_unknown_);
+    UnknownCall::listen(wait_for_unknown_, open_calls_);
     for (size_t i = 0; i < options.threads; ++i) {
       threads_.emplace_back([this, takes = options.takes] { poll(takes); });
     }
@@ -142,11 +142,13 @@ class QueueServer : public GrpcServer {
   void drain(absl::Time deadline) override {
     if (!server_) return;
     open_streams_.close();
-    server_->Shutdown(absl::ToChronoTime(deadline));
+    // gRPC takes a time before 1970 for one that never comes.
+    server_->Shutdown(absl::ToChronoTime(std::max(deadline, absl::UnixEpoch())));
     {
       std::unique_lock lock(listening_mutex_);
       listening_ = false;
     }
+    open_calls_.wait();
     queue_->Shutdown();
     for (std::thread& thread : threads_) thread.join();
     server_.reset();
@@ -187,6 +189,7 @@ class QueueServer : public GrpcServer {
       }
       handle(call);
     };
+    method->open = &open_calls_;
     method->listen = [this, &service, wait](auto* context, auto* request, auto* writer, QueueTag* tag) {
       return while_listening([&] { (service.*wait)(context, request, writer, queue_.get(), queue_.get(), tag); });
     };
@@ -203,7 +206,8 @@ class QueueServer : public GrpcServer {
     auto method = std::make_shared<typename Call::Method>();
     method->handle = std::move(handle);
     method->admit = [this](const Call& call) { return questions_.tokens.check(call.header("authorization")); };
-    method->open = &open_streams_;
+    method->streams = &open_streams_;
+    method->open = &open_calls_;
     method->listen = [this, &service, wait](auto* context, auto* stream, QueueTag* tag) {
       return while_listening([&] { (service.*wait)(context, stream, queue_.get(), queue_.get(), tag); });
     };
@@ -432,6 +436,7 @@ class QueueServer : public GrpcServer {
   };
   std::vector<std::shared_ptr<void>> methods_;
   OpenStreams open_streams_;
+  OpenCalls open_calls_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<grpc::Server> server_;
   std::shared_mutex listening_mutex_;

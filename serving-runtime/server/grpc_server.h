@@ -40,8 +40,9 @@ class GrpcServer {
   virtual ~GrpcServer() = default;
   virtual uint16_t port() const = 0;
   // Sends GOAWAY, takes no more requests, ends streams as soon as none is in flight on them (UNAVAILABLE), waits for
-  // those in flight at most until `deadline`, then cancels them and ends the threads. Blocks; call once, not on a
-  // thread of the server.
+  // those in flight at most until `deadline`, then cancels them, which their clients see at once; but what a model or
+  // the process still does for one of them is waited for, since it uses what would go. Ends the threads. Blocks; call
+  // once, not on a thread of the server.
   virtual void drain(absl::Time deadline) = 0;
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 // A stream of requests, each answered before the next is read, on a completion queue: so answers come in the order of
-// the requests, and a client that sends faster than the model runs is held back by flow control. Only grpc_server.cc
-// includes this.
+// the requests, and a client that sends faster than the model runs is held back by flow control. For grpc_server.cc
+// alone.
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -62,14 +62,20 @@ class StreamCall : public QueueTag, public OpenStreams::Stream {
     std::function<absl::Status(const StreamCall&)> admit;
     // Must call answer() once, now or later, from any thread.
     std::function<void(StreamCall&)> handle;
-    OpenStreams* open = nullptr;
+    OpenStreams* streams = nullptr;
+    OpenCalls* open = nullptr;
   };
 
   static void listen(const Method& method) {
     auto call = std::unique_ptr<StreamCall>(new StreamCall(method));
     StreamCall* tag = call.get();
+    method.open->begin();
     // From here on the queue owns the call.
-    if (method.listen(&tag->context_, &tag->stream_, tag)) call.release();
+    if (method.listen(&tag->context_, &tag->stream_, tag)) {
+      call.release();
+    } else {
+      method.open->end();
+    }
   }
 
   const Request& request() const { return request_; }
@@ -88,7 +94,10 @@ class StreamCall : public QueueTag, public OpenStreams::Stream {
   void advance(bool ok) override {
     switch (state_) {
       case State::kListening:
-        if (!ok) return delete this;
+        if (!ok) {
+          method_.open->end();
+          return delete this;
+        }
         listen(method_);
         echo_trace(context_);
         if (admitted()) read();
@@ -113,7 +122,7 @@ class StreamCall : public QueueTag, public OpenStreams::Stream {
   static grpc::Status gone() { return {grpc::StatusCode::UNAVAILABLE, "the server is shutting down"}; }
 
   void read() {
-    bool reads = method_.open->wait(this, [this] {
+    bool reads = method_.streams->wait(this, [this] {
       state_ = State::kReading;
       request_.Clear();
       stream_.Read(&request_, tag());
@@ -122,7 +131,7 @@ class StreamCall : public QueueTag, public OpenStreams::Stream {
   }
 
   void on_read(bool ok) {
-    if (!method_.open->stop_waiting(this)) {
+    if (!method_.streams->stop_waiting(this)) {
       release();  // leave() came between
     } else if (!ok) {
       finish(grpc::Status::OK);  // the client has sent its last request
@@ -142,9 +151,11 @@ class StreamCall : public QueueTag, public OpenStreams::Stream {
 
   // Ends the stream and, when `operations` have come back from the queue (on any of its threads), this call.
   void end(const grpc::Status& status, int operations) {
+    OpenCalls& open = *method_.open;  // this may be gone once the operation has begun
     outstanding_ = operations;
     state_ = State::kEnding;
     stream_.Finish(status, tag());
+    open.end();
   }
   void release() {
     if (outstanding_.fetch_sub(1) == 1) delete this;

@@ -1,6 +1,6 @@
 #pragma once
-// Calls of methods that no service here has, for which gRPC itself has a code but no word. Only grpc_server.cc includes
-// this.
+// Calls of methods that no service here has, for which gRPC itself has a code but no word. For grpc_server.cc
+// alone.
 #include <grpcpp/generic/async_generic_service.h>
 
 #include <functional>
@@ -15,29 +15,38 @@ class UnknownCall : public QueueTag {
   // Waits for such a call; false when the server takes no more.
   using Listen = std::function<bool(grpc::GenericServerContext*, grpc::GenericServerAsyncReaderWriter*, QueueTag*)>;
 
-  // `wait` lives as long as the server.
-  static void listen(const Listen& wait) {
-    auto call = std::unique_ptr<UnknownCall>(new UnknownCall(wait));
+  // Both live as long as the server.
+  static void listen(const Listen& wait, OpenCalls& open) {
+    auto call = std::unique_ptr<UnknownCall>(new UnknownCall(wait, open));
     UnknownCall* tag = call.get();
+    open.begin();
     // From here on the queue owns the call.
-    if (wait(&tag->context_, &tag->stream_, tag)) call.release();
+    if (wait(&tag->context_, &tag->stream_, tag)) {
+      call.release();
+    } else {
+      open.end();
+    }
   }
 
   void advance(bool ok) override {
-    if (answered_ || !ok) {
-      delete this;
-      return;
+    if (answered_) return delete this;
+    OpenCalls& open = open_;  // this may be gone once the operation has begun
+    if (!ok) {
+      open.end();
+      return delete this;
     }
     answered_ = true;
-    listen(wait_);
+    listen(wait_, open_);
     stream_.Finish(to_grpc(absl::UnimplementedError(base::cat("There is no method ", context_.method(), " here"))),
                    this);
+    open.end();
   }
 
  private:
-  explicit UnknownCall(const Listen& wait) : wait_(wait) {}
+  UnknownCall(const Listen& wait, OpenCalls& open) : wait_(wait), open_(open) {}
 
   const Listen& wait_;
+  OpenCalls& open_;
   grpc::GenericServerContext context_;
   grpc::GenericServerAsyncReaderWriter stream_{&context_};
   bool answered_ = false;

@@ -29,10 +29,15 @@ class HeldControl : public ModelControl {
   void load(const std::string& name, Done done) override { hold("load " + name, std::move(done)); }
   void unload(const std::string& name, Done done) override { hold("unload " + name, std::move(done)); }
 
-  // Waits for the next call and answers it.
-  std::string answer(absl::Status result) {
+  // For the next call.
+  void wait() {
     std::unique_lock lock(mutex_);
-    called_.wait(lock, [&] { return done_ != nullptr; });
+    ASSERT_TRUE(called_.wait_for(lock, std::chrono::seconds(30), [&] { return done_ != nullptr; }));
+  }
+  // Waits for it and answers it.
+  std::string answer(absl::Status result) {
+    wait();
+    std::unique_lock lock(mutex_);
     std::exchange(done_, nullptr)(std::move(result));
     return call_;
   }
@@ -253,6 +258,21 @@ TEST_F(GrpcDoor, AnIdleStreamEndsWithTheServer) {
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
+TEST_F(GrpcDoor, EndsAfterWhatItHasHandedOut) {
+  grpc::ClientContext call;
+  std::thread client([&] {
+    inference::RepositoryModelLoadRequest request;
+    request.set_model_name("half");
+    inference::RepositoryModelLoadResponse response;
+    stub_->RepositoryModelLoad(&call, request, &response);
+  });
+  control_.wait();
+  std::thread drain([&] { server_->drain(absl::InfinitePast()); });
+  client.join();  // it was cancelled
+  control_.answer(absl::OkStatus());
+  drain.join();
+}
+
 class WideGrpcDoor : public GrpcDoor {
  protected:
   WideGrpcDoor() : GrpcDoor({.max_message_bytes = uint64_t{3} << 30}) {}
@@ -289,10 +309,10 @@ TEST_F(GrpcDoor, NorIsOneOfAStreamWhoseDeadlineHasPassed) {
 
 TEST_F(GrpcDoor, AnErrorThatQuotesALongNameStillArrives) {
   inference::ModelInferRequest asked = request("a");
-  asked.mutable_inputs(0)->set_name(std::string(100'000, 'x'));
+  asked.set_model_name(std::string(100'000, 'x'));
   inference::ModelInferResponse answer;
   grpc::Status refused = stub_->ModelInfer(&call_, asked, &answer);
-  EXPECT_EQ(refused.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << refused.error_message();
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::NOT_FOUND) << refused.error_message();
   EXPECT_THAT(refused.error_message(), testing::EndsWith("xxx…"));
 }
 
