@@ -23,9 +23,19 @@ absl::Status failed(std::string_view what, const std::string& path) {
   return absl::ErrnoToStatus(error, base::cat(what, " ", path));
 }
 
+// "/dev/stdout" and its like: somebody else's file, whatever it is.
+bool is_descriptor(const std::string& path) { return path.starts_with("/dev/") || path.starts_with("/proc/"); }
+
+// Where a link leads, so that it stays when the file is put aside.
+std::string resolved(const std::string& path) {
+  std::error_code error;
+  const fs::path real = is_descriptor(path) ? fs::path() : fs::canonical(path, error);
+  return error || real.empty() ? path : real.string();
+}
+
 class FileSink : public RecordSink {
  public:
-  explicit FileSink(FileSinkOptions options) : options_(std::move(options)) {}
+  explicit FileSink(FileSinkOptions options) : options_(std::move(options)) { options_.path = resolved(options_.path); }
   ~FileSink() override { close(); }
 
   absl::Status open() {
@@ -35,7 +45,7 @@ class FileSink : public RecordSink {
     struct stat status{};
     if (::fstat(file_, &status) != 0) return failed("cannot read the size of", options_.path);
     if (::fcntl(file_, F_SETFL, O_APPEND) != 0) return failed("cannot open", options_.path);
-    regular_ = S_ISREG(status.st_mode);
+    regular_ = S_ISREG(status.st_mode) && !is_descriptor(options_.path);
     size_ = static_cast<uint64_t>(status.st_size);
     return absl::OkStatus();
   }
@@ -102,9 +112,9 @@ class FileSink : public RecordSink {
     file_ = -1;
   }
 
-  const FileSinkOptions options_;
+  FileSinkOptions options_;
   int file_ = -1;
-  bool regular_ = false;  // else a device or a pipe, which has no size and must keep its name
+  bool regular_ = false;  // else a device, a pipe or a descriptor, which must keep its name
   uint64_t size_ = 0;
 };
 
