@@ -26,7 +26,7 @@ void log_failure(const Servable* servable, const absl::Status& result, const Req
 void FrontEndContext::end(Inference& inference, const absl::Status& result, const RequestOrigin& origin) const {
   const absl::Duration took = inference.end(result);
   const Servable* servable = inference.servable();
-  metrics.count({origin.api, origin.operation, servable, result, took, inference.computed()});
+  metrics.count({origin.api, origin.operation, servable, result, inference.queued(), took, inference.computed()});
   if (!result.ok()) log_failure(servable, result, origin);
   auto record = inference.take_record();
   if (!record) return;

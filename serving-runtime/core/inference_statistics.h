@@ -1,6 +1,6 @@
 #pragma once
 // What a version of a model has done since it was loaded: how many requests ended how, and where their time went. The
-// words are those of Triton's statistics extension, which api/oip/model_statistics.h tells clients.
+// words are those of Triton's statistics extension, which api/oip/descriptions.h tells clients.
 #include <absl/time/time.h>
 
 #include <atomic>

@@ -18,7 +18,7 @@
 namespace tidegate::serving {
 namespace {
 
-// Seconds; from a small model's microseconds to a large one's seconds, two buckets an octave of the canary's interest.
+// Seconds; from a small model's microseconds to a large one's seconds, about three a decade.
 prometheus::Histogram::BucketBoundaries duration_buckets() {
   return {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
 }
@@ -104,7 +104,7 @@ class VersionSeries {
   void count(const RequestMetrics::Answered& request) {
     counter(request.api, request.result.code()).Increment();
     if (is_model_error(request.result)) families_.model_errors.Add(labels_).Increment();
-    durations_.Observe(absl::ToDoubleSeconds(request.took));
+    durations_.Observe(absl::ToDoubleSeconds(request.queued + request.took));
     if (tfs_) tfs_->count(request.api, request.operation, request.result.code(), request.took, request.computed);
   }
 
@@ -148,10 +148,11 @@ struct RequestMetrics::Series {
           .Name("tidegate_runtime_model_errors_total")
           .Help("Predictions that failed inside the model's own graph")
           .Register(registry);
-  prometheus::Family<prometheus::Histogram>& durations = prometheus::BuildHistogram()
-                                                             .Name("tidegate_runtime_request_duration_seconds")
-                                                             .Help("From the whole request read to its answer made")
-                                                             .Register(registry);
+  prometheus::Family<prometheus::Histogram>& durations =
+      prometheus::BuildHistogram()
+          .Name("tidegate_runtime_request_duration_seconds")
+          .Help("From the whole request read to its answer made, the wait for its turn included")
+          .Register(registry);
   prometheus::Family<prometheus::Histogram>& batches =
       prometheus::BuildHistogram()
           .Name("tidegate_runtime_batch_rows")
@@ -201,13 +202,13 @@ void RequestMetrics::count_batch(const std::string& model, const BatchRun& run) 
 std::string RequestMetrics::render(const ServableTable& table, const InferenceGate& gate) {
   // Versions come and go: their gauges live only for the answer.
   prometheus::Registry momentary;
-  auto& loaded = prometheus::BuildGauge()
+  auto& states = prometheus::BuildGauge()
                      .Name("tidegate_runtime_model_version_state")
                      .Help("State of each version: 10 start, 20 loading, 30 available, 40 unloading, 50 end")
                      .Register(momentary);
   for (const auto& [name, model] : table.models) {
     for (const auto& [version, entry] : model.versions) {
-      loaded.Add({{"model", name}, {"version", std::to_string(version)}}).Set(static_cast<double>(entry.state));
+      states.Add({{"model", name}, {"version", std::to_string(version)}}).Set(static_cast<double>(entry.state));
     }
   }
   prometheus::BuildGauge()

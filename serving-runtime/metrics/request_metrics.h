@@ -30,7 +30,8 @@ class RequestMetrics {
     const Servable* servable;  // null when no version was found: counted under model "", so that strangers cannot make
                                // new series
     const absl::Status& result;
-    absl::Duration took;      // without the wait for its turn
+    absl::Duration queued;    // the wait for its turn
+    absl::Duration took;      // after that
     absl::Duration computed;  // the model's part of that
   };
   void count(const Answered& request);

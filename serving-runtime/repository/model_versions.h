@@ -30,7 +30,6 @@ class ModelVersions {
   ModelVersions(ModelConfig config, const BackendSource& backends, ServableDirectory& directory,
                 const base::Clock& clock, const LoadOptions& options);
 
-  const ModelConfig& config() const { return config_; }
   // What is wanted from the next step on; the name stays. With another base path a version that serves is replaced by
   // that of its number there, as soon as that one serves.
   void set_config(ModelConfig config);

@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "base/status.h"
+#include "serving-runtime/api/paths.h"
 #include "serving-runtime/api/text_format.h"
 
 namespace tidegate::serving {
@@ -121,9 +122,8 @@ absl::StatusOr<std::string> read_monitoring_path(const std::string& path) {
     return absl::InvalidArgumentError(base::cat(kWhat, " ", path, ": prometheus_config.path \"", wanted, "\" ", why));
   };
   if (!wanted.starts_with('/')) return refuse("does not begin with /");
-  const bool taken =
-      wanted == "/metrics" || wanted == "/v2" || wanted.starts_with("/v1/") || wanted.starts_with("/v2/");
-  return taken ? refuse("is a path that the server needs itself") : absl::StatusOr<std::string>(wanted);
+  return is_reserved_path(wanted) ? refuse("is a path that the server needs itself")
+                                  : absl::StatusOr<std::string>(wanted);
 }
 
 absl::Status read_batching_parameters(const std::string& path, BatchingOptions& options) {

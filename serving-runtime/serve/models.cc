@@ -23,7 +23,8 @@ absl::Status take_label(const std::string& text, ModelConfig& config) {
   if (equals == 0 || begin == end || parsed.ec != std::errc() || parsed.ptr != end) {
     return absl::InvalidArgumentError(base::cat("--version-label=", text, " is not of the form label=version"));
   }
-  config.labels[text.substr(0, equals)] = version;
+  const bool fresh = config.labels.emplace(text.substr(0, equals), version).second;
+  if (!fresh) return absl::InvalidArgumentError(base::cat("--version-label=", text, ": that label is there twice"));
   return absl::OkStatus();
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// How many connections and files a process may have open. Called by serve/command.h at its start.
+// How many connections and files a process may have open. Called by serve/ports.h.
 #include <cstdint>
 
 namespace tidegate::serving {

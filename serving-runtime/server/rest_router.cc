@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "serving-runtime/api/http_status.h"
+#include "serving-runtime/api/paths.h"
 #include "serving-runtime/core/cohort.h"
 #include "serving-runtime/core/trace_context.h"
 
@@ -70,7 +71,7 @@ void RestRouter::answer(net::ServerRequest request, net::Responder respond) {
   if (path == "/v2/health/ready") {
     return respond(ready() ? text(200, R"({"ready":true})") : text(503, R"({"ready":false})"));
   }
-  if (path == "/metrics") return respond(text(200, metrics(), kPrometheusText));
+  if (path == kMetricsPath) return respond(text(200, metrics(), kPrometheusText));
   if (!options_.tfs_metrics_path.empty() && path == options_.tfs_metrics_path) {
     return respond(text(200, context_.metrics.tfs().render() + metrics(), kPrometheusText));
   }
@@ -80,8 +81,8 @@ void RestRouter::answer(net::ServerRequest request, net::Responder respond) {
     return respond(std::move(refusal));
   }
   if (auto refused = decode_body(request, codings_)) return respond(*std::move(refused));
-  if (path.starts_with("/v1/") || path.starts_with("/V1/")) return tfs_.handle(std::move(request), std::move(respond));
-  if (path == "/v2" || path.starts_with("/v2/")) return oip_.handle(std::move(request), std::move(respond));
+  if (is_tfs_path(path)) return tfs_.handle(std::move(request), std::move(respond));
+  if (is_oip_path(path)) return oip_.handle(std::move(request), std::move(respond));
   respond(error_response(absl::NotFoundError(base::cat("There is nothing at ", path))));
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Certificates and tokens from files, and their replacement while the server runs: Kubernetes changes mounted Secrets
+// Certificates and tokens from files. serve/ports.h reads them again while it runs: Kubernetes changes mounted Secrets
 // in place.
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>

@@ -20,7 +20,7 @@ class RequestMetricsTest : public testing::Test {
   }
   void count(const Servable* servable, Api api, Operation operation, const absl::Status& result,
              absl::Duration took = absl::Microseconds(20), absl::Duration computed = absl::Microseconds(5)) {
-    metrics_.count({api, operation, servable, result, took, computed});
+    metrics_.count({api, operation, servable, result, absl::Seconds(2), took, computed});
   }
   std::string text() { return metrics_.render(table_, gate_); }
 
@@ -45,7 +45,8 @@ TEST_F(RequestMetricsTest, CountsByModelVersionApiAndCode) {
                 R"(tidegate_runtime_requests_total{api="tfs_rest",code="INVALID_ARGUMENT",model="m",version="2"} 1)"),
             HasSubstr(R"(tidegate_runtime_requests_total{api="tfs_grpc",code="NOT_FOUND",model="",version=""} 1)"),
             HasSubstr(R"(tidegate_runtime_model_errors_total{model="m",version="1"} 1)"),
-            HasSubstr(R"(tidegate_runtime_request_duration_seconds_count{model="m",version="1"} 3)")));
+            HasSubstr(R"(tidegate_runtime_request_duration_seconds_count{model="m",version="1"} 3)"),
+            HasSubstr(R"(tidegate_runtime_request_duration_seconds_sum{model="m",version="1"} 6.00006)")));
 }
 
 TEST_F(RequestMetricsTest, GoesOnCountingWhenAVersionIsLoadedAgain) {

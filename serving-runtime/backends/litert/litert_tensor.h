@@ -66,7 +66,6 @@ class AlignedMemory {
 
   // Room for `bytes`; what was there is lost when it has to grow.
   void* reserve(size_t bytes);
-  void* data() const { return data_; }
   // Gives the memory away; free() it.
   void* release() {
     capacity_ = 0;

@@ -1,6 +1,6 @@
 #pragma once
-// The bytes of a tensorflow.ConfigProto, written by hand: six fields are all we set, and the backend carries no
-// protobuf. Field numbers: tensorflow/core/protobuf/config.proto.
+// The bytes of a tensorflow.ConfigProto, written by hand: we set few fields, and the backend carries no protobuf.
+// Field numbers: tensorflow/core/protobuf/config.proto.
 #include <cstdint>
 #include <string>
 

@@ -60,6 +60,7 @@ def serve_in_vain(models, tmp_path, *flags):
     (["--log-level=loud"], "log level 'loud'"),
     (["--drain-seconds=30"], "--drain-seconds=30 is more than --grace-seconds=25"),
     (["--version-label=old=-1"], "version_labels[old] is no version: -1"),
+    (["--version-label=a=1", "--version-label=a=2"], "--version-label=a=2: that label is there twice"),
     (["--bind-address=localhost"], "'localhost' is no IPv4 or IPv6 address, such as 0.0.0.0 or ::1"),
     (["--bind-address=[::1]"], "'[::1]' is no IPv4 or IPv6 address"),
     (["--model_config_file={folder}"], "cannot read {folder}: Is a directory"),

@@ -1,5 +1,8 @@
 """Metrics under TensorFlow Serving's names, on its page."""
 
+import pathlib
+import re
+
 import grpc
 import numpy as np
 import pytest
@@ -41,6 +44,26 @@ def test_the_page_of_tensorflow_serving_has_its_metrics(start, tmp_path, models)
         assert line in lines
     assert any(line.startswith("tidegate_runtime_requests_total{") for line in lines)
     assert ":tensorflow:serving" not in runtime.get("/metrics").text
+
+
+def test_each_metric_is_in_the_documentation(start, tmp_path, models):
+    runtime = start("half_plus_two", "--enable-batching", "--response-cache-bytes=1MB", "--max-resident=1GB",
+                    f"--request-log={tmp_path}/log")
+    runtime.predict({"instances": [1.0]})
+    text = (pathlib.Path(__file__).parents[3] / "docs/runtime.md").read_text()
+    section = text[text.index("### Metrics"):text.index("### TensorFlow Serving's metrics")]
+    table = {name for row in section.splitlines() for name in names_in(row)}
+    told = {line.split()[2] for line in runtime.get("/metrics").text.splitlines() if line.startswith("# TYPE ")}
+    assert told and told <= table, told - table
+
+
+def names_in(row):
+    """The metrics of a row of that table: `a_b_total`, `…_c` is a_b_total and a_c, whatever the stem is."""
+    names = re.findall(r"`(tidegate_runtime_\w+)`", row)
+    for ending in re.findall(r"`…(_\w+)`", row):
+        stem = names[0]
+        names += [stem[:at] + ending for at in range(len(stem)) if stem[at] == "_"]
+    return names
 
 
 def test_batches_are_among_them(start, tmp_path):
