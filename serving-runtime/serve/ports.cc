@@ -84,8 +84,8 @@ absl::Status Ports::open_grpc(size_t threads, Cohort::Takes takes, Reload reload
   grpc.threads = threads;
   grpc.takes = takes;
   if (security_.grpc) grpc.credentials = credentials_ = net::RotatingCredentials::make(*security_.grpc);
-  GrpcQuestions questions{tokens_, [this] { return router_.ready(); }, std::move(reload)};
-  TG_ASSIGN_OR_RETURN(grpc_, start_grpc_server(grpc, context_, std::move(questions)));
+  GrpcServerHooks hooks{tokens_, [this] { return router_.ready(); }, std::move(reload)};
+  TG_ASSIGN_OR_RETURN(grpc_, start_grpc_server(grpc, context_, std::move(hooks)));
   return absl::OkStatus();
 }
 

@@ -29,7 +29,7 @@ namespace tidegate::serving {
 // One thread alone may use it: the one that runs the clock's timers.
 class Ports {
  public:
-  using Reload = decltype(GrpcQuestions::reload);
+  using Reload = decltype(GrpcServerHooks::reload);
 
   // What is referred to must outlive it.
   Ports(const ServeOptions& options, FrontEndContext& context, base::Clock& clock, std::string tfs_metrics_path);

@@ -50,6 +50,18 @@ class OpenCalls {
   std::atomic<int64_t> count_ = 0;
 };
 
+// Waits for a request with `call`, which the queue owns from then on. `wait(call)` starts that; false when the server
+// takes no more.
+template <class Call, class Wait>
+void listen_with(std::unique_ptr<Call> call, OpenCalls& open, const Wait& wait) {
+  open.begin();
+  if (wait(*call)) {
+    call.release();  // it may be gone already
+  } else {
+    open.end();
+  }
+}
+
 // A message may quote what the client sent. Clients take headers of 8 KiB, and a byte that is no ASCII takes three:
 // with a longer message they would see RESOURCE_EXHAUSTED instead of the error.
 inline grpc::Status to_grpc(const absl::Status& status) {
@@ -83,15 +95,9 @@ class UnaryCall : public QueueTag {
   };
 
   static void listen(const Method& method) {
-    auto call = std::unique_ptr<UnaryCall>(new UnaryCall(method));
-    UnaryCall* tag = call.get();
-    method.open->begin();
-    // From here on the queue owns the call.
-    if (method.listen(&tag->context_, tag->request_, &tag->writer_, tag)) {
-      call.release();
-    } else {
-      method.open->end();
-    }
+    listen_with(std::unique_ptr<UnaryCall>(new UnaryCall(method)), *method.open, [&method](UnaryCall& call) {
+      return method.listen(&call.context_, call.request_, &call.writer_, &call);
+    });
   }
 
   const Request& request() const { return *request_; }

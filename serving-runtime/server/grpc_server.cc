@@ -96,8 +96,7 @@ absl::Status check_port(const GrpcServerOptions& options) {
 
 class QueueServer : public GrpcServer {
  public:
-  QueueServer(FrontEndContext& context, GrpcQuestions questions)
-      : context_(context), questions_(std::move(questions)) {}
+  QueueServer(FrontEndContext& context, GrpcServerHooks hooks) : context_(context), hooks_(std::move(hooks)) {}
   ~QueueServer() override { drain(absl::InfinitePast()); }
 
   absl::Status start(const GrpcServerOptions& options) {
@@ -183,8 +182,8 @@ class QueueServer : public GrpcServer {
     auto method = std::make_shared<typename Call::Method>();
     method->handle = [this, access, handle = std::move(handle)](Call& call) {
       // gRPC makes a map of all headers for whoever asks for one.
-      if (access == Access::kToken && !questions_.tokens.open()) {
-        const absl::Status allowed = questions_.tokens.check(call.header("authorization"));
+      if (access == Access::kToken && !hooks_.tokens.open()) {
+        const absl::Status allowed = hooks_.tokens.check(call.header("authorization"));
         if (!allowed.ok()) return call.finish(allowed);
       }
       handle(call);
@@ -205,7 +204,7 @@ class QueueServer : public GrpcServer {
     using Call = StreamCall<Request, Response>;
     auto method = std::make_shared<typename Call::Method>();
     method->handle = std::move(handle);
-    method->admit = [this](const Call& call) { return questions_.tokens.check(call.header("authorization")); };
+    method->admit = [this](const Call& call) { return hooks_.tokens.check(call.header("authorization")); };
     method->streams = &open_streams_;
     method->open = &open_calls_;
     method->listen = [this, &service, wait](auto* context, auto* stream, QueueTag* tag) {
@@ -248,24 +247,48 @@ class QueueServer : public GrpcServer {
         });
   }
 
-  // A prediction: waits for a slot, is counted, names the version and says whose the error is.
   template <class Request, class Response, class Run>
   Handle<Request, Response> running(Api api, Operation operation, Run run) {
     return [this, api, operation, run](UnaryCall<Request, Response>& call) {
-      const auto work = [this, api, operation, run, arrived = context_.clock.uptime(), &call] {
-        Inference inference = context_.begin(arrived);
-        absl::Status result = check_deadline(call.deadline());
-        if (result.ok()) result = run(context_.directory, call.request(), call.response(), inference);
-        if (const Servable* servable = inference.servable()) {
-          call.add_header("x-tidegate-model-version", servable->version_text());
-        }
-        if (is_model_error(result)) call.add_trailer("x-tidegate-error", "model");
-        context_.end(inference, result, origin_of(call, api, operation, result));
-        Cohort::answer([&call, result = std::move(result)] { call.finish(result); });
-      };
-      admit(context_, {api, model_of(call.request()), call.request().ByteSizeLong(), call.deadline()}, work,
-            [&call](const absl::Status& why) { call.finish(why); });
+      predict(
+          call, api, operation,
+          [run](auto& asked, const ServableFinder& servables, Inference& inference) {
+            return run(servables, asked.request(), asked.response(), inference);
+          },
+          [](auto& answered, const Servable* servable, const absl::Status& result) {
+            if (servable) answered.add_header("x-tidegate-model-version", servable->version_text());
+            if (is_model_error(result)) answered.add_trailer("x-tidegate-error", "model");
+            Cohort::answer([&answered, result] { answered.finish(result); });
+          });
     };
+  }
+
+  // A prediction of a stream, of which the version and the error are in the answer.
+  void predict_next(StreamCall<inference::ModelInferRequest, inference::ModelStreamInferResponse>& call) {
+    predict(
+        call, Api::kOipGrpc, Operation::kPredict,
+        [](auto& asked, const ServableFinder& servables, Inference& inference) {
+          return oip::stream_infer(servables, asked.request(), asked.response(), inference);
+        },
+        [](auto& answered, const Servable* /*servable*/, const absl::Status& result) {
+          if (!result.ok()) oip::refuse(answered.request(), result, answered.response());
+          Cohort::answer([&answered] { answered.answer(); });
+        });
+  }
+
+  // Waits for a slot, runs what fills the answer in, counts it, and sends the answer: with the version that was asked,
+  // or null, and what came of it, also when the request was turned away.
+  template <class Call, class Run, class Send>
+  void predict(Call& call, Api api, Operation operation, Run run, Send send) {
+    const auto work = [this, api, operation, run, send, arrived = context_.clock.uptime(), &call] {
+      Inference inference = context_.begin(arrived);
+      absl::Status result = check_deadline(call.deadline());
+      if (result.ok()) result = run(call, context_.directory, inference);
+      context_.end(inference, result, origin_of(call, api, operation, result));
+      send(call, inference.servable(), result);
+    };
+    admit(context_, {api, model_of(call.request()), call.request().ByteSizeLong(), call.deadline()}, work,
+          [&call, send](const absl::Status& why) { send(call, nullptr, why); });
   }
 
   // How the request names itself, where anybody will be told: gRPC makes a map of all headers for whoever asks for one.
@@ -279,27 +302,6 @@ class QueueServer : public GrpcServer {
   absl::Status check_deadline(absl::Time deadline) const {
     if (context_.clock.now() <= deadline) return absl::OkStatus();
     return absl::DeadlineExceededError("The deadline passed before the request's turn came");
-  }
-
-  // A prediction of a stream: the same, but the version and the error are in the answer.
-  void predict(StreamCall<inference::ModelInferRequest, inference::ModelStreamInferResponse>& call) {
-    const auto work = [this, arrived = context_.clock.uptime(), &call] {
-      Inference inference = context_.begin(arrived);
-      absl::Status result = check_deadline(call.deadline());
-      if (result.ok()) {
-        result = oip::stream_infer(context_.directory, call.request(), call.response(), inference);
-      } else {
-        oip::refuse(call.request(), result, call.response());
-      }
-      context_.end(inference, result,
-                   {Api::kOipGrpc, Operation::kPredict, call.header(kRequestId), call.header(kTraceparent)});
-      Cohort::answer([&call] { call.answer(); });
-    };
-    admit(context_, {Api::kOipGrpc, model_of(call.request()), call.request().ByteSizeLong(), call.deadline()}, work,
-          [&call](const absl::Status& why) {
-            oip::refuse(call.request(), why, call.response());
-            call.answer();
-          });
   }
 
   template <class Request, class Response>
@@ -342,7 +344,7 @@ class QueueServer : public GrpcServer {
 
   void reload(UnaryCall<tfs_pb::ReloadConfigRequest, tfs_pb::ReloadConfigResponse>& call) {
     if (absl::Status usable = tfs::check_reload(call.request()); !usable.ok()) return call.finish(usable);
-    questions_.reload(call.request().config(), [&call](absl::Status status) {
+    hooks_.reload(call.request().config(), [&call](absl::Status status) {
       call.response().mutable_status();  // of code 0
       call.finish(status);
     });
@@ -351,7 +353,7 @@ class QueueServer : public GrpcServer {
   void offer_open_inference() {
     using Service = inference::GRPCInferenceService::AsyncService;
     offer(inference_, &Service::RequestModelInfer, prediction(Api::kOipGrpc, Operation::kPredict, oip::model_infer));
-    offer_stream(inference_, &Service::RequestModelStreamInfer, [this](auto& call) { predict(call); });
+    offer_stream(inference_, &Service::RequestModelStreamInfer, [this](auto& call) { predict_next(call); });
     offer(inference_, &Service::RequestModelMetadata, model_question(oip::model_metadata));
     offer(inference_, &Service::RequestModelReady, question(oip::model_ready));
     offer(inference_, &Service::RequestModelConfig, model_question(oip::model_config));
@@ -379,7 +381,7 @@ class QueueServer : public GrpcServer {
           Access::kOpen);
     offer(inference_, &Service::RequestServerReady,
           Handle<inference::ServerReadyRequest, inference::ServerReadyResponse>([this](auto& call) {
-            call.response().set_ready(questions_.ready());
+            call.response().set_ready(hooks_.ready());
             call.finish(absl::OkStatus());
           }),
           Access::kOpen);
@@ -388,14 +390,14 @@ class QueueServer : public GrpcServer {
   // What grpc_health_probe and Kubernetes' probes of type grpc ask.
   void offer_health() {
     using grpc::health::v1::HealthCheckRequest, grpc::health::v1::HealthCheckResponse;
-    offer(health_, &grpc::health::v1::Health::AsyncService::RequestCheck,
-          Handle<HealthCheckRequest, HealthCheckResponse>([this](auto& call) {
-            if (!is_service(call.request().service())) return call.finish(absl::NotFoundError("unknown service"));
-            call.response().set_status(questions_.ready() ? HealthCheckResponse::SERVING
-                                                          : HealthCheckResponse::NOT_SERVING);
-            call.finish(absl::OkStatus());
-          }),
-          Access::kOpen);
+    offer(
+        health_, &grpc::health::v1::Health::AsyncService::RequestCheck,
+        Handle<HealthCheckRequest, HealthCheckResponse>([this](auto& call) {
+          if (!is_service(call.request().service())) return call.finish(absl::NotFoundError("unknown service"));
+          call.response().set_status(hooks_.ready() ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING);
+          call.finish(absl::OkStatus());
+        }),
+        Access::kOpen);
   }
 
   void poll(Cohort::Takes takes) {
@@ -425,7 +427,7 @@ class QueueServer : public GrpcServer {
   }
 
   FrontEndContext& context_;
-  const GrpcQuestions questions_;
+  const GrpcServerHooks hooks_;
   tfs_pb::PredictionService::AsyncService predictions_;
   tfs_pb::ModelService::AsyncService models_;
   inference::GRPCInferenceService::AsyncService inference_;
@@ -448,8 +450,8 @@ class QueueServer : public GrpcServer {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> start_grpc_server(const GrpcServerOptions& options,
-                                                              FrontEndContext& context, GrpcQuestions questions) {
-  auto server = std::make_unique<QueueServer>(context, std::move(questions));
+                                                              FrontEndContext& context, GrpcServerHooks hooks) {
+  auto server = std::make_unique<QueueServer>(context, std::move(hooks));
   TG_RETURN_IF_ERROR(server->start(options));
   return server;
 }

@@ -47,7 +47,7 @@ class GrpcServer {
 };
 
 // What the server asks of the process that it belongs to. Any thread.
-struct GrpcQuestions {
+struct GrpcServerHooks {
   const AccessTokens& tokens;   // for all but ServerLive, ServerReady and the health check
   std::function<bool()> ready;  // answers ServerReady and the health check
   // Takes over the models of HandleReloadConfigRequest; `done` is called once, now or later, before drain() returns.
@@ -56,6 +56,6 @@ struct GrpcQuestions {
 
 // Starts to serve. UNAVAILABLE when the port cannot be had.
 absl::StatusOr<std::unique_ptr<GrpcServer>> start_grpc_server(const GrpcServerOptions& options,
-                                                              FrontEndContext& context, GrpcQuestions questions);
+                                                              FrontEndContext& context, GrpcServerHooks hooks);
 
 }  // namespace tidegate::serving

@@ -67,15 +67,8 @@ class StreamCall : public QueueTag, public OpenStreams::Stream {
   };
 
   static void listen(const Method& method) {
-    auto call = std::unique_ptr<StreamCall>(new StreamCall(method));
-    StreamCall* tag = call.get();
-    method.open->begin();
-    // From here on the queue owns the call.
-    if (method.listen(&tag->context_, &tag->stream_, tag)) {
-      call.release();
-    } else {
-      method.open->end();
-    }
+    listen_with(std::unique_ptr<StreamCall>(new StreamCall(method)), *method.open,
+                [&method](StreamCall& call) { return method.listen(&call.context_, &call.stream_, &call); });
   }
 
   const Request& request() const { return request_; }

@@ -17,15 +17,8 @@ class UnknownCall : public QueueTag {
 
   // Both live as long as the server.
   static void listen(const Listen& wait, OpenCalls& open) {
-    auto call = std::unique_ptr<UnknownCall>(new UnknownCall(wait, open));
-    UnknownCall* tag = call.get();
-    open.begin();
-    // From here on the queue owns the call.
-    if (wait(&tag->context_, &tag->stream_, tag)) {
-      call.release();
-    } else {
-      open.end();
-    }
+    listen_with(std::unique_ptr<UnknownCall>(new UnknownCall(wait, open)), open,
+                [&wait](UnknownCall& call) { return wait(&call.context_, &call.stream_, &call); });
   }
 
   void advance(bool ok) override {

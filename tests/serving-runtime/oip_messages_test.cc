@@ -239,7 +239,9 @@ TEST_F(Messages, AnErrorInAStreamNamesItsRequest) {
   ASSERT_TRUE(stream_infer(table_, asked, response, inference).ok());
   EXPECT_TRUE(response.infer_response().parameters().at("triton_final_response").bool_param());
   asked.set_raw_input_contents(0, "123");
-  EXPECT_FALSE(stream_infer(table_, asked, response, inference).ok());
+  const absl::Status failed = stream_infer(table_, asked, response, inference);
+  EXPECT_FALSE(failed.ok());
+  refuse(asked, failed, response);
   EXPECT_THAT(response.error_message(), HasSubstr("3 raw bytes were sent"));
   EXPECT_EQ(response.infer_response().id(), "9");
   EXPECT_EQ(response.infer_response().outputs_size(), 0);

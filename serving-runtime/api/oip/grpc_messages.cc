@@ -221,8 +221,6 @@ absl::Status stream_infer(const ServableFinder& servables, const inference::Mode
   if (result.ok()) {
     // Of a request, of which a stream may give several answers elsewhere, this is the last one.
     (*response.mutable_infer_response()->mutable_parameters())["triton_final_response"].set_bool_param(true);
-  } else {
-    refuse(request, result, response);
   }
   return result;
 }

@@ -13,10 +13,10 @@ namespace tidegate::serving::oip {
 absl::Status model_infer(const ServableFinder& servables, const inference::ModelInferRequest& request,
                          inference::ModelInferResponse& response, Inference& inference);
 
-// One request of a stream: as model_infer, but an error is in the response, where it does not end the stream.
+// One request of a stream, as model_infer.
 absl::Status stream_infer(const ServableFinder& servables, const inference::ModelInferRequest& request,
                           inference::ModelStreamInferResponse& response, Inference& inference);
-// The answer of a stream to a request that is not run.
+// The answer of a stream to a request that failed, or is not run: an error does not end the stream.
 void refuse(const inference::ModelInferRequest& request, const absl::Status& error,
             inference::ModelStreamInferResponse& response);
 
