@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "base/strings.h"
+#include "base/status.h"
 
 namespace tidegate::serving {
 namespace {
@@ -34,6 +34,11 @@ absl::Status parse_text_format(std::string_view text, google::protobuf::Message&
   parser.SetRecursionLimit(32);  // custom_model_config may hold a config; without a limit their depth ends the stack
   if (parser.ParseFromString(std::string(text), &message)) return absl::OkStatus();
   return absl::InvalidArgumentError(error.text());
+}
+
+absl::Status parse_text_file(std::string_view text, std::string_view what, std::string_view path,
+                             google::protobuf::Message& message) {
+  return base::annotate(parse_text_format(text, message), base::cat(what, " ", path));
 }
 
 }  // namespace tidegate::serving

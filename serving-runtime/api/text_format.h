@@ -13,4 +13,8 @@ enum class Quote { kYes, kNo };
 // has what was read up to there.
 absl::Status parse_text_format(std::string_view text, google::protobuf::Message& message, Quote quote = Quote::kYes);
 
+// The same of a file: errors begin with what it is, "Model config file", and its path.
+absl::Status parse_text_file(std::string_view text, std::string_view what, std::string_view path,
+                             google::protobuf::Message& message);
+
 }  // namespace tidegate::serving

@@ -4,9 +4,7 @@
 #include <iterator>
 #include <utility>
 
-#include "base/files.h"
 #include "base/status.h"
-#include "serving-runtime/api/paths.h"
 #include "serving-runtime/api/text_format.h"
 
 namespace tidegate::serving {
@@ -83,13 +81,6 @@ absl::StatusOr<ModelConfig> to_model_config(const tfs_pb::ModelConfig& from, con
   return config;
 }
 
-constexpr std::string_view kConfigFile = "Model config file", kBatchingFile = "Batching parameters file";
-
-absl::Status parse_text(std::string_view text, std::string_view path, std::string_view what,
-                        google::protobuf::Message& message) {
-  return base::annotate(parse_text_format(text, message), base::cat(what, " ", path));
-}
-
 }  // namespace
 
 absl::StatusOr<std::vector<ModelConfig>> to_model_configs(const tfs_pb::ModelServerConfig& config,
@@ -106,54 +97,8 @@ absl::StatusOr<std::vector<ModelConfig>> to_model_configs(const tfs_pb::ModelSer
 
 absl::StatusOr<tfs_pb::ModelServerConfig> parse_server_config(std::string_view text, std::string_view path) {
   tfs_pb::ModelServerConfig config;
-  TG_RETURN_IF_ERROR(parse_text(text, path, kConfigFile, config));
+  TG_RETURN_IF_ERROR(parse_text_file(text, "Model config file", path, config));
   return config;
-}
-
-absl::StatusOr<std::string> read_monitoring_path(const std::string& path) {
-  constexpr std::string_view kWhat = "Monitoring config file";
-  tfs_pb::MonitoringConfig config;
-  TG_ASSIGN_OR_RETURN(const std::string text, base::annotate(base::read_file(path), kWhat));
-  TG_RETURN_IF_ERROR(parse_text(text, path, kWhat, config));
-  if (!config.prometheus_config().enable()) return "";
-  const std::string& wanted = config.prometheus_config().path();
-  if (wanted.empty()) return "/monitoring/prometheus/metrics";
-  const auto refuse = [&](std::string_view why) {
-    return absl::InvalidArgumentError(base::cat(kWhat, " ", path, ": prometheus_config.path \"", wanted, "\" ", why));
-  };
-  if (!wanted.starts_with('/')) return refuse("does not begin with /");
-  return is_reserved_path(wanted) ? refuse("is a path that the server needs itself")
-                                  : absl::StatusOr<std::string>(wanted);
-}
-
-absl::Status read_batching_parameters(const std::string& path, BatchingOptions& options) {
-  TG_ASSIGN_OR_RETURN(const std::string text, base::annotate(base::read_file(path), kBatchingFile));
-  return parse_batching_parameters(text, path, options);
-}
-
-absl::Status parse_batching_parameters(std::string_view text, std::string_view path, BatchingOptions& options) {
-  tfs_pb::BatchingParameters from;
-  TG_RETURN_IF_ERROR(parse_text(text, path, kBatchingFile, from));
-  const auto take = [](bool given, const google::protobuf::Int64Value& value, int64_t& to) {
-    if (given) to = value.value();
-  };
-  take(from.has_max_batch_size(), from.max_batch_size(), options.max_batch_size);
-  take(from.has_max_enqueued_batches(), from.max_enqueued_batches(), options.max_enqueued_batches);
-  take(from.has_num_batch_threads(), from.num_batch_threads(), options.num_batch_threads);
-  if (from.has_batch_timeout_micros()) {
-    options.batch_timeout = absl::Microseconds(from.batch_timeout_micros().value());
-  }
-  options.allowed_batch_sizes = {from.allowed_batch_sizes().begin(), from.allowed_batch_sizes().end()};
-  if (from.has_enable_large_batch_splitting()) {
-    options.enable_large_batch_splitting = from.enable_large_batch_splitting().value();
-  }
-  // The rows of a run when larger requests are split; max_batch_size is the largest request's then, for which there is
-  // no need to be bounded here.
-  if (options.enable_large_batch_splitting) {
-    take(from.has_max_execution_batch_size(), from.max_execution_batch_size(), options.max_batch_size);
-  }
-  options.pad_variable_length_inputs = from.pad_variable_length_inputs();
-  return base::annotate(check(options), base::cat(kBatchingFile, " ", path));
 }
 
 }  // namespace tidegate::serving

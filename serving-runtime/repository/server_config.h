@@ -6,7 +6,6 @@
 #include <string_view>
 #include <vector>
 
-#include "serving-runtime/core/batched_model.h"
 #include "serving-runtime/repository/model_config.h"
 #include "tensorflow_serving.pb.h"
 
@@ -27,15 +26,5 @@ absl::StatusOr<std::vector<ModelConfig>> to_model_configs(const tensorflow::serv
 // Of a file's text. Errors name the line and column, and the file as `path`.
 absl::StatusOr<tensorflow::serving::ModelServerConfig> parse_server_config(std::string_view text,
                                                                            std::string_view path);
-
-// Where the metrics are that a file of TensorFlow Serving's MonitoringConfig asks for: prometheus_config.path, by
-// default /monitoring/prometheus/metrics. Empty when it does not enable them. Errors as above; INVALID_ARGUMENT for
-// what is no path.
-absl::StatusOr<std::string> read_monitoring_path(const std::string& path);
-
-// Puts what a file of TensorFlow Serving's BatchingParameters says into `options`. Errors as above, and those of
-// check(), with the file's name.
-absl::Status read_batching_parameters(const std::string& path, BatchingOptions& options);
-absl::Status parse_batching_parameters(std::string_view text, std::string_view path, BatchingOptions& options);
 
 }  // namespace tidegate::serving

@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
-#include "serving-runtime/repository/server_config.h"
+#include "serving-runtime/repository/batching_parameters.h"
 #include "serving-runtime/repository/warm_up.h"
 
 namespace tidegate::serving {

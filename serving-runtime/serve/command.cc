@@ -11,9 +11,10 @@
 #include "base/loop.h"
 #include "base/status.h"
 #include "serving-runtime/repository/model_repository.h"
-#include "serving-runtime/repository/server_config.h"
+#include "serving-runtime/serve/config_file.h"
 #include "serving-runtime/serve/loading.h"
 #include "serving-runtime/serve/models.h"
+#include "serving-runtime/serve/monitoring_config.h"
 #include "serving-runtime/serve/ports.h"
 #include "serving-runtime/serve/request_log.h"
 #include "serving-runtime/server/polling_threads.h"
@@ -304,7 +305,8 @@ int serve(const ServeOptions& options) {
   if (usable.ok()) usable = first.status();
   auto batching = batching_options(options);
   if (usable.ok()) usable = batching.status();
-  auto metrics_path = tfs_metrics_path(options);
+  auto metrics_path = options.monitoring_config_file.empty() ? absl::StatusOr<std::string>("")
+                                                             : read_monitoring_path(options.monitoring_config_file);
   if (usable.ok()) usable = metrics_path.status();
   if (usable.ok()) usable = check(options.foreign);
   if (!usable.ok()) return fail(options, "Internal", usable);

@@ -6,10 +6,10 @@
 #include <thread>
 #include <utility>
 
-#include "base/files.h"
-#include "base/log.h"
 #include "base/status.h"
+#include "serving-runtime/repository/batching_parameters.h"
 #include "serving-runtime/repository/heap.h"
+#include "serving-runtime/serve/config_file.h"
 
 namespace tidegate::serving {
 namespace {
@@ -46,33 +46,7 @@ absl::StatusOr<std::vector<ModelConfig>> single_model(const ServeOptions& option
   return only;
 }
 
-constexpr std::string_view kConfigFile = "Model config file";
-
-absl::StatusOr<std::string> config_text(const ServeOptions& options) {
-  return base::annotate(base::read_file(options.model_config_file), kConfigFile);
-}
-
-// At the start there may be no models. Later a file without a list is one that is being written, most likely.
-enum class When { kStart, kLater };
-
-absl::StatusOr<std::vector<ModelConfig>> models_of(const ServeOptions& options, std::string_view text, When when) {
-  TG_ASSIGN_OR_RETURN(const auto file, parse_server_config(text, options.model_config_file));
-  if (when == When::kLater && !file.has_model_config_list()) {
-    return absl::FailedPreconditionError(base::cat(kConfigFile, " ", options.model_config_file,
-                                                   " has no model_config_list; an empty one unloads all models"));
-  }
-  auto models = to_model_configs(file, model_defaults(options));
-  if (absl::Status usable = models.ok() ? check_models(*models) : models.status(); !usable.ok()) {
-    return base::annotate(usable, base::cat(kConfigFile, " ", options.model_config_file));
-  }
-  return models;
-}
-
 }  // namespace
-
-ModelDefaults model_defaults(const ServeOptions& options) {
-  return {options.warm_up, !options.request_log.target.empty()};
-}
 
 absl::StatusOr<FirstModels> first_models(const ServeOptions& options) {
   FirstModels first;
@@ -97,11 +71,6 @@ absl::StatusOr<std::optional<BatchingOptions>> batching_options(const ServeOptio
   return batching;
 }
 
-absl::StatusOr<std::string> tfs_metrics_path(const ServeOptions& options) {
-  if (options.monitoring_config_file.empty()) return "";
-  return read_monitoring_path(options.monitoring_config_file);
-}
-
 absl::Duration load_retry_pause(const ServeOptions& options) {
   return absl::Microseconds(std::max<int64_t>(0, options.load_retry_microseconds));
 }
@@ -112,22 +81,6 @@ RepositoryOptions repository_options(const ServeOptions& options, LoadOptions lo
   loading.warm_up_iterations = static_cast<uint32_t>(std::max(1, options.warm_up_iterations));
   loading.batching_per_model = options.batching_per_model;
   return {absl::Seconds(options.poll_seconds), std::move(loading), options.labels_for_unavailable, residents};
-}
-
-ConfigFileWatch::ConfigFileWatch(const ServeOptions& options, std::string known,
-                                 std::function<void(std::vector<ModelConfig>)> take_over)
-    : options_(options), known_(std::move(known)), take_over_(std::move(take_over)) {}
-
-void ConfigFileWatch::look() {
-  absl::StatusOr<std::string> text = config_text(options_);
-  if (text.status() != std::exchange(unreadable_, text.status()) && !text.ok()) {
-    base::log_error("the model config file cannot be read", {{"error", text.status()}});
-  }
-  if (!text.ok() || *text == known_) return;
-  known_ = *std::move(text);
-  auto models = models_of(options_, known_, When::kLater);
-  if (models.ok()) return take_over_(*std::move(models));
-  base::log_error("the changed model config file is not taken over", {{"error", models.status()}});
 }
 
 }  // namespace tidegate::serving

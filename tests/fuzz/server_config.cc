@@ -1,8 +1,11 @@
-// The texts of --model-config-file and --batching-parameters-file. The same input is read as either.
+// The texts of --model-config-file, --batching-parameters-file and --monitoring-config-file. The same input is read as
+// each.
 #include <google/protobuf/text_format.h>
 
 #include "fuzz/fuzzing.h"
+#include "serving-runtime/repository/batching_parameters.h"
 #include "serving-runtime/repository/server_config.h"
+#include "serving-runtime/serve/monitoring_config.h"
 
 namespace tidegate::fuzz {
 namespace {
@@ -36,6 +39,12 @@ void batching(std::string_view text) {
   require(options.batch_timeout >= absl::ZeroDuration(), "nobody waits for less than no time");
 }
 
+void monitoring(std::string_view text) {
+  const absl::StatusOr<std::string> path = serving::parse_monitoring_path(text, "file");
+  if (!path.ok()) return require_client_error(path.status());
+  require(path->empty() || path->starts_with('/'), "metrics are nowhere or at a path");
+}
+
 }  // namespace
 }  // namespace tidegate::fuzz
 
@@ -43,5 +52,6 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace tidegate::fuzz;
   models(as_text(data, size));
   batching(as_text(data, size));
+  monitoring(as_text(data, size));
   return 0;
 }

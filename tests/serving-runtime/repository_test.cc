@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/scratch_folder.h"
 #include "fake_backend.h"
+#include "serving-runtime/repository/batching_parameters.h"
 #include "serving-runtime/repository/load_planner.h"
 #include "serving-runtime/repository/model_repository.h"
 #include "serving-runtime/repository/server_config.h"
