@@ -6,7 +6,8 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import prediction_service_pb2_grpc
+from tfs_clients import predict_request
 
 
 def start_batching(start, tmp_path, parameters, model="half_plus_two"):
@@ -23,9 +24,7 @@ def batches(runtime):
 
 
 def predict_over_grpc(runtime, x, timeout=30):
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = runtime.model
-    request.inputs["x"].CopyFrom(tf.make_tensor_proto(np.array(x, np.float32)))
+    request = predict_request(runtime.model, x=np.array(x, np.float32))
     stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(runtime.grpc))
     return tf.make_ndarray(stub.Predict(request, timeout=timeout).outputs["y"]).tolist()
 

@@ -5,10 +5,11 @@ import signal
 import socket
 
 import grpc
+import numpy as np
 import pytest
 from conftest import run
 from tensorflow_serving.apis import prediction_service_pb2_grpc
-from test_lifecycle import predict_request
+from tfs_clients import predict_request
 
 
 @pytest.mark.parametrize("arguments,part", [
@@ -106,8 +107,7 @@ def test_an_ssl_config_without_a_certificate_says_so(models, tmp_path):
 
 
 def predicted_over_grpc(runtime):
-    request = predict_request([2.0])
-    request.model_spec.name = "onnx_half_plus_two"
+    request = predict_request("onnx_half_plus_two", x=np.array([2.0], np.float32))
     with grpc.insecure_channel(runtime.grpc) as channel:
         answer = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=30)
     return list(answer.outputs["y"].float_val)

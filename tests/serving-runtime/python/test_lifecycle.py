@@ -13,8 +13,9 @@ import pytest
 import requests
 import tensorflow as tf
 from conftest import failed_start, run
-from tensorflow_serving.apis import (classification_pb2, inference_pb2, predict_pb2, prediction_log_pb2,
+from tensorflow_serving.apis import (classification_pb2, inference_pb2, prediction_log_pb2,
                                      prediction_service_pb2_grpc, regression_pb2, session_service_pb2)
+from tfs_clients import predict_request
 
 
 def niceness(task):
@@ -82,15 +83,13 @@ def record(path, *requests):
             writer.write(log.SerializeToString())
 
 
-def predict_request(x):
-    request = predict_pb2.PredictRequest()
-    request.inputs["x"].CopyFrom(tf.make_tensor_proto(np.array(x, np.float32)))
-    return request
+def floats(x):
+    return predict_request(x=np.array(x, np.float32))
 
 
 def test_recorded_warm_up_requests_are_replayed_before_the_model_is_ready(start, models, tmp_path):
     shutil.copytree(models / "picky", tmp_path / "warm")
-    record(tmp_path / "warm/1/assets.extra/tf_serving_warmup_requests", predict_request([[1, 2]]), predict_request([[3, 4]]))
+    record(tmp_path / "warm/1/assets.extra/tf_serving_warmup_requests", floats([[1, 2]]), floats([[3, 4]]))
     runtime = start("warm", "--log-level=debug", base_path=tmp_path / "warm")
     runtime.wait_until(lambda: "recorded=2 synthetic=0" in runtime.log_path.read_text())  # written by a thread of its own
 
@@ -124,7 +123,7 @@ def test_a_recorded_request_that_is_not_replayed_is_said(start, models, tmp_path
 
 def test_more_recorded_requests_than_tensorflow_serving_takes_are_refused(start, models, tmp_path):
     shutil.copytree(models / "onnx_half_plus_two", tmp_path / "cold")
-    record(tmp_path / "cold/1/assets.extra/tf_serving_warmup_requests", *[predict_request([1.0])] * 1001)
+    record(tmp_path / "cold/1/assets.extra/tf_serving_warmup_requests", *[floats([1.0])] * 1001)
     code, message = failed_start(start, "cold", tmp_path / "cold")
     assert code == 1 and "holds more than 1000 requests" in message["message"]
 
@@ -139,7 +138,7 @@ def test_recorded_requests_that_cannot_be_read_end_the_start_with_their_path(sta
 
 def test_a_recorded_request_that_fails_ends_the_process(start, models, tmp_path):
     shutil.copytree(models / "picky", tmp_path / "cold")
-    record(tmp_path / "cold/1/assets.extra/tf_serving_warmup_requests", predict_request([[1, 2]]), predict_request([[-1, 2]]))
+    record(tmp_path / "cold/1/assets.extra/tf_serving_warmup_requests", floats([[1, 2]]), floats([[-1, 2]]))
     code, message = failed_start(start, "cold", tmp_path / "cold")
     assert code == 1 and "recorded request 1" in message["message"] and "no negative numbers" in message["message"]
 
@@ -235,7 +234,7 @@ def test_sigterm_under_load_fails_no_request(start):
 
 def test_sigterm_under_grpc_load_fails_no_request(start):
     leaving, staying = start("half_plus_two", "--drain-seconds=1"), start("half_plus_two")
-    request = predict_request([2.0])
+    request = floats([2.0])
     request.model_spec.name = "half_plus_two"
     answered, failures, moved = {leaving: 0, staying: 0}, [], threading.Event()
 
@@ -265,8 +264,7 @@ def test_sigterm_under_grpc_load_fails_no_request(start):
 
 def test_sigterm_does_not_wait_for_a_model_that_is_being_loaded(start, models, tmp_path):
     shutil.copytree(models / "onnx_slow", tmp_path / "slow")
-    hours = predict_pb2.PredictRequest()
-    hours.inputs["rounds"].CopyFrom(tf.make_tensor_proto(10**9, tf.int64))
+    hours = predict_request(rounds=np.int64(10**9))
     record(tmp_path / "slow/1/assets.extra/tf_serving_warmup_requests", hours)
     runtime = start("slow", base_path=tmp_path / "slow", wait=False)
     runtime.wait_until(lambda: "model version is being loaded" in runtime.log_path.read_text())

@@ -6,8 +6,8 @@ import re
 import grpc
 import numpy as np
 import pytest
-import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import prediction_service_pb2_grpc
+from tfs_clients import predict_request
 
 PAGE = "/monitoring/prometheus/metrics"
 
@@ -23,9 +23,7 @@ def test_the_page_of_tensorflow_serving_has_its_metrics(start, tmp_path, models)
     runtime.predict({"instances": [1.0]})
     runtime.predict({"instances": ["x"]})
     runtime.classify({"signature_name": "classify_x_to_y", "examples": [{"x": 2.0}]})
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = "half_plus_two"
-    request.inputs["x"].CopyFrom(tf.make_tensor_proto(np.array([8.0], np.float32)))
+    request = predict_request("half_plus_two", x=np.array([8.0], np.float32))
     prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(runtime.grpc)).Predict(request, timeout=30)
     page = runtime.get(PAGE)
     assert page.status_code == 200 and page.headers["content-type"].startswith("text/plain")

@@ -11,16 +11,12 @@ import numpy as np
 import pytest
 import requests
 import tensorflow as tf
-import tritonclient.grpc as triton_grpc
-import tritonclient.http as triton_http
 from conftest import failed_start, run
-from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import get_model_metadata_pb2, prediction_service_pb2_grpc
+from tfs_clients import predict_request
+from triton_clients import tensor, triton  # noqa: F401 (triton is a fixture)
 from tritonclient.utils import InferenceServerException
 
-TRITON = {
-    "rest": (triton_http, lambda runtime: triton_http.InferenceServerClient(runtime.rest)),
-    "grpc": (triton_grpc, lambda runtime: triton_grpc.InferenceServerClient(runtime.grpc)),
-}
 # Values of every type that a model may take, with what Triton calls it.
 VALUES = {
     "float": ("FP32", np.array([1.5, -np.inf], np.float32)), "double": ("FP64", np.array([1e300, 2.0])),
@@ -33,22 +29,8 @@ VALUES = {
 }
 
 
-@pytest.fixture(params=TRITON)
-def triton(request):
-    return TRITON[request.param]
-
-
-def tensor(module, name, array, datatype):
-    one = module.InferInput(name, list(array.shape), datatype)
-    one.set_data_from_numpy(array)
-    return one
-
-
 def predict(runtime, **inputs):
-    message = predict_pb2.PredictRequest()
-    message.model_spec.name = runtime.model
-    for name, value in inputs.items():
-        message.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+    message = predict_request(runtime.model, **inputs)
     return prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(runtime.grpc)).Predict.with_call(
         message, timeout=10)
 

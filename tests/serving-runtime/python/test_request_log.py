@@ -8,9 +8,9 @@ import threading
 import grpc
 import numpy as np
 import pytest
-import tensorflow as tf
 from conftest import run
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import prediction_service_pb2_grpc
+from tfs_clients import predict_request
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -54,9 +54,7 @@ def test_predictions_of_every_api_are_written_a_line_each(start, tmp_path):
     runtime.post("/v1/models/half_plus_two:predict", {"instances": [2.0, 4.0]}, headers={"x-request-id": "a", "traceparent": TRACE})
     runtime.predict({"instances": ["no number"]})
     runtime.post("/v2/models/half_plus_two/infer", {"id": "b", "inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": [6]}]})
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = "half_plus_two"
-    request.inputs["x"].CopyFrom(tf.make_tensor_proto(np.array([8.0], np.float32)))
+    request = predict_request("half_plus_two", x=np.array([8.0], np.float32))
     stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(runtime.grpc))
     stub.Predict(request, metadata=[("x-request-id", "c")], timeout=30)
     runtime.classify({"signature_name": "classify_x_to_y", "examples": [{"x": 2.0}]})
@@ -192,9 +190,7 @@ def test_answers_carry_the_place_in_the_trace(running):
     assert error.status_code == 404 and error.headers["traceparent"] == TRACE
     broken = runtime.post("/v1/models/half_plus_two:predict", {"instances": [1.0]}, headers={"traceparent": TRACE.upper()})
     assert "traceparent" not in broken.headers and broken.status_code == 200
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = "half_plus_two"
-    request.inputs["x"].CopyFrom(tf.make_tensor_proto(np.array([8.0], np.float32)))
+    request = predict_request("half_plus_two", x=np.array([8.0], np.float32))
     stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(runtime.grpc))
     _, call = stub.Predict.with_call(request, metadata=[("traceparent", TRACE)], timeout=30)
     assert dict(call.initial_metadata())["traceparent"] == TRACE

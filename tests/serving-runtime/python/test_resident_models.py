@@ -10,8 +10,9 @@ import pytest
 import tensorflow as tf
 import tritonclient.grpc
 import tritonclient.http
-from tensorflow_serving.apis import (get_model_metadata_pb2, get_model_status_pb2, model_service_pb2_grpc, predict_pb2,
+from tensorflow_serving.apis import (get_model_metadata_pb2, get_model_status_pb2, model_service_pb2_grpc,
                                      prediction_service_pb2_grpc)
+from tfs_clients import predict_request
 
 COUNT = 6
 NAMES = [f"m{i}" for i in range(COUNT)]
@@ -75,9 +76,7 @@ def test_requests_over_more_models_than_fit_are_all_answered_within_the_budget(r
 
 def test_a_model_is_loaded_for_clients_of_every_protocol(runtime):
     channel = grpc.insecure_channel(runtime.grpc)
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = "m1"
-    request.inputs["x"].CopyFrom(tf.make_tensor_proto(np.array([1], np.float32)))
+    request = predict_request("m1", x=np.array([1], np.float32))
     answer = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=30)
     assert tf.make_ndarray(answer.outputs["y"]).tolist() == [2.0]
     metadata = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import requests
 import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import prediction_service_pb2_grpc
+from tfs_clients import predict_request
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 
@@ -51,9 +52,7 @@ def rest(runtime, authority, **options):
 
 
 def over_grpc(runtime, credentials, metadata=()):
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = "half_plus_two"
-    request.inputs["x"].CopyFrom(tf.make_tensor_proto(np.array([2], np.float32)))
+    request = predict_request("half_plus_two", x=np.array([2], np.float32))
     channel = grpc.secure_channel(runtime.grpc, credentials) if credentials else grpc.insecure_channel(runtime.grpc)
     with channel:
         answer = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=30, metadata=metadata)

@@ -5,19 +5,17 @@ import resource
 
 import grpc
 import numpy as np
-import tensorflow as tf
 from processes import resident_bytes
 from slow_crowd import GRPC, REST, SlowCrowd, allow_descriptors
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import prediction_service_pb2_grpc
+from tfs_clients import predict_request
 
 CROWD = 1000
 MOST_BYTES_EACH = 64 << 10
 
 
 def grpc_predict(runtime):
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = "half_plus_two"
-    request.inputs["x"].CopyFrom(tf.make_tensor_proto(np.array([2], np.float32)))
+    request = predict_request("half_plus_two", x=np.array([2], np.float32))
     with grpc.insecure_channel(runtime.grpc, [("grpc.use_local_subchannel_pool", 1)]) as channel:
         answer = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=30)
     return list(answer.outputs["y"].float_val)

@@ -12,7 +12,8 @@ import tensorflow as tf
 import tritonclient.grpc as triton_grpc
 import tritonclient.http as triton_http
 from conftest import BUILD, failed_start, run
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import prediction_service_pb2_grpc
+from tfs_clients import predict_request
 
 
 def interpreter(path, signature="serving_default"):
@@ -24,11 +25,7 @@ def file_of(models, name):
 
 
 def predict_grpc(runtime, signature="", **inputs):
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = runtime.model
-    request.model_spec.signature_name = signature
-    for name, value in inputs.items():
-        request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+    request = predict_request(runtime.model, signature, **inputs)
     with grpc.insecure_channel(runtime.grpc) as channel:
         response = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=30)
     return {name: tf.make_ndarray(tensor) for name, tensor in response.outputs.items()}

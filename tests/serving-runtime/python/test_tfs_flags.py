@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import RUNTIME, run
-from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc, predict_pb2, prediction_log_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc, prediction_log_pb2, prediction_service_pb2_grpc
+from tfs_clients import predict_request
 
 # By name, with the value that manifests often have. --port, --rest_api_port, --model_name and --model_base_path are in each
 # test; files that must be there have tests of their own.
@@ -40,16 +41,13 @@ def flags(values):
     return [f"--{name}={value}" for name, value in values.items()]
 
 
-def predict_request(model="half_plus_two"):
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = model
-    request.inputs["x"].CopyFrom(tf.make_tensor_proto(np.array([2, 4], np.float32)))
-    return request
+def two_and_four(model="half_plus_two"):
+    return predict_request(model, x=np.array([2, 4], np.float32))
 
 
 def predict(address, model="half_plus_two"):
     with grpc.insecure_channel(address) as channel:
-        return prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(predict_request(model), timeout=30).outputs["y"]
+        return prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(two_and_four(model), timeout=30).outputs["y"]
 
 
 def test_a_manifest_for_tensorflow_serving_starts_the_server_as_it_stands(start, tmp_path):
@@ -188,7 +186,7 @@ def test_recorded_requests_are_run_as_often_as_they_are_to(start, models, tmp_pa
     shutil.copytree(models / "half_plus_two", tmp_path / "warm")
     (tmp_path / "warm/123/assets.extra").mkdir()
     log = prediction_log_pb2.PredictionLog()
-    log.predict_log.request.CopyFrom(predict_request("warm"))
+    log.predict_log.request.CopyFrom(two_and_four("warm"))
     with tf.io.TFRecordWriter(str(tmp_path / "warm/123/assets.extra/tf_serving_warmup_requests")) as writer:
         writer.write(log.SerializeToString())
     runtime = start("warm", "--num_request_iterations_for_warmup=3", "--log-level=debug", base_path=tmp_path / "warm")

@@ -5,24 +5,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import (get_model_metadata_pb2, get_model_status_pb2,
-                                     model_service_pb2_grpc, predict_pb2, prediction_service_pb2_grpc)
+                                     model_service_pb2_grpc, prediction_service_pb2_grpc)
+from tfs_clients import predict_request
 
 
 def stub(runtime):
     return prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(runtime.grpc))
 
 
-def request(model, **inputs):
-    message = predict_pb2.PredictRequest()
-    message.model_spec.name = model
-    for name, value in inputs.items():
-        message.inputs[name].CopyFrom(tf.make_tensor_proto(value))
-    return message
-
-
 def test_predict_answers_with_typed_fields_and_the_version(running):
     answer, call = stub(running("half_plus_two")).Predict.with_call(
-        request("half_plus_two", x=np.array([2, 3], np.float32)), timeout=10)
+        predict_request("half_plus_two", x=np.array([2, 3], np.float32)), timeout=10)
     assert list(answer.outputs["y"].float_val) == [3.0, 3.5]
     assert tf.make_ndarray(answer.outputs["y"]).tolist() == [3.0, 3.5]
     assert (answer.model_spec.name, answer.model_spec.version.value) == ("half_plus_two", 123)
@@ -32,22 +25,22 @@ def test_predict_answers_with_typed_fields_and_the_version(running):
 
 def test_several_types_both_ways(running):
     answer = stub(running("many")).Predict(
-        request("many", a=np.array([[1, 2, 3]], np.int64), flip=np.array([True])), timeout=10)
+        predict_request("many", a=np.array([[1, 2, 3]], np.int64), flip=np.array([True])), timeout=10)
     assert tf.make_ndarray(answer.outputs["signed"]).tolist() == [[-1, -2, -3]]
     assert tf.make_ndarray(answer.outputs["half"]).dtype == np.float16
-    answer = stub(running("strings")).Predict(request("strings", text=[b"a\x00b", b""]), timeout=10)
+    answer = stub(running("strings")).Predict(predict_request("strings", text=[b"a\x00b", b""]), timeout=10)
     assert tf.make_ndarray(answer.outputs["copy_bytes"]).tolist() == [b"a\x00b", b""]
 
 
 def test_an_output_filter_chooses_the_outputs(running):
-    message = request("many", a=np.array([[1, 2, 3]], np.int64), flip=np.array([True]))
+    message = predict_request("many", a=np.array([[1, 2, 3]], np.int64), flip=np.array([True]))
     message.output_filter.append("mean")
     assert list(stub(running("many")).Predict(message, timeout=10).outputs) == ["mean"]
 
 
 def test_an_error_inside_the_graph_carries_the_models_trailer(running):
     with pytest.raises(grpc.RpcError) as caught:
-        stub(running("picky")).Predict(request("picky", x=np.array([[1, -1]], np.float32)), timeout=10)
+        stub(running("picky")).Predict(predict_request("picky", x=np.array([[1, -1]], np.float32)), timeout=10)
     assert "no negative numbers" in caught.value.details()
     assert dict(caught.value.trailing_metadata())["x-tidegate-error"] == "model"
 
