@@ -121,7 +121,7 @@ void ResidentModels::carry_out(const ResidencyAction& action) {
       ++details_.find(action.model)->second.evictions;
       return begin_unload(action.model);
     case ResidencyStep::kRefuse:
-      return answer_all(action.model, absl::ResourceExhaustedError(base::cat(
+      return refuse_all(action.model, absl::ResourceExhaustedError(base::cat(
                                           "Model ", action.model, " takes ", *residence.bytes, " bytes, more than the ",
                                           options_.max_bytes, " of --max-resident")));
   }
@@ -147,12 +147,16 @@ uint64_t ResidentModels::expected_bytes(const Details& details) const {
   return std::max(details.file_bytes, std::min(guess_.expected_bytes(details.file_bytes), options_.max_bytes));
 }
 
-void ResidentModels::answer_all(const std::string& model, const absl::StatusOr<ModelUse>& answer) {
+void ResidentModels::answer_all(const std::string& model, absl::FunctionRef<absl::StatusOr<ModelUse>()> answer) {
   residences_.find(model)->second.asked = 0;
   std::list<Waiter>& waiters = details_.find(model)->second.waiters;
   waiting_ -= waiters.size();
-  for (Waiter& waiter : waiters) answers_.emplace_back(std::move(waiter.then), answer);
+  for (Waiter& waiter : waiters) answers_.emplace_back(std::move(waiter.then), answer());
   waiters.clear();
+}
+
+void ResidentModels::refuse_all(const std::string& model, const absl::Status& why) {
+  answer_all(model, [&why] { return why; });
 }
 
 void ResidentModels::send_answers(std::unique_lock<std::mutex>& lock) {
@@ -190,7 +194,7 @@ void ResidentModels::remove(const std::string& model) {
   std::unique_lock lock(mutex_);
   const auto details = details_.find(model);
   if (details == details_.end()) return;
-  answer_all(model, ModelUse());
+  answer_all(model, [] { return ModelUse(); });
   std::erase_if(work_, [&model](const ResidencyAction& action) { return action.model == model; });
   guess_.forget(model);
   residences_.erase(residences_.find(model));
@@ -216,7 +220,7 @@ void ResidentModels::at_rest(const std::string& model, const absl::StatusOr<Memo
     residence.bytes = expected_bytes(details);
   }
   if (gone && residence.presence == Presence::kUnloading) residence.presence = Presence::kAbsent;
-  if (!need.ok()) answer_all(model, need.status());
+  if (!need.ok()) refuse_all(model, need.status());
   plan();
   send_answers(lock);
 }
@@ -235,13 +239,10 @@ void ResidentModels::loaded(const std::string& model, uint64_t bytes) {
     begin_unload(model);
   } else if (residence.presence == Presence::kLoading) {
     residence.presence = Presence::kResident;
-    residence.asked = 0;
     residence.last_used = ++count_;
     details.failure = absl::OkStatus();
     ++details.loads;
-    waiting_ -= details.waiters.size();
-    for (Waiter& waiter : details.waiters) answers_.emplace_back(std::move(waiter.then), hold(model, residence));
-    details.waiters.clear();
+    answer_all(model, [&] { return hold(model, residence); });
   }
   plan();
   send_answers(lock);
@@ -254,7 +255,7 @@ void ResidentModels::failed(const std::string& model, const absl::Status& why) {
   Details& details = details_.find(model)->second;
   details.failure = why;
   details.retry_at = clock_.now() + options_.retry_pause;
-  answer_all(model, why);
+  refuse_all(model, why);
   begin_unload(model);
   send_answers(lock);
 }
@@ -263,7 +264,7 @@ void ResidentModels::stop() {
   std::unique_lock lock(mutex_);
   stopped_ = true;
   for (const auto& [name, residence] : residences_) {
-    answer_all(name, absl::UnavailableError("The server is shutting down and loads no more models"));
+    refuse_all(name, absl::UnavailableError("The server is shutting down and loads no more models"));
   }
   send_answers(lock);
 }

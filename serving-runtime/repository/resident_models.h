@@ -9,6 +9,7 @@
 //
 // Requests and load threads meet here, behind one lock that nobody holds for long. It decides; ModelRepository acts,
 // and tells what came of it.
+#include <absl/functional/function_ref.h>
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
 
@@ -102,8 +103,9 @@ class ResidentModels : public ModelDemand {
   absl::Status why_not_wait(const Details& details, absl::Time deadline) const;
   void plan();
   void carry_out(const ResidencyAction& action);
-  // To all who wait for it.
-  void answer_all(const std::string& model, const absl::StatusOr<ModelUse>& answer);
+  // To all who wait for it; `answer` is asked for each of them.
+  void answer_all(const std::string& model, absl::FunctionRef<absl::StatusOr<ModelUse>()> answer);
+  void refuse_all(const std::string& model, const absl::Status& why);
   void begin_unload(const std::string& model);
   void learn(const std::string& model, Details& details, uint64_t bytes);
   uint64_t expected_bytes(const Details& details) const;

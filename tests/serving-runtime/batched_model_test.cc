@@ -17,12 +17,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-Tensor floats(const std::vector<float>& values) {
-  AlignedBuffer data;
-  for (const float value : values) data.push(value);
-  return Tensor(model::DataType::kFloat, {static_cast<int64_t>(values.size())}, std::move(data));
-}
-
 Tensor words(const std::vector<std::string>& values) {
   StringList strings;
   for (const std::string& value : values) strings.push(value);

@@ -12,12 +12,6 @@ namespace {
 
 using testing::ElementsAre;
 
-Tensor floats(const std::vector<float>& values) {
-  AlignedBuffer data;
-  for (const float value : values) data.push(value);
-  return Tensor(model::DataType::kFloat, {static_cast<int64_t>(values.size())}, std::move(data));
-}
-
 // y = x / 2 + 2 and z = -x, counted.
 class CountedModel : public FakeModel {
  public:
