@@ -53,6 +53,8 @@ class ServingBackends::LoadsElsewhere : public Backend {
   std::string name() const override { return backend_.name(); }
   std::string library_version() const override { return backend_.library_version(); }
   absl::StatusOr<std::unique_ptr<LoadedModel>> load(const std::string& folder) const override {
+    // There is one thread more than requests need.
+    std::lock_guard one_at_a_time(mutex_);
     absl::StatusOr<std::unique_ptr<LoadedModel>> loaded;
     run_there_([&] { loaded = backend_.load(folder); });
     return loaded;
@@ -61,6 +63,7 @@ class ServingBackends::LoadsElsewhere : public Backend {
  private:
   const Backend& backend_;
   const BackendSet::Run& run_there_;
+  mutable std::mutex mutex_;
 };
 
 ServingBackends::ServingBackends(const BackendFlags& flags, Post post)

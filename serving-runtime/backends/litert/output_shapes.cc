@@ -8,12 +8,19 @@ OutputShapes::Key OutputShapes::key_of(size_t signature, const std::vector<Dims>
   return key;
 }
 
+bool OutputShapes::recall(const Key& key, Shapes& found) {
+  std::lock_guard lock(mutex_);
+  const auto known = known_.find(key);
+  if (known == known_.end()) return false;
+  found = known->second;
+  return true;
+}
+
 Failure OutputShapes::find(size_t signature, const std::vector<Dims>& inputs, size_t count, Shapes& found) {
-  std::unique_lock lock(mutex_);
-  if (auto known = known_.find(key_of(signature, inputs)); known != known_.end()) {
-    found = known->second;
-    return {};
-  }
+  const Key key = key_of(signature, inputs);
+  if (recall(key, found)) return {};
+  std::lock_guard one_at_a_time(planning_);
+  if (recall(key, found)) return {};
   if (!planner_) {
     if (Failure failure = make_planner_(planner_); !failure.ok()) return failure;
   }
@@ -22,8 +29,9 @@ Failure OutputShapes::find(size_t signature, const std::vector<Dims>& inputs, si
     planner_.reset();  // what a failure left behind is not known
     return failure;
   }
+  std::lock_guard lock(mutex_);
   if (known_.size() >= kMost) known_.clear();
-  found = known_[key_of(signature, inputs)] = std::move(planned);
+  found = known_[key] = std::move(planned);
   return {};
 }
 

@@ -31,10 +31,12 @@ class OutputShapes {
   static constexpr size_t kMost = 4096;
 
   static Key key_of(size_t signature, const std::vector<Dims>& inputs);
+  bool recall(const Key& key, Shapes& found);
 
   const Make make_planner_;
-  std::mutex mutex_;
+  std::mutex planning_;  // for as long as that takes, so not with known_
   std::unique_ptr<Instance> planner_;
+  std::mutex mutex_;
   std::map<Key, Shapes> known_;
 };
 
