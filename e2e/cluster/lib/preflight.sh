@@ -7,6 +7,12 @@ FINDINGS=()
 
 find_fault() { FINDINGS+=("$*"); }
 
+check_paths() {
+  case $REPO$CACHE in
+    *[[:space:]]*) find_fault "spaces in $REPO or $CACHE: put both where there are none (TIDEGATE_CACHE moves the second)" ;;
+  esac
+}
+
 check_root() { [ "$(id -u)" = 0 ] || find_fault "this needs root: it makes network bridges, mounts and cgroups"; }
 
 check_tools() {
@@ -58,6 +64,7 @@ check_kernel() {
 
 preflight() {
   local check
+  check_paths
   check_root
   # The others need root themselves to see what they look for.
   if ((${#FINDINGS[@]} == 0)); then

@@ -1,5 +1,6 @@
 # Sourced first by every script of this folder: where things lie, and the node's names, addresses and ports.
 set -euo pipefail
+export LC_ALL=C.UTF-8                 # numbers with a point, whatever the machine's language is
 CLUSTER_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 REPO=$(cd "$CLUSTER_DIR/../.." && pwd)
 CACHE=${TIDEGATE_CACHE:-$HOME/.cache/tidegate}
