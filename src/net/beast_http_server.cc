@@ -43,6 +43,10 @@ absl::StatusOr<std::shared_ptr<asio::ssl::context>> make_tls_context(const Serve
     context->add_certificate_authority(asio::buffer(tls.client_ca_pem), error);
     if (error) return failed("the clients' CA");
     context->set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert, error);
+    // Without it OpenSSL gives clients sessions, and refuses them when they come back.
+    constexpr std::string_view kSessions = "tidegate";
+    SSL_CTX_set_session_id_context(context->native_handle(), reinterpret_cast<const unsigned char*>(kSessions.data()),
+                                   kSessions.size());
   }
   return context;
 }

@@ -32,15 +32,19 @@ class Inflater {
 
   absl::StatusOr<std::string> run(uint64_t max_bytes) {
     std::string out;
+    size_t written = 0;
     while (true) {
-      // One byte beyond the limit shows that it is exceeded.
-      const uint64_t room = std::min<uint64_t>(std::max(kFirstOutput, out.size() * 2), max_bytes + 1);
-      const int result = fill(out, room);
-      if (out.size() > max_bytes) {
+      // Only when it is full: a body may be many small members. One byte beyond the limit shows that it is exceeded.
+      if (written == out.size()) out.resize(std::min<uint64_t>(std::max(kFirstOutput, written * 2), max_bytes + 1));
+      const int result = fill(out, written);
+      if (written > max_bytes) {
         return absl::ResourceExhaustedError(base::cat("more than ", max_bytes, " bytes when decompressed"));
       }
       if (result == Z_STREAM_END) {
-        if (rest_.empty()) return out;
+        if (rest_.empty()) {
+          out.resize(written);
+          return out;
+        }
         if (coding_ != ContentCoding::kGzip) return broken("bytes behind its end");
         inflateReset(&stream_);  // the next member
       } else if (result == Z_BUF_ERROR && rest_.empty()) {
@@ -52,19 +56,17 @@ class Inflater {
   }
 
  private:
-  // Inflates until `out` has `room` bytes, the input is used up or the stream ends.
-  int fill(std::string& out, uint64_t room) {
-    const size_t before = out.size();
-    const size_t most = std::min<uint64_t>(room - before, std::numeric_limits<uInt>::max());
-    out.resize(before + most);
-    stream_.next_out = reinterpret_cast<Bytef*>(out.data() + before);
+  // Inflates behind what is written of `out` until that is full, the input is used up or the stream ends.
+  int fill(std::string& out, size_t& written) {
+    const size_t most = std::min<size_t>(out.size() - written, std::numeric_limits<uInt>::max());
+    stream_.next_out = reinterpret_cast<Bytef*>(out.data() + written);
     stream_.avail_out = static_cast<uInt>(most);
     const size_t input = std::min(rest_.size(), kMostInput);
     stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(rest_.data()));
     stream_.avail_in = static_cast<uInt>(input);
     const int result = inflate(&stream_, Z_NO_FLUSH);
     rest_.remove_prefix(input - stream_.avail_in);
-    out.resize(before + most - stream_.avail_out);
+    written += most - stream_.avail_out;
     return result;
   }
 
