@@ -67,7 +67,13 @@ bool is_service(std::string_view name) {
   return name.empty();
 }
 
+// Proxies ask every few seconds whether the server is there, also during a prediction of minutes; by default gRPC takes
+// that for an attack and hangs up.
+constexpr int kLeastPingMilliseconds = 4000;
+
 void set_arguments(grpc::ServerBuilder& builder, const GrpcServerOptions& options) {
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kLeastPingMilliseconds);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMilliseconds);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);  // statistics of each call that no one can ask for

@@ -43,6 +43,9 @@ absl::Status check(const net::TlsIdentity& identity) {
   return base::annotate(net::check_identity(identity), "xDS server");
 }
 
+// Below that of Envoy's keepalive, 10 s.
+constexpr int kLeastPingMilliseconds = 4000;
+
 class ServerImpl : public Server, private AdsService, private StreamOwner {
  public:
   ServerImpl(ServerOptions options, const net::TlsIdentity& identity)
@@ -56,6 +59,10 @@ class ServerImpl : public Server, private AdsService, private StreamOwner {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, keepalive_ms);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, keepalive_ms);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a port that is taken is an error
+    // Envoy asks every 10 s whether we are there, also while there is nothing to say; by default gRPC takes that for an
+    // attack and hangs up.
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kLeastPingMilliseconds);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
     const std::string address = base::cat(options_.address, ":", port_ != 0 ? port_ : options_.port);
     int bound = 0;

@@ -95,7 +95,9 @@ void StreamState::subscribe_endpoints(const Request& request) {
   for (const std::string& name : request.subscribe) {
     endpoints_wanted_.insert(name);
     awaited_.erase(name);
-    if (!request.present.contains(name)) endpoints_owed_.insert(name);
+    // Who asks for endpoints and not yet for clusters has a cluster that waits for them, maybe one that has older ones.
+    const bool may_wait = !of(ResourceType::kCluster).active && name != traffic::kVersionCluster;
+    if (may_wait || !request.present.contains(name)) endpoints_owed_.insert(name);
   }
 }
 
@@ -272,7 +274,12 @@ void StreamState::queue_owed_endpoints() {
   Batch batch;
   for (const std::string& name : std::exchange(endpoints_owed_, {})) {
     const traffic::Resource* endpoints = find(ResourceType::kEndpoints, name);
-    if (endpoints != nullptr && endpoints_wanted_.contains(name)) batch.changed.push_back(endpoints);
+    if (!endpoints_wanted_.contains(name)) continue;
+    if (endpoints != nullptr) {
+      batch.changed.push_back(endpoints);
+    } else {
+      batch.removed.push_back(name);  // else the cluster that waits for them, and is to go, would wait for ever
+    }
   }
   of(ResourceType::kEndpoints).delivery.queue(std::move(batch));
 }

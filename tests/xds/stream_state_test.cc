@@ -351,12 +351,23 @@ TEST_F(Stream, AProxyThatConnectsWhileAClusterWaitsForItsEndpointsIsSentThoseFir
   proxy_.subscribe(kListener, {});
   proxy_.subscribe(kRoutes, {"tidegate"});
   proxy_.subscribe(kHosts, {"tidegate"});
-  EXPECT_THAT(proxy_.receive(next), ElementsAre("endpoints: demo/dogs/dogs-1"));
+  EXPECT_THAT(proxy_.receive(next), ElementsAre("endpoints: demo/cats/cats-1 demo/digits/digits-1 demo/dogs/dogs-1"))
+      << "a changed cluster may wait for those that it has, too";
   proxy_.answer(kEndpoints);
   EXPECT_THAT(proxy_.receive(next), IsEmpty()) << "its clusters are not known yet";
   proxy_.subscribe(kClusters, {});
   EXPECT_THAT(proxy_.settle(next), ElementsAre("endpoints: demo/dogs/dogs-1", "hosts: tidegate/demo.dogs",
                                                "endpoints: tidegate/version=11"));
+}
+
+TEST_F(Stream, AClusterThatWaitsAndIsNoMoreIsToldThatItHasNoEndpoints) {
+  proxy_.state.emplace();
+  proxy_.subscribed.clear();
+  proxy_.subscribe(kEndpoints,
+                   {traffic::kVersionCluster, cluster_of("cats"), cluster_of("digits"), "demo/gone/gone-1"});
+  proxy_.subscribe(kHosts, {"tidegate"});
+  EXPECT_THAT(proxy_.receive(first_),
+              ElementsAre("endpoints: demo/cats/cats-1 demo/digits/digits-1 -demo/gone/gone-1"));
 }
 
 TEST(StreamOfANewProxy, ConfirmsNothingOfWhatWasAskedForInTheMiddle) {
