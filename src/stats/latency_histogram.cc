@@ -60,11 +60,14 @@ std::optional<LatencyHistogram> LatencyHistogram::since(const LatencyHistogram& 
 }
 
 int64_t LatencyHistogram::count_above(double limit_ms, Edge edge) const {
+  // A limit that was computed from an edge, 1.2 times 100 ms, is that of the next bucket but for the last digits.
+  constexpr double kRounding = 1e-9;
+  const double from = limit_ms * (1 - kRounding), to = limit_ms * (1 + kRounding);
   int64_t above = 0;
   for (const LatencyBucket& bucket : buckets_) {
     // A bucket holds latencies in (lower, upper]: with lower == limit all of it is longer than the limit, with
     // upper == limit none of it.
-    const bool counts = edge == Edge::kLower ? bucket.lower_ms >= limit_ms : bucket.upper_ms > limit_ms;
+    const bool counts = edge == Edge::kLower ? bucket.lower_ms >= from : bucket.upper_ms > to;
     if (counts) above += bucket.count;
   }
   return above;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "stats/quantile_bounds.h"
@@ -45,6 +46,8 @@ TEST(LatencyHistogram, CountsSurelyAndPossiblyAboveALimit) {
   histogram.add(10, 20, 2);
   histogram.add(20, kInfinity, 1);
   EXPECT_EQ(histogram.count_above(15, Edge::kLower), 1);
+  EXPECT_EQ(histogram.count_above(1.25 * std::nextafter(8, 0.0), Edge::kUpper), 3) << "that is 10 but for rounding";
+  EXPECT_EQ(histogram.count_above(std::nextafter(10, 20), Edge::kLower), 3) << "so is that";
   EXPECT_EQ(histogram.count_above(15, Edge::kUpper), 3);
   EXPECT_EQ(histogram.count_above(10, Edge::kLower), 3) << "(10, 20] is wholly above 10";
   EXPECT_EQ(histogram.count_above(10, Edge::kUpper), 3) << "(0, 10] is not above 10";
