@@ -148,10 +148,10 @@ void check_topology(const api::AcceleratorSpec& accelerator, Findings& findings)
 void check_size(const api::ModelDeploymentSpec& spec, Findings& findings) {
   const bool has_accelerator = spec.accelerator.type != api::AcceleratorType::kNone;
   const api::Surge surge = spec.rollout.surge;
-  if (spec.desired_replicas() == 0) {
+  if (spec.replicas == 0) {
     warn(findings, "W3", "spec.replicas", "0: nothing serves, and requests are answered 503");
   }
-  if (has_accelerator && surge == api::Surge::kNever && spec.desired_replicas() == 1) {
+  if (has_accelerator && surge == api::Surge::kNever && spec.replicas == 1) {
     warn(findings, "W4", "spec.rollout.surge",
          "Never with one replica: it holds the device, so no version can replace it; use Auto, or 2 replicas or more");
   }
@@ -210,13 +210,13 @@ void check_steps(const api::ModelDeploymentSpec& spec, Findings& findings) {
          "empty: a version that answers wrongly or slowly is promoted too");
   }
   for (size_t i = 0; i < steps.size(); ++i) {
-    if (!steps[i].replicas || spec.desired_replicas() == 0) continue;
+    if (!steps[i].replicas || spec.replicas == 0) continue;
     const std::string path = cat("spec.rollout.steps[", i, "].replicas");
-    const int needed = rollout::replicas_to_carry(steps[i].weight, spec.desired_replicas());
+    const int needed = rollout::replicas_to_carry(steps[i].weight, spec.replicas);
     if (*steps[i].replicas < needed) {
       warn(findings, "W12", path, cat(steps[i].weight, " % of the requests are meant for ", needed, " pods or more"));
-    } else if (*steps[i].replicas > spec.desired_replicas()) {
-      warn(findings, "W12", path, cat("is more than the ", spec.desired_replicas(), " of spec.replicas"));
+    } else if (*steps[i].replicas > spec.replicas) {
+      warn(findings, "W12", path, cat("is more than the ", spec.replicas, " of spec.replicas"));
     }
   }
 }

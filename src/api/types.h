@@ -176,12 +176,11 @@ struct ModelDeploymentSpec {
   ModelSpec model;
   RuntimeSpec runtime;
   AcceleratorSpec accelerator;
-  std::optional<int> replicas;  // ≥ 0; absent: 1. No schema default, so that an autoscaler may own it later
+  int replicas = 1;  // ≥ 0. An autoscaler may own it: it finds it through the scale subresource, which needs a value
   RolloutSpec rollout;
   TrafficSpec traffic;
   bool paused = false;  // stops progress; scaling, healing and rollback go on
 
-  int desired_replicas() const { return replicas.value_or(1); }
   friend bool operator==(const ModelDeploymentSpec&, const ModelDeploymentSpec&) = default;
 };
 

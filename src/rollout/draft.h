@@ -74,8 +74,10 @@ class Draft {
 
   absl::Time now() const { return observed.now; }
   const api::RolloutSpec& rollout() const { return observed.spec.rollout; }
-  int desired() const { return observed.spec.desired_replicas(); }
+  int desired() const { return observed.spec.replicas; }
 
+  // The source of measurements has not answered for so long that it is told.
+  bool metrics_failing() const;
   // This object's own Deployment of a revision (never a deleted namesake's); nullptr: there is none.
   const Workload* workload(std::string_view revision) const;
   int available(std::string_view revision) const;

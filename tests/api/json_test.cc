@@ -29,7 +29,7 @@ TEST(Json, ReadsTheShortFormWithEveryDefault) {
   expected.model.uri = "s3://models/resnet";
   expected.model.version = "7";
   EXPECT_EQ(object->spec, expected);
-  EXPECT_EQ(object->spec.desired_replicas(), 1);
+  EXPECT_EQ(object->spec.replicas, 1);
   EXPECT_EQ(object->status, ModelDeploymentStatus());
 }
 

@@ -271,8 +271,7 @@ class Safety {
       step_says_so =
           step_says_so || (step.weight == weight && step.replicas && available(canary->revision) >= *step.replicas);
     }
-    EXPECT_TRUE(step_says_so ||
-                available(canary->revision) >= replicas_to_carry(weight, before.spec.desired_replicas()))
+    EXPECT_TRUE(step_says_so || available(canary->revision) >= replicas_to_carry(weight, before.spec.replicas))
         << "rule 3: " << weight << " % on " << available(canary->revision);
   }
 
@@ -281,7 +280,7 @@ class Safety {
         std::max(before.spec.rollout.scale_down_delay, before.spec.traffic.timeout + absl::Seconds(5));
     std::vector<std::string> emptied;
     for (const ScaleWorkload& scale : made.scales) {
-      if (scale.replicas == 0 && before.spec.desired_replicas() > 0) emptied.push_back(scale.revision);
+      if (scale.replicas == 0 && before.spec.replicas > 0) emptied.push_back(scale.revision);
     }
     for (const DeleteWorkload& removed : made.deletes) emptied.push_back(removed.revision);
     for (const std::string& revision : emptied) {
@@ -297,7 +296,7 @@ class Safety {
     const auto& former = before.status.stable;
     const auto& next = made.status.stable;
     if (!former || !next || former->revision == next->revision) return;
-    EXPECT_GE(available(next->revision), before.spec.desired_replicas()) << "rule 5";
+    EXPECT_GE(available(next->revision), before.spec.replicas) << "rule 5";
     for (const auto& [name, proxy] : world_.proxies) {
       if (!proxy.shares.empty()) {
         EXPECT_EQ(share_in(proxy.shares, next->revision), 100) << "rule 5: " << name;

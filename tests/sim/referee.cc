@@ -428,7 +428,7 @@ void Referee::check_given(const Truth& before, const api::ModelDeployment& after
   }
   const bool is_canary = status.canary && status.canary->revision == revision;
   const bool stable_serves = status.stable && least_serving(ns + status.stable->revision, by.round.pods) > 0;
-  const int needed = needed_to_carry(weight, after.spec.desired_replicas());
+  const int needed = needed_to_carry(weight, after.spec.replicas);
   if (is_canary && stable_serves && serving < needed) {
     violate(kTooFew, cat(revision, " gets ", weight, " % with ", serving, " of ", needed, " replicas that serve"));
   }
@@ -570,7 +570,7 @@ void Referee::deployment_changed(const kube::Json& json, const Exchange* by) {
                                 : cat("scales ", name, " from ", before, " to ", replicas));
   if (replicas > 0 || before == 0) return;
   const auto truth = truths_.find(by->object);
-  known.unwanted = truth != truths_.end() && truth->second.object.spec.desired_replicas() == 0;
+  known.unwanted = truth != truths_.end() && truth->second.object.spec.replicas == 0;
   check_scaled_to_nothing(by->object, revision, *by);
 }
 
@@ -612,7 +612,7 @@ void Referee::check_scaled_to_nothing(const std::string& object, const std::stri
   if (found == truths_.end()) return;
   const Truth& truth = found->second;
   const api::ModelDeploymentSpec& spec = truth.object.spec;
-  if (spec.desired_replicas() == 0) return;
+  if (spec.replicas == 0) return;
   gateways_about_to_change();  // up to now
   const auto last = last_could_send_.find(cat(object, "/", revision));
   const absl::Duration drain = std::max(spec.rollout.scale_down_delay, spec.traffic.timeout + absl::Seconds(5));
@@ -626,7 +626,7 @@ void Referee::check_scaled_to_nothing(const std::string& object, const std::stri
   const auto& stable = truth.object.status.stable;
   if (!stable || stable->revision == revision || truth.taken_back.contains(revision)) return;
   const std::string ns = object.substr(0, object.find('/') + 1);
-  const int needed = needed_to_carry(100, spec.desired_replicas());
+  const int needed = needed_to_carry(100, spec.replicas);
   const bool was_stable = std::any_of(truth.object.status.history.begin(), truth.object.status.history.end(),
                                       [&](const api::HistoryEntry& entry) {
                                         return entry.revision == revision && entry.outcome == api::Outcome::kPromoted;

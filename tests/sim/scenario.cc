@@ -635,14 +635,14 @@ std::string Scenario::why_not_at_rest(const Object& object, const api::ModelDepl
     }
     case api::Phase::kDegraded:
       // Never anything that runs, or nothing that can be gone back to.
-      return wanted.crashes || wanted.fails_to_load || model.spec.desired_replicas() == 0 ? "" : text;
+      return wanted.crashes || wanted.fails_to_load || model.spec.replicas == 0 ? "" : text;
     case api::Phase::kProgressing:
     case api::Phase::kPending: {
       // A revision was made of the other files: only a person can say which are meant.
       const bool refused = condition_reason(model, api::kModelResolved) == "DigestChanged";
       if (refused && object.replaced.contains(object.asked.back())) return "";
       const bool holds = condition_reason(model, api::kAnalysisPassing) == "Inconclusive";
-      return holds || model.spec.desired_replicas() == 0 ? "" : text;
+      return holds || model.spec.replicas == 0 ? "" : text;
     }
   }
   return text;
@@ -652,10 +652,10 @@ std::string Scenario::why_not_healthy(const Object& object, const api::ModelDepl
   const auto& stable = *model.status.stable;
   if (stable.version != object.asked.back()) return cat("Healthy with version ", stable.version);
   const int serving = world_->kubelet->serving(stable.revision);
-  if (serving < model.spec.desired_replicas()) return cat("Healthy with ", serving, " pods that serve");
+  if (serving < model.spec.replicas) return cat("Healthy with ", serving, " pods that serve");
   for (const Envoy* envoy : world_->gateways->running()) {
     const uint32_t share = envoy->share(cat(object.key.to_string(), "/", stable.revision));
-    if (model.spec.desired_replicas() > 0 && share != 10'000) {
+    if (model.spec.replicas > 0 && share != 10'000) {
       return cat("Healthy, and ", envoy->pod(), " sends ", share, " of 10,000 to ", stable.revision);
     }
   }
