@@ -112,6 +112,9 @@ void judge_step(Draft& draft, const Stage& stage) {
   const int measured_step = draft.status.canary->weight == stage.weight ? stage.index : stage.index - 1;
   const bool last_step = measured_step >= steps - 1;
   StepVerdict verdict = judge(draft.rollout().analysis, steps, last_step, *measurements);
+  // What passes by numbers that have stopped coming has to wait; what fails by them has failed.
+  const bool stale = draft.metrics_failing() || draft.now() - measurements->until > kMeasurementsStaleAfter;
+  if (stale && verdict.verdict == api::Verdict::kPass) verdict.verdict = api::Verdict::kUndecided;
   forecast(draft.rollout().analysis, steps, last_step, *measurements, verdict);
   draft.findings.verdict = std::move(verdict);
   draft.status.analysis = draft.findings.verdict->checks;

@@ -126,12 +126,6 @@ bool too_slow(const Draft& draft, const StepVerdict& verdict) {
   return draft.now() + *verdict.eta > *from + draft.rollout().analysis.max_duration;
 }
 
-bool metrics_failing(const Draft& draft) {
-  constexpr absl::Duration kShownAfter = absl::Seconds(30);
-  const auto& error = draft.observed.measurement_error;
-  return error && draft.now() - error->since >= kShownAfter;
-}
-
 Said analysis_under_way(const Draft& draft) {
   const auto& verdict = draft.findings.verdict;
   if (draft.findings.wait == Wait::kInconclusive) {
@@ -140,7 +134,7 @@ Said analysis_under_way(const Draft& draft) {
                                        verdict ? "; " + need_and_eta(*verdict) : ""));
   }
   if (draft.rollout().analysis.checks.empty()) return unknown("NoChecks", "spec.rollout.analysis names no checks");
-  if (metrics_failing(draft)) return unknown("MetricsUnavailable", draft.observed.measurement_error->message);
+  if (draft.metrics_failing()) return unknown("MetricsUnavailable", draft.observed.measurement_error->message);
   if (!draft.status.canary->measure_from) return unknown("NotMeasuring", "no verified weight to measure at");
   if (!verdict) return unknown(kNoMeasurementsReason, "nothing has been measured at this weight yet");
   if (verdict->verdict == api::Verdict::kPass) return yes("Passing", "every check passes");

@@ -11,6 +11,11 @@ using base::cat;
 
 Draft::Draft(const Observed& observed_in) : observed(observed_in), status(plan.status) { status = observed_in.status; }
 
+bool Draft::metrics_failing() const {
+  const auto& error = observed.measurement_error;
+  return error && now() - error->since >= kMeasurementsStaleAfter;
+}
+
 const Workload* Draft::workload(std::string_view revision) const {
   for (const Workload& workload : observed.workloads) {
     if (workload.revision == revision && workload.owner_uid == observed.metadata.uid) return &workload;

@@ -96,6 +96,8 @@ Plan plan(const Observed& observed);
 
 // How often plans are wanted while something is being measured, and how often numbers alone are written to status.
 inline constexpr absl::Duration kAnalysisPeriod = absl::Seconds(5);
+// What was measured longer ago says nothing of the present.
+inline constexpr absl::Duration kMeasurementsStaleAfter = absl::Seconds(30);
 inline constexpr absl::Duration kStatusNumbersPeriod = absl::Seconds(30);
 // A store answers in milliseconds as a rule; what it answers is worth a write, that it was asked is not.
 inline constexpr absl::Duration kResolvingShownAfter = absl::Seconds(10);

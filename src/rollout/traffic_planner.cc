@@ -129,17 +129,20 @@ Shares without_strangers(const Draft& draft, Shares shares) {
   return {{draft.status.stable->revision, kAll}};
 }
 
-// The canary's weight is where its stage wants it, and both arms get requests: measure from here.
+// The canary's weight is where its stage wants it: measure from here.
 void note_verified_weight(Draft& draft) {
   if (!draft.status.canary || !draft.findings.verification.complete) return;
   api::CanaryStatus& canary = *draft.status.canary;
   canary.verified_weight = canary.weight;
-  if (canary.weight == 0 || canary.weight == kAll || canary.measure_from) return;
+  if (canary.weight == 0 || canary.measure_from) return;
+  // At 100 nothing is measured, but for a step that asks for it: its limits are absolute.
+  const Stage stage = stage_of(draft);
+  if (canary.weight == kAll && (stage.final || stage.weight != kAll)) return;
   canary.measure_from = draft.now();
   draft.status.analysis.clear();  // it was the former step's
   draft.look_again_at(draft.now() + kAnalysisPeriod);
   // Without checks nothing but its hold keeps the step.
-  const size_t step = static_cast<size_t>(stage_of(draft).index);
+  const auto step = static_cast<size_t>(stage.index);
   const auto& rollout = draft.rollout();
   if (rollout.analysis.checks.empty() && step < rollout.steps.size()) {
     draft.look_again_at(draft.now() + rollout.steps[step].hold);

@@ -579,6 +579,41 @@ TEST_F(Rules, R22_AMetricsSourceThatFailsIsShownAfter30SecondsAndNeverCountsAsAP
   EXPECT_EQ(world.condition(api::kAnalysisPassing).reason, "Inconclusive");
 }
 
+TEST_F(Rules, R22_NumbersThatHaveStoppedComingPassNothing) {
+  world.edit([](auto& spec) { spec.rollout.steps = {{.weight = 50, .hold = absl::Minutes(20)}}; });
+  settle(world);
+  reach(world, 50);
+  world.run_for(absl::Minutes(10));
+  EXPECT_EQ(world.condition(api::kAnalysisPassing).reason, "Passing");
+  world.metrics_fail = true;
+  world.metrics_failed_since = world.now;
+  world.run_for(absl::Minutes(15));  // the hold is over
+  EXPECT_EQ(world.weight("2"), 50);
+  world.metrics_fail = false;
+  EXPECT_TRUE(world.run_until([&] { return world.is_healthy_at("2"); }));
+}
+
+TEST_F(Rules, R06_AStepOfAllTrafficIsMeasuredAndLeft) {
+  world.edit([](auto& spec) {
+    spec.rollout.steps = {{.weight = 50}, {.weight = 100}};
+    spec.rollout.analysis.checks = {{.metric = api::Metric::kErrorRate, .max = 0.1}};
+  });
+  settle(world);
+  world.want("2");
+  EXPECT_TRUE(world.run_until([&] { return world.is_healthy_at("2"); })) << world.last_plan.to_string();
+}
+
+TEST_F(Rules, R06_AStepOfAllTrafficTakesAVersionBackThatFailsAtIt) {
+  world.edit([](auto& spec) {
+    spec.rollout.steps = {{.weight = 50}, {.weight = 100, .hold = absl::Hours(1)}};
+    spec.rollout.analysis.checks = {{.metric = api::Metric::kErrorRate, .max = 0.1}};
+  });
+  settle(world);
+  reach(world, 100);
+  world.behaviour["2"].error_rate = 0.5;
+  EXPECT_TRUE(world.run_until([&] { return rolled_back(world); })) << world.last_plan.to_string();
+}
+
 TEST_F(Rules, R24_ReplicasChangedMidRolloutRescaleBothAndLoseNoStep) {
   world.edit([](auto& spec) { spec.replicas = 4; });
   settle(world);

@@ -95,11 +95,8 @@ Observed World::observe() const {
     observed.proxies.push_back({.name = name, .ready = true, .applied_resource_version = proxy.applied});
   }
   observed.traffic_resource_version = traffic_resource_version_;
-  if (metrics_fail) {
-    observed.measurement_error = MeasurementError{"gateway-a does not answer", metrics_failed_since};
-  } else {
-    observed.measurements = measurements_;
-  }
+  if (metrics_fail) observed.measurement_error = MeasurementError{"gateway-a does not answer", metrics_failed_since};
+  observed.measurements = measurements_;
   observed.leader_epoch = leader_epoch;
   observed.status_written = status_written_;
   return observed;
@@ -196,12 +193,13 @@ void World::send_requests(absl::Duration time) {
     const double all = requests_per_second * absl::ToDoubleSeconds(time) / static_cast<double>(proxies.size());
     for (const api::TrafficShare& share : proxy.shares) {
       ArmMeasurement* arm = nullptr;
-      if (measuring && share.revision == canary->revision) arm = &measurements_->canary;
-      if (measuring && share.revision == object.status.stable->revision) arm = &measurements_->stable;
+      const bool read = measuring && !metrics_fail;
+      if (read && share.revision == canary->revision) arm = &measurements_->canary;
+      if (read && share.revision == object.status.stable->revision) arm = &measurements_->stable;
       send_to(share.revision, std::poisson_distribution<int64_t>(all * share.weight / 100)(random), arm);
     }
   }
-  if (measurements_) measurements_->until = now + time;
+  if (measurements_ && !metrics_fail) measurements_->until = now + time;
 }
 
 void World::pass(absl::Duration time) {
