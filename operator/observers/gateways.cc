@@ -30,6 +30,11 @@ std::string rejection_of(const std::string& object, const GatewayState& gateway)
   return "it refused what it was sent; the reason is in the status of the replica that serves it";
 }
 
+// It has never had a container, so it sends nothing; when it starts it is told the present.
+bool has_not_begun(const kube::Pod& pod) {
+  return pod.phase == "Pending" && pod.ip.empty() && container_id(pod).empty();
+}
+
 bool refuses(const std::string& object, const GatewayState& gateway) {
   const std::vector<std::string>& without = gateway.applied.without;
   return std::find(without.begin(), without.end(), object) != without.end() ||
@@ -45,7 +50,7 @@ std::vector<GatewayState> gateway_states(const std::vector<std::shared_ptr<const
                                          const xds::ServerStatus& xds, absl::Time now) {
   std::vector<GatewayState> gateways;
   for (const auto& pod : pods) {
-    if (is_gone_for_good(*pod)) continue;
+    if (is_gone_for_good(*pod) || has_not_begun(*pod)) continue;
     GatewayState gateway;
     gateway.name = pod->meta.name;
     gateway.ready = pod->ready && !pod->meta.deleted;

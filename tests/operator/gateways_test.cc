@@ -63,6 +63,15 @@ TEST(Gateways, ThatRefuseAnObjectHaveAppliedNothingOfItAndAllOfTheOthers) {
   EXPECT_EQ(applied_by_all(found), 12u);
 }
 
+TEST(Gateways, ThatHaveNeverBegunAreWaitedForByNobody) {
+  auto pending = gateway("g1");
+  pending->phase = "Pending";
+  pending->ready = false;
+  EXPECT_TRUE(gateway_states({pending}, {}, {}, kFrom).empty());
+  pending->ip = "10.0.0.7";
+  EXPECT_EQ(gateway_states({pending}, {}, {}, kFrom).size(), 1u) << "its containers are being started";
+}
+
 TEST(Gateways, ThatWereRestartedHaveAppliedNothingYet) {
   auto restarted = gateway("g1");
   kube::ContainerStatus envoy;
