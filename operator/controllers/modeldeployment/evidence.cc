@@ -1,5 +1,6 @@
 #include "operator/controllers/modeldeployment/evidence.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -24,9 +25,18 @@ kube::Json render(const api::ObjectMeta& object, std::string evidence) {
           {"data", {{kDataKey, std::move(evidence)}}}};
 }
 
+bool belongs_to(const kube::Json& config_map, const std::string& uid) {
+  const kube::Json metadata = config_map.value("metadata", kube::Json::object());
+  const kube::Json owners = metadata.value("ownerReferences", kube::Json::array());
+  return std::any_of(owners.begin(), owners.end(), [&uid](const kube::Json& owner) {
+    return owner.value("controller", false) && owner.value("uid", "") == uid;
+  });
+}
+
 }  // namespace
 
-base::Task<absl::Status> EvidenceKeeper::load(base::ObjectKey object, MeasurementWindow window, base::Scope& scope) {
+base::Task<absl::Status> EvidenceKeeper::load(base::ObjectKey object, std::string uid, MeasurementWindow window,
+                                              base::Scope& scope) {
   const Known before = known_[object];
   if (before.resource_version && before.opened && *before.opened != window) {
     open(object, window);
@@ -35,13 +45,23 @@ base::Task<absl::Status> EvidenceKeeper::load(base::ObjectKey object, Measuremen
   const base::ObjectKey key{object.ns, config_map_name(object.name)};
   absl::StatusOr<kube::Json> json = co_await client_.get(kube::resources::config_maps(), key, scope);
   if (!json.ok() && !absl::IsNotFound(json.status())) co_return json.status();
-  known_[object].resource_version = json.ok() ? kube::resource_version_of(*json) : "";
+  const bool foreign = json.ok() && !belongs_to(*json, uid);
+  if (foreign) tell_of_foreign(object);
+  known_[object].resource_version.reset();
+  if (!foreign) known_[object].resource_version = json.ok() ? kube::resource_version_of(*json) : "";
   open(object, window);
-  if (!json.ok()) co_return absl::OkStatus();
+  if (!json.ok() || foreign) co_return absl::OkStatus();
   const absl::Status restored = ledger_.restore(object, kube::string_at(*json, {"data", kDataKey}));
   // Text that somebody else wrote there must not stop a rollout: measuring starts from nothing.
   if (!restored.ok()) base::log_warning("evidence not used", {{"object", object.to_string()}, {"error", restored}});
   co_return absl::OkStatus();
+}
+
+// It is not ours to change, or a deleted namesake's: what is measured stays in memory until it is gone.
+void EvidenceKeeper::tell_of_foreign(const base::ObjectKey& object) {
+  if (std::exchange(known_[object].foreign_told, true)) return;
+  base::log_warning("evidence is not saved: there is a ConfigMap of its name that this object does not own",
+                    {{"object", object.to_string()}, {"configMap", config_map_name(object.name)}});
 }
 
 void EvidenceKeeper::open(const base::ObjectKey& object, const MeasurementWindow& window) {
@@ -60,6 +80,11 @@ base::Task<absl::Status> EvidenceKeeper::save(const api::ObjectMeta& object, boo
     const base::ObjectKey config_map{key.ns, config_map_name(key.name)};
     absl::StatusOr<kube::Json> json = co_await client_.get(kube::resources::config_maps(), config_map, scope);
     if (!json.ok() && !absl::IsNotFound(json.status())) co_return json.status();
+    if (json.ok() && !belongs_to(*json, object.uid)) {
+      tell_of_foreign(key);
+      known_[key].saved_at = clock_.uptime();
+      co_return absl::OkStatus();
+    }
     known_[key].resource_version = json.ok() ? kube::resource_version_of(*json) : "";
     if (!ledger_.dirty(key)) co_return absl::OkStatus();  // the window was closed meanwhile
   }

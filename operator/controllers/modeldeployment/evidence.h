@@ -31,8 +31,9 @@ class EvidenceKeeper {
 
   // Opens the window with what another leader saved about it. Not read is not the same as nothing there: on an error
   // the window stays closed, so that no reading can get in first. What this process itself has saved since it last
-  // looked is of earlier windows and is not read again.
-  base::Task<absl::Status> load(base::ObjectKey object, MeasurementWindow window, base::Scope& scope);
+  // looked is of earlier windows and is not read again. A ConfigMap that the object of that uid does not own is left
+  // alone: nothing is read from it or saved.
+  base::Task<absl::Status> load(base::ObjectKey object, std::string uid, MeasurementWindow window, base::Scope& scope);
   // Writes what is new, if `now_or_never` or the period has passed. ABORTED: somebody else wrote it meanwhile.
   base::Task<absl::Status> save(const api::ObjectMeta& object, bool now_or_never, base::Scope& scope);
   void forget(const base::ObjectKey& object) { known_.erase(object); }
@@ -41,10 +42,12 @@ class EvidenceKeeper {
 
  private:
   struct Known {
-    std::optional<std::string> resource_version;          // of the ConfigMap; empty: there is none; nullopt: not known
+    std::optional<std::string> resource_version;  // of the ConfigMap; empty: there is none; nullopt: not known
+    bool foreign_told = false;
     std::optional<MeasurementWindow> opened;              // by load(), the last one
     absl::Duration saved_at = -absl::InfiniteDuration();  // uptime; or when a window was opened, with nothing to save
   };
+  void tell_of_foreign(const base::ObjectKey& object);
   void open(const base::ObjectKey& object, const MeasurementWindow& window);
   base::Task<absl::StatusOr<kube::Written>> write(kube::Json config_map, std::string resource_version,
                                                   base::Scope& scope);
