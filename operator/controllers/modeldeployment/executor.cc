@@ -115,12 +115,19 @@ base::Task<absl::Status> Executor::create_address(const Gathered& gathered, kube
     expectations_.wrote(key, stores_.services, key, created->resource_version);
     co_return absl::OkStatus();
   }
-  if (!absl::IsAlreadyExists(created.status())) co_return created.status();
-  // Somebody else's: the model is served all the same, at the gateway's own address and by spec.traffic.hosts.
+  const bool taken = absl::IsAlreadyExists(created.status());
+  if (!taken && !is_refusal(created.status())) co_return created.status();
+  // The model is served all the same, at the gateway's own address and by spec.traffic.hosts.
   address_tried_[key] = clock_.uptime();
-  tell(gathered, kube::EventType::kWarning, "AddressTaken",
-       base::cat("there is a Service ", key.to_string(), " that Tidegate did not make, so http://", key.name, ".",
-                 key.ns, ".svc leads there; delete or rename it, or give this object another name"));
+  if (taken) {
+    tell(gathered, kube::EventType::kWarning, "AddressTaken",
+         base::cat("there is a Service ", key.to_string(), " that Tidegate did not make, so http://", key.name, ".",
+                   key.ns, ".svc leads there; delete or rename it, or give this object another name"));
+  } else {
+    tell(gathered, kube::EventType::kWarning, "AddressRefused",
+         base::cat("Service ", key.to_string(),
+                   ", the address of this model, is refused: ", created.status().message()));
+  }
   co_return absl::OkStatus();
 }
 

@@ -68,6 +68,8 @@ base::Task<absl::Status> Reconciler::reconcile(base::ObjectKey key, base::Scope&
       co_await parts_.evidence.save(gathered->object->metadata, acts(gathered->observed, plan), scope);
   // What is not saved costs the next leader time; a rollback that waits for it would cost users requests.
   if (!saved.ok()) base::log_warning("evidence not saved", {{"object", key.to_string()}, {"error", saved}});
+  // Also when something is refused that the plan asks for.
+  requeue_[key] = std::min(plan.requeue_after.value_or(kResync), kResync);
   const absl::Status done = co_await parts_.executor.execute(*gathered, plan, scope);
   if (!done.ok()) co_return done;
   if (plan.status_changed) {
@@ -75,7 +77,6 @@ base::Task<absl::Status> Reconciler::reconcile(base::ObjectKey key, base::Scope&
     count_ended_rollouts(gathered->observed, plan);
   }
   if (plan.is_noop()) ++metrics_.unchanged;
-  requeue_[key] = std::min(plan.requeue_after.value_or(kResync), kResync);
   // The window is opened at the next look: every moment until then is one that users' requests are not measured in.
   const rollout::Observed& observed = gathered->observed;
   const bool measures_anew = wanted_window(observed.spec, plan.status) != wanted_window(observed.spec, observed.status);
@@ -93,7 +94,7 @@ base::Task<absl::Status> Reconciler::follow_window(base::ObjectKey key,
   }
   if (parts_.ledger.is_open(key, *window)) co_return absl::OkStatus();
   parts_.ledger.close(key);
-  absl::Status loaded = co_await parts_.evidence.load(key, *window, scope);
+  absl::Status loaded = co_await parts_.evidence.load(key, object->metadata.uid, *window, scope);
   if (loaded.ok()) parts_.window_opened();
   co_return loaded;
 }
@@ -141,7 +142,10 @@ void Reconciler::settle(const base::ObjectKey& key, const absl::Status& result) 
   }
   ++metrics_.failed;
   base::log_warning("reconcile failed, will be tried again", {{"object", key.to_string()}, {"error", result}});
-  parts_.queue.add_rate_limited(key);
+  const std::optional<absl::Duration> asked = kube::retry_after(result);
+  asked ? parts_.queue.add_after(key, *asked) : parts_.queue.add_rate_limited(key);
+  // What the plan waits for is due all the same: a hold that ends, a step to be judged.
+  if (auto wish = requeue_.find(key); wish != requeue_.end() && wish->second < kResync) look_again(key, wish->second);
 }
 
 // What a plan waits for is looked at on time; a resync has none.
