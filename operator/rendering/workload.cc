@@ -59,19 +59,39 @@ Json environment(const RevisionInput& input) {
   return list;
 }
 
-Json resources(const RevisionInput& input) {
+Json to_json(const api::Resources& resources) {
+  Json json = Json::object();
+  if (!resources.requests.empty()) json["requests"] = resources.requests;
+  if (!resources.limits.empty()) json["limits"] = resources.limits;
+  return json;
+}
+
+// Without devices.
+api::Resources asked_resources(const RevisionInput& input) {
   api::Resources merged = input.runtime->spec.container.resources;
   for (const auto& [name, quantity] : input.runtime_overrides.resources.requests) merged.requests[name] = quantity;
   for (const auto& [name, quantity] : input.runtime_overrides.resources.limits) merged.limits[name] = quantity;
+  return merged;
+}
+
+// What the server gets anyway when the files are there, so the pod asks for no more; a namespace with a quota takes no
+// container without.
+Json fetch_resources(const RevisionInput& input) {
+  api::Resources resources = asked_resources(input);
+  const auto is_extended = [](const auto& resource) { return resource.first.find('/') != std::string::npos; };
+  std::erase_if(resources.requests, is_extended);
+  std::erase_if(resources.limits, is_extended);
+  return to_json(resources);
+}
+
+Json runtime_resources(const RevisionInput& input) {
+  api::Resources merged = asked_resources(input);
   const AcceleratorRequest accelerator = accelerator_request(input.accelerator);
   if (accelerator.count > 0) {
     // Extended resources cannot be overcommitted: request and limit must be equal.
     merged.requests[accelerator.resource] = merged.limits[accelerator.resource] = base::cat(accelerator.count);
   }
-  Json json = Json::object();
-  if (!merged.requests.empty()) json["requests"] = merged.requests;
-  if (!merged.limits.empty()) json["limits"] = merged.limits;
-  return json;
+  return to_json(merged);
 }
 
 Json container_security() {
@@ -98,6 +118,7 @@ Json fetch_container(const RevisionInput& input) {
        {"fetch", base::cat("--uri=", uri, "/", input.source.version),
         base::cat("--dest=", model_dir(input), "/", input.source.version),
         base::cat("--source-digest=", input.source.source_digest)}},
+      {"resources", fetch_resources(input)},
       {"volumeMounts", mounts()},
       {"securityContext", container_security()},
   };
@@ -118,7 +139,7 @@ Json runtime_container(const RevisionInput& input) {
       {"args", expand_all(input, args)},
       {"env", environment(input)},
       {"ports", {{{"name", "rest"}, {"containerPort", kRestPort}}, {{"name", "grpc"}, {"containerPort", kGrpcPort}}}},
-      {"resources", resources(input)},
+      {"resources", runtime_resources(input)},
       {"volumeMounts", mounts()},
       {"securityContext", container_security()},
       {"startupProbe", http_probe(runtime.probes.liveness, 1, kStartupSeconds)},
