@@ -55,17 +55,19 @@ struct TrafficError {
 };
 
 enum class PodFailureKind {
-  kUnschedulable,    // the scheduler finds no node; message: its words
+  kUnschedulable,    // the scheduler finds no node, or a quota is used up; message: the words for that
   kFetchFailed,      // the model could not be brought to the pod; reason as `tidegate-runtime fetch` gives it
   kModelLoadFailed,  // the runtime refused the model; message: its words
   kCrashLoop,        // the container ends again and again
   kImagePull,        // the image does not come
+  kNotStarted,       // the kubelet cannot start the container as it stands, a Secret is missing, say; may pass
+  kRefused,          // the API server takes no pod of the revision: a policy, a limit; message: its words
 };
 
 // The worst that is wrong with one pod of a revision, at present.
 struct PodFailure {
   PodFailureKind kind = PodFailureKind::kCrashLoop;
-  std::string pod;
+  std::string pod;     // empty: there is none
   std::string reason;  // CamelCase: "ModelLoadFailed", "CorruptObject", "CrashLoopBackOff", "Unschedulable"
   std::string message;
 };

@@ -19,6 +19,7 @@ bool is_broken_artefact(std::string_view reason) {
 }
 
 RuntimeFailure told(const PodFailure& failure, std::string_view reason) {
+  if (failure.pod.empty()) return {.reason = std::string(reason), .message = failure.message};
   return {.reason = std::string(reason), .message = cat("pod ", failure.pod, ": ", failure.message)};
 }
 
@@ -32,6 +33,9 @@ std::string_view reason_of(const PodFailure& failure) {
       return "ImagePullFailed";
     case PodFailureKind::kUnschedulable:
       return "Unschedulable";
+    case PodFailureKind::kRefused:
+      return "PodsRefused";
+    case PodFailureKind::kNotStarted:
     case PodFailureKind::kFetchFailed:
       break;
   }

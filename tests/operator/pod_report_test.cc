@@ -91,6 +91,10 @@ TEST(PodReport, TellsImagesAndPlacesThatAreMissing) {
   container.reason = "ImagePullBackOff";
   EXPECT_EQ(pod_failure(pod_with(container))->kind, PodFailureKind::kImagePull);
 
+  // A Secret that is late, a runtime that is busy: it may pass.
+  container.reason = "CreateContainerConfigError";
+  EXPECT_EQ(pod_failure(pod_with(container))->kind, PodFailureKind::kNotStarted);
+
   kube::Pod pending;
   pending.conditions = {{"PodScheduled", "False", "Unschedulable", "0/1 nodes: Insufficient nvidia.com/gpu", kFrom}};
   EXPECT_EQ(pod_failure(pending)->kind, PodFailureKind::kUnschedulable);
@@ -99,6 +103,19 @@ TEST(PodReport, TellsImagesAndPlacesThatAreMissing) {
 }
 
 // What an API server that was away leaves behind: the node controller has heard of no kubelet.
+TEST(PodReport, TellsWhyNoPodIsMade) {
+  kube::Deployment deployment;
+  EXPECT_FALSE(creation_failure(deployment).has_value());
+  deployment.conditions = {{"ReplicaFailure", "True", "FailedCreate",
+                            "pods \"digits-1-x\" is forbidden: exceeded quota: gpus, requested: …", kFrom}};
+  EXPECT_EQ(creation_failure(deployment)->kind, PodFailureKind::kUnschedulable) << "it is waited for";
+  deployment.conditions[0].message = "pods \"digits-1-x\" is forbidden: violates PodSecurity \"restricted:latest\"";
+  EXPECT_EQ(creation_failure(deployment)->kind, PodFailureKind::kRefused);
+  EXPECT_THAT(creation_failure(deployment)->message, HasSubstr("violates PodSecurity"));
+  deployment.conditions[0].status = "False";
+  EXPECT_FALSE(creation_failure(deployment).has_value());
+}
+
 TEST(PodReport, GoesByTheKubeletsLastWordWhenKubernetesCallsEveryPodOfTheObjectNotReady) {
   const auto unheard = [](const std::string& containers_ready) {
     auto pod = std::make_shared<kube::Pod>();

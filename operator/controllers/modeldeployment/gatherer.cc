@@ -1,6 +1,7 @@
 #include "operator/controllers/modeldeployment/gatherer.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
 #include <variant>
@@ -32,13 +33,14 @@ rollout::Workload workload_of(const kube::Deployment& deployment, const PodsByRe
   workload.created = deployment.meta.created;
   workload.replicas = deployment.spec_replicas;
   workload.updated = deployment.updated_replicas;
+  if (auto failure = creation_failure(deployment)) workload.failures.push_back(*std::move(failure));
   auto found = pods.find(workload.revision);
   if (found == pods.end()) return workload;
   // Counted from the pods, as the proxies' endpoints are, and not from the Deployment's status, which follows later.
   PodReport report = report_of(found->second, serves);
   workload.ready = workload.available = report.serving;
   workload.content_digest = std::move(report.content_digest);
-  workload.failures = std::move(report.failures);
+  std::move(report.failures.begin(), report.failures.end(), std::back_inserter(workload.failures));
   return workload;
 }
 

@@ -80,7 +80,7 @@ std::optional<PodFailure> container_failure(const kube::Pod& pod, const Containe
       return PodFailure{PodFailureKind::kImagePull, pod.meta.name, container.reason, container.message};
     }
     if (is_configuration_problem(container.reason)) {
-      return PodFailure{PodFailureKind::kCrashLoop, pod.meta.name, container.reason, container.message};
+      return PodFailure{PodFailureKind::kNotStarted, pod.meta.name, container.reason, container.message};
     }
   }
   const std::optional<Ending> ending = last_failed_ending(container);
@@ -119,6 +119,15 @@ std::optional<PodFailure> pod_failure(const kube::Pod& pod) {
     return PodFailure{PodFailureKind::kUnschedulable, pod.meta.name, scheduled->reason, scheduled->message};
   }
   return std::nullopt;
+}
+
+std::optional<PodFailure> creation_failure(const kube::Deployment& deployment) {
+  const kube::Condition* failure = deployment.condition("ReplicaFailure");
+  if (failure == nullptr || failure->status != "True") return std::nullopt;
+  // A quota is capacity that others use: it is waited for, as for a node.
+  const bool quota = failure->message.find("exceeded quota") != std::string::npos;
+  return PodFailure{quota ? PodFailureKind::kUnschedulable : PodFailureKind::kRefused, "", failure->reason,
+                    failure->message};
 }
 
 PodReport report_of(const PodPointers& pods, const Serving& serves) {

@@ -33,6 +33,9 @@ class Serving {
 // The worst that is wrong with one pod at present; nullopt when nothing is.
 std::optional<rollout::PodFailure> pod_failure(const kube::Pod& pod);
 
+// Why the API server takes no pod of it, or no more; nullopt when it does.
+std::optional<rollout::PodFailure> creation_failure(const kube::Deployment& deployment);
+
 struct PodReport {
   int serving = 0;
   std::string content_digest;  // "sha256:…" of the first pod, by name, that has fetched; empty before
