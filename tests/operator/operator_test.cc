@@ -273,6 +273,35 @@ TEST_F(Operator, TakesBackABadVersionAlsoWhereItMayNotSaveItsEvidence) {
   world_.api_server.intercept = nullptr;
 }
 
+TEST_F(Operator, LeavesAConfigMapAloneThatItsObjectDoesNotOwn) {
+  serve("1");
+  const nlohmann::json theirs = {
+      {"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", "x"}, {"uid", "u"}, {"controller", true}};
+  world_.api_server.put(
+      kube::resources::config_maps(),
+      {{"metadata",
+        {{"name", "digits-evidence"}, {"namespace", "demo"}, {"ownerReferences", nlohmann::json::array({theirs})}}},
+       {"data", {{"evidence.json", "mine"}}}});
+  world_.apply(version("2"));
+  EXPECT_TRUE(world_.pass_until([&] { return healthy_with("2"); })) << world_.debug_page();
+  const auto config_map = *world_.api_server.get(kube::resources::config_maps(), {"demo", "digits-evidence"});
+  EXPECT_EQ(config_map["data"]["evidence.json"], "mine");
+  EXPECT_EQ(config_map["metadata"]["ownerReferences"], nlohmann::json::array({theirs}));
+}
+
+// Each look fails at its last step, which must not keep the canary from being judged.
+TEST_F(Operator, KeepsItsTimesWhereWhatItAsksForIsRefused) {
+  world_.api_server.intercept = [](const net::HttpRequest& request) -> std::optional<kube::FakeApiServer::Answer> {
+    if (request.method != "POST" || request.url.find("/services") == std::string::npos) return std::nullopt;
+    return kube::FakeApiServer::status_answer(403, "Forbidden", "exceeded quota: services");
+  };
+  serve("1");
+  EXPECT_THAT(world_.event_reasons(), Contains("AddressRefused"));
+  world_.apply(version("2"));
+  EXPECT_TRUE(world_.pass_until([&] { return healthy_with("2"); }, absl::Minutes(5))) << world_.debug_page();
+  world_.api_server.intercept = nullptr;
+}
+
 TEST_F(Operator, LeavesADeletedObjectAloneAndServesItsSuccessor) {
   serve("1");
   world_.erase();
