@@ -208,7 +208,9 @@ std::optional<Failure> find_failure(Draft& draft) {
   const api::CanaryStatus& canary = *draft.status.canary;
   if (canary.promoted) return std::nullopt;
   if (verdict && verdict->verdict == api::Verdict::kFail) return Failure{kChecksFailed, verdict->failure, "Analysis"};
-  if (inconclusive(draft) && draft.rollout().analysis.on_inconclusive == api::OnInconclusive::kRollback &&
+  // A new leader has not opened its window for a moment: that says nothing of the version.
+  const bool judged = verdict || draft.metrics_failing();
+  if (judged && inconclusive(draft) && draft.rollout().analysis.on_inconclusive == api::OnInconclusive::kRollback &&
       !(verdict && verdict->verdict == api::Verdict::kPass)) {
     return Failure{kInconclusiveReason, cat("no verdict within ", duration(draft.rollout().analysis.max_duration)),
                    "Analysis"};

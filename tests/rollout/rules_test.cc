@@ -593,6 +593,21 @@ TEST_F(Rules, R22_NumbersThatHaveStoppedComingPassNothing) {
   EXPECT_TRUE(world.run_until([&] { return world.is_healthy_at("2"); }));
 }
 
+TEST_F(Rules, R22_AWindowThatIsNotOpenYetIsNoLackOfAVerdict) {
+  world.edit([](auto& spec) {
+    spec.rollout.steps = {{.weight = 50, .hold = absl::Hours(2)}};
+    spec.rollout.analysis.on_inconclusive = api::OnInconclusive::kRollback;
+  });
+  settle(world);
+  reach(world, 50);
+  world.run_for(absl::Hours(1));  // beyond maxDuration, passing
+  world.window_open = false;      // the leader has changed
+  world.look();
+  EXPECT_EQ(world.weight("2"), 50);
+  world.window_open = true;
+  EXPECT_TRUE(world.run_until([&] { return world.is_healthy_at("2"); }, absl::Hours(2)));
+}
+
 TEST_F(Rules, R06_AStepOfAllTrafficIsMeasuredAndLeft) {
   world.edit([](auto& spec) {
     spec.rollout.steps = {{.weight = 50}, {.weight = 100}};

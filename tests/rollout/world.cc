@@ -96,7 +96,7 @@ Observed World::observe() const {
   }
   observed.traffic_resource_version = traffic_resource_version_;
   if (metrics_fail) observed.measurement_error = MeasurementError{"gateway-a does not answer", metrics_failed_since};
-  observed.measurements = measurements_;
+  if (window_open) observed.measurements = measurements_;
   observed.leader_epoch = leader_epoch;
   observed.status_written = status_written_;
   return observed;

@@ -58,6 +58,7 @@ class World {
   std::optional<ResolveError> resolve_error;
   bool resolved = true;
   bool metrics_fail = false;
+  bool window_open = true;  // else this process has not begun to measure
   absl::Time metrics_failed_since;
   int capacity = 1'000'000;  // pods that find a place
   bool pods_start = true;
