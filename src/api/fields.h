@@ -196,6 +196,7 @@ void visit_fields(auto& v, Maybe<CanaryStatus> auto& x) {
   v.optional("replicas", x.replicas);
   v.optional("available", x.available);
   v.optional("step", x.step);
+  v.optional("stepWeights", x.step_weights);
   v.optional("weight", x.weight);
   v.optional("verifiedWeight", x.verified_weight);
   v.optional("started", x.started);

@@ -208,6 +208,7 @@ struct CanaryStatus {
   int available = 0;
 
   std::optional<int> step;                  // index into spec.rollout.steps; absent: not sent any traffic yet
+  std::vector<int> step_weights;            // of the steps that it counts, in case others take their place
   int weight = 0;                           // wanted (what status.traffic says)
   int verified_weight = 0;                  // confirmed by every proxy
   std::optional<absl::Time> started;        // the rollout

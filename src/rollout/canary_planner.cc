@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/strings.h"
 #include "rollout/deadline.h"
@@ -192,13 +194,33 @@ void advance(Draft& draft, const Stage& stage) {
   }
 }
 
-// Steps may be edited while one is under way; without this a shorter list would look like "all passed".
+// The last step that gives no more than `weight`; the first one if all give more.
+int step_of(const std::vector<int>& weights, int weight) {
+  int step = 0;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    if (weights[i] <= weight) step = static_cast<int>(i);
+  }
+  return step;
+}
+
+// Whether the steps up to the one under way are what they were; of one that has passed all, all.
+bool same_so_far(const std::vector<int>& before, const std::vector<int>& weights, size_t step) {
+  const size_t count = std::min(step + 1, before.size());
+  return count <= weights.size() &&
+         std::equal(before.begin(), before.begin() + static_cast<ptrdiff_t>(count), weights.begin());
+}
+
+// Steps may be edited while one is under way: then the weight says where the canary is, and no step counts as passed
+// that it has not passed.
 void follow_edited_steps(Draft& draft) {
   api::CanaryStatus& canary = *draft.status.canary;
-  const int count = static_cast<int>(draft.rollout().steps.size());
-  const bool edited = draft.observed.metadata.generation != draft.observed.status.observed_generation;
-  if (!canary.step || canary.promoted || count == 0 || canary.weight == 100) return;
-  if (*canary.step > count || (edited && *canary.step == count)) canary.step = count - 1;
+  std::vector<int> weights;
+  for (const api::RolloutStep& step : draft.rollout().steps) weights.push_back(step.weight);
+  const std::vector<int> before = std::exchange(canary.step_weights, weights);
+  if (!canary.step || canary.promoted || weights.empty() || canary.weight == 100) return;
+  if (same_so_far(before, weights, static_cast<size_t>(*canary.step))) return;
+  canary.step = step_of(weights, canary.weight);
+  canary.resumed_step.reset();
 }
 
 std::optional<Failure> find_failure(Draft& draft) {

@@ -629,6 +629,34 @@ TEST_F(Rules, R06_AStepOfAllTrafficTakesAVersionBackThatFailsAtIt) {
   EXPECT_TRUE(world.run_until([&] { return rolled_back(world); })) << world.last_plan.to_string();
 }
 
+TEST_F(Rules, R24_ASpecThatChangesWhileTheLastReplicasStartLosesNoStep) {
+  world.edit([](auto& spec) { spec.replicas = 4; });
+  settle(world);
+  reach(world, 50);
+  world.pods_start = false;
+  ASSERT_TRUE(world.run_until([&] { return world.status().canary->step == 3; }));
+  world.edit([](auto& spec) { spec.replicas = 5; });
+  world.run_for(absl::Minutes(1));
+  EXPECT_EQ(world.status().canary->step, 3);
+  EXPECT_EQ(world.pods[rev("2")].replicas, 5);
+}
+
+TEST_F(Rules, R24_AStepThatWasPassedMayGoAndTheOneUnderWayIsStillToBePassed) {
+  settle(world);
+  reach(world, 25);
+  world.requests_per_second = 0;
+  world.edit([](auto& spec) { spec.rollout.steps = {{.weight = 25}, {.weight = 50}}; });
+  world.run_for(absl::Minutes(1));
+  EXPECT_EQ(world.weight("2"), 25);
+  EXPECT_EQ(world.status().canary->step, 0);
+  world.edit([](auto& spec) { spec.rollout.steps = {{.weight = 25}}; });
+  world.run_for(absl::Minutes(1));
+  EXPECT_EQ(world.weight("2"), 25) << "it has not passed";
+  world.edit([](auto& spec) { spec.rollout.steps = {{.weight = 10}, {.weight = 60}}; });
+  world.run_for(absl::Minutes(1));
+  EXPECT_EQ(world.weight("2"), 10);
+}
+
 TEST_F(Rules, R24_ReplicasChangedMidRolloutRescaleBothAndLoseNoStep) {
   world.edit([](auto& spec) { spec.replicas = 4; });
   settle(world);
