@@ -71,6 +71,17 @@ TEST(GzipTest, MayHaveSeveralMembers) {
   EXPECT_EQ(decompress(ContentCoding::kGzip, two + "x", 10).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST(GzipTest, MayHaveManyMembersOfNothing) {
+  const std::string nothing = compress(ContentCoding::kGzip, "");
+  std::string many = compress(ContentCoding::kGzip, std::string(1 << 20, 'a'));
+  for (int i = 0; i < 10'000; ++i) many += nothing;  // each was as much work as all before it
+  many += compress(ContentCoding::kGzip, "b");
+  const auto whole = decompress(ContentCoding::kGzip, many, (1 << 20) + 1);
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  EXPECT_EQ(*whole, std::string(1 << 20, 'a') + "b");
+  EXPECT_EQ(decompress(ContentCoding::kGzip, many, 1 << 20).status().code(), absl::StatusCode::kResourceExhausted);
+}
+
 TEST(DeflateTest, HasNothingBehindItsEnd) {
   EXPECT_EQ(decompress(ContentCoding::kDeflate, compress(ContentCoding::kDeflate, "a") + "b", 10).status().code(),
             absl::StatusCode::kInvalidArgument);

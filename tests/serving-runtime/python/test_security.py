@@ -1,5 +1,7 @@
 """TLS, client certificates and tokens on both ports, and their replacement while the server runs."""
 
+import socket
+import ssl
 import subprocess
 
 import grpc
@@ -97,6 +99,27 @@ def test_clients_without_a_certificate_of_the_authority_are_turned_away(start, a
     for wrong in (trusting(authority), trusting(authority, stranger)):
         with pytest.raises(grpc.RpcError):
             over_grpc(runtime, wrong)
+
+
+def test_a_client_that_resumes_its_session_is_let_in(start, authority):
+    certificate, key = authority.issue("server")
+    runtime = start_secured(start, f"--tls-cert-file={certificate}", f"--tls-key-file={key}",
+                            f"--tls-client-ca-file={authority.certificate}")
+    client = tuple(map(str, authority.issue("client")))
+    wait_until_ready(runtime, authority, cert=client)
+    context = ssl.create_default_context(cafile=authority.certificate)
+    context.load_cert_chain(*client)
+
+    def ready(session):
+        """Asks on a connection of its own; the answer's first line, whether the session was resumed, and the next one."""
+        with socket.create_connection(runtime.rest.split(":"), timeout=30) as plain:
+            with context.wrap_socket(plain, server_hostname="127.0.0.1", session=session) as connection:
+                connection.sendall(b"GET /v2/health/ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+                return connection.recv(4096).split(b"\r\n")[0], connection.session_reused, connection.session
+
+    line, reused, session = ready(None)
+    assert line == b"HTTP/1.1 200 OK" and not reused
+    assert ready(session)[:2] == (b"HTTP/1.1 200 OK", True)
 
 
 def test_a_replaced_certificate_is_used_without_a_restart(start, authority, tmp_path):
