@@ -14,6 +14,7 @@ class MemoryGuess {
   // It is to tell nothing any more.
   void forget(const std::string& model);
 
+  bool knows_any() const { return !ratios_.empty(); }
   // Never less than the files; just these before anything was learned.
   uint64_t expected_bytes(uint64_t file_bytes) const;
 

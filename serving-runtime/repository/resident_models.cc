@@ -106,7 +106,16 @@ absl::Time ResidentModels::expire() {
 // ---------------------------------------------------------------- decisions
 
 void ResidentModels::plan() {
-  while (auto action = next_residency_action(residences_, options_.max_bytes)) carry_out(*action);
+  while (auto action = next_residency_action(residences_, options_.max_bytes)) {
+    if (action->step == ResidencyStep::kLoad && !guess_.knows_any() && loads_any()) return;
+    carry_out(*action);
+  }
+}
+
+// The first load of all shows what to expect of the others, which before are taken for no larger than their files.
+bool ResidentModels::loads_any() const {
+  return std::any_of(residences_.begin(), residences_.end(),
+                     [](const auto& entry) { return entry.second.presence == Presence::kLoading; });
 }
 
 void ResidentModels::carry_out(const ResidencyAction& action) {

@@ -102,6 +102,7 @@ class ResidentModels : public ModelDemand {
   ModelUse hold(const std::string& model, ModelResidence& residence);
   absl::Status why_not_wait(const Details& details, absl::Time deadline) const;
   void plan();
+  bool loads_any() const;
   void carry_out(const ResidencyAction& action);
   // To all who wait for it; `answer` is asked for each of them.
   void answer_all(const std::string& model, absl::FunctionRef<absl::StatusOr<ModelUse>()> answer);

@@ -403,6 +403,13 @@ TEST_F(ResidentModelsTest, ExpectsOfAModelThatWasNeverLoadedWhatTheOthersTurnedO
   EXPECT_THAT(loaded(), ElementsAre("b", "c")) << "there was room for its files, but not for what such files take";
 }
 
+TEST_F(ResidentModelsTest, LoadsTheFirstAloneSinceItShowsWhatTheOthersTake) {
+  configure({in("a", 2), in("b", 2), in("c", 2), in("d", 2), in("e", 2)});
+  for (const char* model : {"a", "b", "c", "d", "e"}) ask(model);
+  settle();
+  EXPECT_THAT(loaded(), ElementsAre("a", "b", "c")) << "the files of all would have had room";
+}
+
 TEST_F(ResidentModelsTest, EndsTheWaitingAtTheDeadline) {
   configure({in("a"), in("b"), in("c"), in("d")});
   for (const char* model : {"a", "b", "c"}) ask(model);
