@@ -118,10 +118,18 @@ class SlowModel : public LoadedModel {
   std::vector<model::Signature> signatures_;
 };
 
+// The first output of one input.
+using Answer = absl::StatusOr<std::vector<float>>;
+Answer answer_of(const BatchedModel& model, const std::vector<float>& x) {
+  Tensor inputs[] = {floats(x)};
+  const uint64_t outputs[] = {0};
+  auto results = model.run(0, inputs, outputs);
+  if (!results.ok()) return results.status();
+  return to_vector((*results)[0]);
+}
+
 class BatchedModelTest : public testing::Test {
  protected:
-  using Answer = absl::StatusOr<std::vector<float>>;
-
   BatchedModel& start(BatchingOptions options, std::vector<int64_t> shape = {-1}) {
     auto slow = std::make_unique<SlowModel>(std::move(shape));
     slow_ = slow.get();
@@ -129,14 +137,7 @@ class BatchedModelTest : public testing::Test {
     model_ = std::make_unique<BatchedModel>(std::move(slow), std::move(options), clock_);
     return *model_;
   }
-  Answer ask(const std::vector<float>& x) {
-    Tensor inputs[] = {floats(x)};
-    const uint64_t outputs[] = {0};
-    auto results = model_->run(0, inputs, outputs);
-    if (!results.ok()) return results.status();
-    const auto values = (*results)[0].values<float>();
-    return std::vector<float>(values.begin(), values.end());
-  }
+  Answer ask(const std::vector<float>& x) { return answer_of(*model_, x); }
   std::future<Answer> ask_soon(std::vector<float> x) {
     return std::async(std::launch::async, [this, x = std::move(x)] { return ask(x); });
   }
@@ -266,14 +267,7 @@ class SelectionTest : public testing::Test {
   void start(int copies, BatchingOptions options) {
     model_ = std::make_unique<BatchedModel>(std::make_unique<SelectingModel>(copies), std::move(options), clock_);
   }
-  absl::StatusOr<std::vector<float>> ask(const std::vector<float>& x) {
-    Tensor inputs[] = {floats(x)};
-    const uint64_t outputs[] = {0};
-    auto results = model_->run(0, inputs, outputs);
-    if (!results.ok()) return results.status();
-    const auto values = (*results)[0].values<float>();
-    return std::vector<float>(values.begin(), values.end());
-  }
+  Answer ask(const std::vector<float>& x) { return answer_of(*model_, x); }
 
   base::ManualClock clock_;
   std::unique_ptr<BatchedModel> model_;
