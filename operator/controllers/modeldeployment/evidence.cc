@@ -42,19 +42,28 @@ base::Task<absl::Status> EvidenceKeeper::load(base::ObjectKey object, std::strin
     open(object, window);
     co_return absl::OkStatus();
   }
-  const base::ObjectKey key{object.ns, config_map_name(object.name)};
-  absl::StatusOr<kube::Json> json = co_await client_.get(kube::resources::config_maps(), key, scope);
-  if (!json.ok() && !absl::IsNotFound(json.status())) co_return json.status();
-  const bool foreign = json.ok() && !belongs_to(*json, uid);
-  if (foreign) tell_of_foreign(object);
-  known_[object].resource_version.reset();
-  if (!foreign) known_[object].resource_version = json.ok() ? kube::resource_version_of(*json) : "";
+  absl::StatusOr<kube::Json> saved = co_await read(object, std::move(uid), scope);
+  if (!saved.ok()) co_return saved.status();
   open(object, window);
-  if (!json.ok() || foreign) co_return absl::OkStatus();
-  const absl::Status restored = ledger_.restore(object, kube::string_at(*json, {"data", kDataKey}));
+  if (saved->is_null()) co_return absl::OkStatus();
+  const absl::Status restored = ledger_.restore(object, kube::string_at(*saved, {"data", kDataKey}));
   // Text that somebody else wrote there must not stop a rollout: measuring starts from nothing.
   if (!restored.ok()) base::log_warning("evidence not used", {{"object", object.to_string()}, {"error", restored}});
   co_return absl::OkStatus();
+}
+
+base::Task<absl::StatusOr<kube::Json>> EvidenceKeeper::read(base::ObjectKey object, std::string uid,
+                                                            base::Scope& scope) {
+  const base::ObjectKey key{object.ns, config_map_name(object.name)};
+  absl::StatusOr<kube::Json> json = co_await client_.get(kube::resources::config_maps(), key, scope);
+  if (!json.ok() && !absl::IsNotFound(json.status())) co_return json.status();
+  std::optional<std::string>& version = known_[object].resource_version;
+  version = json.ok() ? kube::resource_version_of(*json) : "";
+  if (!json.ok()) co_return kube::Json();
+  if (belongs_to(*json, uid)) co_return json;
+  version.reset();
+  tell_of_foreign(object);
+  co_return kube::Json();
 }
 
 // It is not ours to change, or a deleted namesake's: what is measured stays in memory until it is gone.
@@ -77,15 +86,12 @@ base::Task<absl::Status> EvidenceKeeper::save(const api::ObjectMeta& object, boo
   const bool due = clock_.uptime() - known_[key].saved_at >= kPeriod;
   if (!due && !now_or_never) co_return absl::OkStatus();
   if (!known_[key].resource_version) {
-    const base::ObjectKey config_map{key.ns, config_map_name(key.name)};
-    absl::StatusOr<kube::Json> json = co_await client_.get(kube::resources::config_maps(), config_map, scope);
-    if (!json.ok() && !absl::IsNotFound(json.status())) co_return json.status();
-    if (json.ok() && !belongs_to(*json, object.uid)) {
-      tell_of_foreign(key);
+    absl::StatusOr<kube::Json> saved = co_await read(key, object.uid, scope);
+    if (!saved.ok()) co_return saved.status();
+    if (!known_[key].resource_version) {
       known_[key].saved_at = clock_.uptime();
       co_return absl::OkStatus();
     }
-    known_[key].resource_version = json.ok() ? kube::resource_version_of(*json) : "";
     if (!ledger_.dirty(key)) co_return absl::OkStatus();  // the window was closed meanwhile
   }
   if (!may_write_()) co_return absl::CancelledError("this replica no longer holds the lease");

@@ -47,6 +47,8 @@ class EvidenceKeeper {
     std::optional<MeasurementWindow> opened;              // by load(), the last one
     absl::Duration saved_at = -absl::InfiniteDuration();  // uptime; or when a window was opened, with nothing to save
   };
+  // The ConfigMap, whose version is known then; null when there is none, or it is somebody else's: then none is known.
+  base::Task<absl::StatusOr<kube::Json>> read(base::ObjectKey object, std::string uid, base::Scope& scope);
   void tell_of_foreign(const base::ObjectKey& object);
   void open(const base::ObjectKey& object, const MeasurementWindow& window);
   base::Task<absl::StatusOr<kube::Written>> write(kube::Json config_map, std::string resource_version,
